@@ -1,0 +1,25 @@
+//! Firmware image in, transplant out.
+//!
+//! The phases stand here in the order in which data passes through them; each
+//! borrows what the one before it made and never changes it.
+//!
+//! 1. [`image`]: containers, compression and appended trees, down to a [`kernel::Kernel`]
+//! 2. [`kernel`]: the decompressed kernel as a value, and the facts its bytes show
+//! 3. [`symbols`]: the kernel's own symbol and export tables, or a list from outside
+//! 4. [`machine`]: machine descriptors, processor table
+//! 5. [`layouts`]: where the fields of the kernel's structs lie
+//! 6. [`identify`]: addresses for everything that a driver may ask for, with evidence
+//! 7. [`object`]: driver libraries: archive members, records, reachable sections
+//! 8. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
+//! 9. [`transplant`]: the product, and its files
+
+pub mod bytes;
+pub mod identify;
+pub mod image;
+pub mod kernel;
+pub mod layouts;
+pub mod link;
+pub mod machine;
+pub mod object;
+pub mod symbols;
+pub mod transplant;
