@@ -5,8 +5,8 @@
 //! | kernel | words |
 //! |---|---|
 //! | 2.6.12 | nr, phys_ram, phys_io, io_pg_offst, name |
-//! | to 2.6.36 | nr, phys_io, io_pg_offst, name |
-//! | 2.6.37, 38 | nr, name, boot_params |
+//! | to about 2.6.36 | nr, phys_io, io_pg_offst, name |
+//! | then | nr, name, boot_params |
 //! | 2.6.39 on | nr, name, boot_params or atag_offset, dt_compat |
 //!
 //! Behind the array lies the table of ATAG parsers, whose first words are
@@ -93,19 +93,15 @@ pub(super) fn find(kernel: &Kernel, symbols: &SymbolTable) -> Option<Array> {
     }
     .or_else(|| before_tags(kernel))
     .or_else(|| for_trees(kernel))?;
+    // Every entry has a list or none; a list that the configuration emptied
+    // lacks even its null pointer, so its contents cannot be asked for.
     array.compatible_at = (2..8).find(|&index| {
-        let words = array.entries.iter().map(|va| kernel.word(va + 4 * index));
-        let mut lists = 0;
-        words
-            .map(|word| word.filter(|&word| word != 0))
-            .all(|word| match word {
-                Some(word) => {
-                    lists += 1;
-                    compatible(kernel, word).is_some()
-                }
-                None => true,
-            })
-            && lists > 0
+        let words = || {
+            let words = array.entries.iter().map(|va| kernel.word(va + 4 * index));
+            words.flatten().filter(|&word| word != 0)
+        };
+        words().all(|word| kernel.offset(word).is_some())
+            && words().any(|word| compatible(kernel, word).is_some())
     });
     Some(array)
 }

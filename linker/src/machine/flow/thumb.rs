@@ -153,7 +153,7 @@ impl Trace<'_> {
             }
             // Single loads and stores.
             0b1111100 => self.thumb32_load_store(at, first, second, state),
-            0b1111000 | 0b1111001 => {
+            0b1111000..=0b1111011 => {
                 let value = thumb32_constant(pc, first, second, state);
                 if rd != PC {
                     state.set(rd, value);
