@@ -204,10 +204,11 @@ mod tests {
     use super::*;
     use crate::chips::mock::{Mock, registers};
 
-    const STATUS: usize = 0x00 / 4;
-    const ENABLE: usize = 0x10 / 4;
-    const ENABLE_CLEAR: usize = 0x14 / 4;
-    const SOFT_CLEAR: usize = 0x1c / 4;
+    // As words from the start of the page.
+    const STATUS: usize = 0;
+    const ENABLE: usize = 4;
+    const ENABLE_CLEAR: usize = 5;
+    const SOFT_CLEAR: usize = 7;
 
     fn controller(mock: &Mock) -> *mut [u32; 1024] {
         let page: *mut [u32; 1024] = registers();

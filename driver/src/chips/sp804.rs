@@ -311,11 +311,12 @@ mod tests {
     use crate::chips::mock::{self, HZ, Mock};
     use crate::kernel::irq;
 
-    const LOAD: usize = 0x00 / 4;
-    const CONTROL: usize = 0x08 / 4;
-    const INT_CLEAR: usize = 0x0c / 4;
-    const COUNTER: usize = 0x20 / 4;
-    const VALUE: usize = 0x04 / 4;
+    // As words from the start of the page.
+    const LOAD: usize = 0;
+    const VALUE: usize = 1;
+    const CONTROL: usize = 2;
+    const INT_CLEAR: usize = 3;
+    const COUNTER: usize = 8;
 
     fn timer(mock: &Mock) -> *mut [u32; 1024] {
         let page: *mut [u32; 1024] = mock::registers();
