@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-/// Characters that wait at most; [`SerialLine::push_input`] takes no more.
+/// Characters that wait at most; a UART takes no more.
 pub const INPUT_LIMIT: usize = 64 * 1024;
 
 /// What comes in on the line.
