@@ -20,8 +20,6 @@ use std::fs::{File, TryLockError};
 use anyhow::{Context, Result};
 use archive::Archive;
 
-use archive::Archive;
-
 use crate::{Usage, workspace};
 
 /// How much is wanted.
