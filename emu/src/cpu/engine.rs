@@ -67,8 +67,13 @@ pub(crate) enum Stop {
 /// callers have C linkage, where a panic ends the process.
 pub(crate) trait Hooks: Sized {
     /// The page behind a virtual address (page aligned), or none to abort.
-    fn fill(&mut self, cpu: &Live<'_>, count: &Count, address: u32, access: Access)
-    -> Option<Page>;
+    fn fill(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        address: u32,
+        access: Access,
+    ) -> Option<Page>;
     /// A block starts and the deadline is reached.
     fn boundary(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32) -> Flow;
     /// An exception other than an undefined instruction, by Unicorn's number.

@@ -74,6 +74,13 @@ pub(crate) struct News {
     pub(crate) refused: bool,
 }
 
+impl News {
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.on || self.user || self.refused || self.conflict.is_some()
+    }
+}
+
 impl Mmu {
     pub(crate) fn new(model: CpuModel, ram: Rc<Ram>, opaque: Option<Opaque>) -> Self {
         Self {
