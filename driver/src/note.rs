@@ -157,7 +157,10 @@ impl<const N: usize> Note<N> {
         let mut writer = Writer::<N>::new();
         text.write(&mut writer);
         let len = writer.len();
-        assert!(N == len.next_multiple_of(4), "the note's room does not fit its text");
+        assert!(
+            N == len.next_multiple_of(4),
+            "the note's room does not fit its text"
+        );
         Note {
             magic: MAGIC,
             kind: kind as u16,

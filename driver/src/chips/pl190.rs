@@ -12,7 +12,7 @@ use safe_mmio::fields::{ReadPure, ReadPureWrite, WriteOnly};
 use safe_mmio::{UniqueMmioPointer, field};
 
 use crate::kernel::irq::{
-    self, IRQ_NOPROBE, IRQ_NOREQUEST, IRQF_VALID_AND_PROBE, IrqChip, IrqData, PtRegs,
+    self, IRQ_NOPROBE, IRQ_NOREQUEST, IRQF_VALID_AND_PROBE, IrqChip, IrqData, MachineDesc, PtRegs,
 };
 use crate::kit::{Storage, barrier};
 
@@ -24,8 +24,8 @@ crate::chip! {
 crate::forward! {
     /// Sets up the controller and its interrupts.
     required machine_desc.init_irq => fn init_irq();
-    /// For kernels whose setup_arch copies this field and that have no set_handle_irq.
-    group("irq entry") machine_desc.handle_irq => fn handle_irq(regs: *mut PtRegs);
+    /// What setup_arch copies to handle_arch_irq, in kernels that have the field.
+    optional machine_desc.handle_irq => fn handle_irq(regs: *mut PtRegs);
 }
 
 /// The registers, DDI 0181 table 3-1. In all of them bit n is line n.
@@ -125,16 +125,21 @@ extern "C" fn init_irq() {
         allow_requests(line);
     }
 
-    // Written after set_handle_irq as well, which refuses when a handler of
-    // the machine's own is set already.
-    if let Some(set_handle_irq) = irq::set_handle_irq() {
-        // SAFETY: init_IRQ calls this function, where set_handle_irq belongs.
-        unsafe { set_handle_irq(handle_irq) };
-    }
-    if let Some(handle_arch_irq) = irq::handle_arch_irq() {
+    install_handler();
+}
+
+/// Makes [`handle_irq`] what the interrupt vector calls.
+fn install_handler() {
+    let field = MachineDesc::handle_irq();
+    match (irq::handle_arch_irq(), irq::set_handle_irq(), field) {
         // SAFETY: the variable is writable until the end of boot, and
         // interrupts are off.
-        unsafe { handle_arch_irq.write(handle_irq) };
+        (Some(handle_arch_irq), _, _) => unsafe { handle_arch_irq.write(handle_irq) },
+        // SAFETY: init_IRQ called the driver, where set_handle_irq belongs.
+        (None, Some(set_handle_irq), _) => unsafe { set_handle_irq(handle_irq) },
+        // The forward is in the field, and setup_arch has copied it. Reading
+        // the slot told the linker that this way will do.
+        (None, None, _) => {}
     }
 }
 

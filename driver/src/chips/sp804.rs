@@ -117,7 +117,9 @@ fn period() -> Option<u32> {
     let msecs_to_jiffies = clock::msecs_to_jiffies()?;
     // SAFETY: it only calculates.
     let hz = unsafe { msecs_to_jiffies(1000) };
-    (sp804::clock_hz() + hz / 2).checked_div(hz).map(|ticks| ticks as u32)
+    (sp804::clock_hz() + hz / 2)
+        .checked_div(hz)
+        .map(|ticks| ticks as u32)
 }
 
 extern "C" fn set_next_event(ticks: usize, _: *mut ClockEventDevice) -> i32 {
@@ -289,14 +291,13 @@ unsafe fn set_state_callbacks(device: *mut ClockEventDevice) {
         if let Some(field) = ClockEventDevice::set_state_periodic() {
             field.set(device, set_periodic);
         }
-        for field in [
-            ClockEventDevice::set_state_oneshot(),
-            ClockEventDevice::set_state_oneshot_stopped(),
-            ClockEventDevice::tick_resume(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        if let Some(field) = ClockEventDevice::set_state_oneshot() {
+            field.set(device, set_off);
+        }
+        if let Some(field) = ClockEventDevice::set_state_oneshot_stopped() {
+            field.set(device, set_off);
+        }
+        if let Some(field) = ClockEventDevice::tick_resume() {
             field.set(device, set_off);
         }
     }

@@ -48,8 +48,7 @@ extern "C" fn init_machine() {
     // SAFETY: init_machine runs as an initcall, where devices may be made; the
     // data are copied.
     unsafe {
-        let device =
-            platform::platform_device_alloc(c"serial8250".as_ptr(), PLAT8250_DEV_PLATFORM);
+        let device = platform::platform_device_alloc(c"serial8250".as_ptr(), PLAT8250_DEV_PLATFORM);
         if !device.is_null()
             && platform::platform_device_add_data(device, port.cast(), 2 * size) == 0
         {
