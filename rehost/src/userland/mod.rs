@@ -40,7 +40,7 @@ pub fn builtin(abi: Abi) -> Vec<u8> {
     archive.character_device("dev/tty", 5, 0);
     archive.character_device("dev/ttyS0", 4, 64);
     archive.file("bin/busybox", 0o755, busybox);
-    for applet in ["sh", "mount", "setsid", "cttyhack"] {
+    for applet in ["sh", "mount", "cttyhack"] {
         archive.symlink(&format!("bin/{applet}"), "busybox");
     }
     // A link and not a script: kernels without CONFIG_BINFMT_SCRIPT run it too.
