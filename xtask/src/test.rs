@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
 use crate::setup::{self, Scope};
+use crate::{process, workspace};
 
 /// How many tests passed and failed.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         timed("build of the commands", || process::succeeds(&mut build)),
     );
 
+    let folder = workspace::target().join("debug");
+
     let nextest = process::quiet_success(process::cargo().args(["nextest", "--version"]));
     let mut tests = process::cargo();
     if nextest {
@@ -65,6 +67,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         ]);
         tests.args(arguments);
     }
+    tests.env("ECMO_COMMANDS", folder);
     note("tests", timed("tests", || counted(&mut tests, &mut count)));
     if arguments.is_empty() {
         let mut examples = process::cargo();

@@ -7,6 +7,7 @@
 //! one that the host's own sources name, and what it serves is checked against
 //! Debian's keyring.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,17 +21,33 @@ use crate::{process, workspace};
 const SUITE: &str = "bookworm";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// The archive, with its lists fetched.
+/// The archive. Its lists are fetched when the first package is asked for.
 pub(super) struct Archive {
+    cache: PathBuf,
     root: PathBuf,
+    is_open: Cell<bool>,
 }
 
 impl Archive {
-    /// Prepares the private apt below `cache` and fetches the package lists.
+    /// The archive with its state below the cache folder; does nothing yet.
+    pub(super) fn new(cache: &Path) -> Archive {
+        let root = cache.join("downloads").join("apt");
+        Archive {
+            cache: cache.to_path_buf(),
+            root,
+            is_open: Cell::new(false),
+        }
+    }
+
+    /// Prepares the private apt and fetches the package lists, the first time.
     ///
     /// # Errors
     /// [`Missing`] when the host has no apt or names no Debian mirror.
-    pub(super) fn open(cache: &Path) -> Result<Archive> {
+    fn open(&self) -> Result<()> {
+        if self.is_open.get() {
+            return Ok(());
+        }
+        let (cache, root) = (&self.cache, &self.root);
         if !process::on_path("apt-get") || !process::on_path("dpkg-deb") {
             return Err(Missing(by_hand(cache, "this system has no apt")).into());
         }
@@ -38,14 +55,12 @@ impl Archive {
             let reason = "no Debian mirror is named in /etc/apt (ECMO_DEBIAN_MIRROR=URL names one)";
             return Err(Missing(by_hand(cache, reason)).into());
         };
-        let root = cache.join("downloads").join("apt");
         for folder in ["lists/partial", "cache/archives/partial", "empty.d"] {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("cannot create {}", root.join(folder).display()))?;
         }
         workspace::write_whole(&root.join("sources.list"), sources.as_bytes())?;
         workspace::write_whole(&root.join("status"), b"")?;
-        let archive = Archive { root };
         say(
             "archive",
             &format!("fetching the package lists of Debian {SUITE} for ARM"),
@@ -53,18 +68,20 @@ impl Archive {
         // A mirror in the middle of its own update serves some lists that do not
         // fit the others; apt then leaves those out, and what is wanted may
         // well be in the rest. What is not is an error when it is asked for.
-        if !process::succeeds(archive.apt("apt-get").args(["-q", "update"]))? {
+        if !process::succeeds(self.apt("apt-get").args(["-q", "update"]))? {
             say(
                 "archive",
                 "not every list could be fetched; going on with the others",
             );
         }
-        Ok(archive)
+        self.is_open.set(true);
+        Ok(())
     }
 
     /// The package that a meta package stands for today: its first dependency
     /// whose name starts with `prefix`.
     pub(super) fn dependency(&self, meta: &str, prefix: &str) -> Result<String> {
+        self.open()?;
         let text = process::output(self.apt("apt-cache").args(["depends", meta]))?;
         let names = text
             .lines()
@@ -80,6 +97,7 @@ impl Archive {
     /// Fetches a package (`name` or `name:architecture`) and lays its files out
     /// in `folder`, which must not exist yet. Returns the package's version.
     pub(super) fn unpack(&self, package: &str, folder: &Path) -> Result<String> {
+        self.open()?;
         say("archive", &format!("fetching {package}"));
         let landing = self.root.join("landing");
         workspace::remove_folder(&landing)?;
