@@ -11,8 +11,8 @@ use linker::link::{self, OpaqueRequest};
 use linker::transplant::Transplant;
 
 use super::prepare::Prepared;
-use super::{Board, Error, Initrd, Limits, Settings, opaque_range, transplanting};
-use crate::plan::{self, Model, Plan, UserSpace};
+use super::{Error, Initrd, Limits, Settings, opaque_range, transplanting};
+use crate::plan::{self, Board, Model, Plan, UserSpace};
 use crate::report::Tried;
 use crate::session::typing::Typist;
 use crate::session::{Event, Passed, Session};
@@ -27,6 +27,9 @@ const STRETCH: u64 = 1_000_000;
 const STRETCH_TIME: Duration = Duration::from_millis(20);
 /// Virtual time that a kernel gets to say more after a panic.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Console output that is read once more when there is new: more than a line.
+const OVERLAP: usize = 256;
 
 /// What a front end wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +113,8 @@ fn on_versatile(
     let plan = make_plan(settings, prepared, user_space, None)?;
     let machine = machine(&plan, BoardConfig::Versatile, &prepared.firmware.kernel.bytes)?;
     let mut session = Session::new(machine, expected, began);
-    watch(&mut session, prepared, prepared.symbols.address("init_IRQ"));
-    session.start(entry(&plan))?;
+    watch(&mut session, prepared, prepared.symbols.address("init_IRQ"))?;
+    session.start(entry(&plan));
     observer.started(&plan, &[]);
     let end = match run(settings, &mut session, observer)? {
         Finish::End(end) => end,
@@ -162,8 +165,9 @@ fn transplanted(
         let map = transplanting::opaque_map(&transplant);
         let machine = machine(&plan, BoardConfig::Transplant(map), &bytes)?;
         let mut session = Session::new(machine, expected, began);
-        watch(&mut session, prepared, transplanting::forward(&transplant, "machine_desc.init_irq"));
-        session.start(entry(&plan))?;
+        let init_irq = transplanting::forward(&transplant, "machine_desc.init_irq");
+        watch(&mut session, prepared, init_irq)?;
+        session.start(entry(&plan));
         observer.started(&plan, &tried);
         let end = match run(settings, &mut session, observer)? {
             Finish::End(end) => end,
@@ -193,7 +197,7 @@ fn make_plan(
     let machines = &prepared.identification.machines;
     let mut wishes = settings.wishes.clone();
     wishes.load_address = prepared.firmware.load_address;
-    let descriptor = plan::descriptor(machines, kernel.facts.device_tree);
+    let descriptor = plan::descriptor(machines, settings.board, kernel.facts.device_tree);
     Ok(plan::plan(&plan::Input {
         kernel,
         machines,
@@ -216,7 +220,7 @@ fn machine(plan: &Plan, board: BoardConfig, kernel: &[u8]) -> Result<Machine, Er
             Model::CortexA15 => CpuModel::CortexA15,
         },
         midr: plan.cpu.midr,
-        ram: vec![RamBank { base: plan.ram.base, size: plan.ram.size }],
+        ram: vec![RamBank { base: plan.ram.base, size: u64::from(plan.ram.size) }],
         board,
     })?;
     machine.load(plan.entry, kernel)?;
@@ -232,7 +236,7 @@ fn entry(plan: &Plan) -> Entry {
 
 /// Functions whose call is a milestone. The initial calls are through when the
 /// memory of their code is given back.
-fn watch(session: &mut Session, prepared: &Prepared, init_irq: Option<u32>) {
+fn watch(session: &mut Session, prepared: &Prepared, init_irq: Option<u32>) -> Result<(), Error> {
     use emu::machine::Milestone as Watched;
     let symbol = |names: &[&str]| names.iter().find_map(|name| prepared.symbols.address(name));
     for (address, milestone) in [
@@ -241,9 +245,10 @@ fn watch(session: &mut Session, prepared: &Prepared, init_irq: Option<u32>) {
         (symbol(&["free_initmem", "run_init_process"]), Watched::Initcalls),
     ] {
         if let Some(address) = address {
-            session.machine_mut().watch(address & !1, milestone);
+            session.machine_mut().watch(address, milestone)?;
         }
     }
+    Ok(())
 }
 
 enum Finish {
@@ -258,7 +263,7 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<Finish, Error> {
     let mut typist = settings.input.as_deref().map(Typist::new);
-    let mut stopped_at: Option<Time> = None;
+    let mut panic = PanicWatch::default();
     loop {
         if let Some(typist) = &mut typist {
             typist.advance(session);
@@ -269,29 +274,48 @@ fn run(
         if let Some(end) = used_up(&settings.limits, session) {
             return Ok(Finish::End(Some(end)));
         }
-        if settings.goal.is_some() {
-            // A kernel that has panicked goes no further, but says where it was.
-            let fatal = session.take_new_lines().is_some_and(|text| {
-                fault::find(&text).is_some_and(|fault| fault.fatal)
-            });
-            if fatal && stopped_at.is_none() {
-                stopped_at = Some(session.now());
-            }
-            let silent = |at: Time| session.now().0 - at.0 >= LAST_WORDS.as_nanos() as u64;
-            if stopped_at.is_some_and(silent) {
-                return Ok(Finish::End(Some(End::Fault)));
-            }
+        if settings.goal.is_some() && panic.is_over(session) {
+            return Ok(Finish::End(Some(End::Fault)));
         }
         match session.advance(STRETCH, observer.horizon(session))? {
             Event::Ran => {}
             Event::Passed(passed) => observer.passed(&passed),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(settings.goal.map(|_| End::Reset))),
-            Event::Asleep => {
-                observer.between(session)?;
-                return Ok(Finish::End(settings.goal.map(|_| End::Asleep)));
+            Event::Stuck => return Ok(Finish::End(settings.goal.map(|_| End::Stuck))),
+            Event::Asleep if settings.goal.is_some() && !session.is_typing() => {
+                return Ok(Finish::End(Some(End::Asleep)));
             }
+            Event::Asleep => {}
         }
+    }
+}
+
+/// Notices in the console's output that the kernel has panicked.
+#[derive(Default)]
+struct PanicWatch {
+    /// How much of the console was read.
+    read: usize,
+    since: Option<Time>,
+}
+
+impl PanicWatch {
+    /// Whether the kernel panicked and had time to say where it was.
+    fn is_over(&mut self, session: &Session) -> bool {
+        if let Some(since) = self.since {
+            return session.now().0 - since.0 >= LAST_WORDS.as_nanos() as u64;
+        }
+        let console = session.console();
+        if console.len() != self.read {
+            // A line may have come in two pieces.
+            let from = self.read.min(console.len()).saturating_sub(OVERLAP);
+            let text = String::from_utf8_lossy(&console[from..]);
+            if fault::find(&text).is_some_and(|fault| fault.fatal) {
+                self.since = Some(session.now());
+            }
+            self.read = console.len();
+        }
+        false
     }
 }
 

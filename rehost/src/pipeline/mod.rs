@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::plan;
+use crate::plan::{self, Board};
 use crate::verdict::Milestone;
 
 /// Which user space the kernel gets.
@@ -43,15 +43,6 @@ pub enum Symbols {
     Hidden,
     /// A list, as text.
     Listed(String),
-}
-
-/// The machine that the kernel finds itself in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Board {
-    /// Three chips in opaque memory, with drivers transplanted into the kernel.
-    Transplant,
-    /// ARM's Versatile/PB, the kernel as it is.
-    Versatile,
 }
 
 /// How long a run may last.

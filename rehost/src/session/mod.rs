@@ -3,10 +3,11 @@
 
 pub mod typing;
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use emu::clock::Time;
-use emu::machine::{Exit, Machine};
+use emu::machine::{Entry, Exit, Machine};
 
 use crate::verdict::{Milestone, shell};
 
@@ -38,16 +39,20 @@ pub enum Event {
         /// Where.
         va: u32,
     },
-    /// The guest waits for an interrupt that nothing will raise.
+    /// The guest waits for an interrupt that nothing but typing will raise.
     Asleep,
-    /// The guest restarted or switched off its machine.
+    /// The guest restarted its machine.
     Ended,
+    /// One exception follows the other without an instruction between them.
+    Stuck,
 }
 
 /// A running machine.
 pub struct Session {
     machine: Machine,
     began: Instant,
+    /// Typed, and not yet taken by the UART.
+    typed: VecDeque<u8>,
     console: Vec<u8>,
     /// How much of `console` the caller has been given.
     shown: usize,
@@ -63,6 +68,7 @@ impl Session {
         Self {
             machine,
             began,
+            typed: VecDeque::new(),
             console: Vec::new(),
             shown: 0,
             shell: shell::Watch::new(expected),
@@ -71,23 +77,41 @@ impl Session {
         }
     }
 
+    /// Puts the processor at the kernel's entry.
+    pub fn start(&mut self, entry: Entry) {
+        self.machine.start(entry);
+        self.note_milestones();
+    }
+
     /// Runs for at most this many instructions and until this moment of virtual
     /// time, or to the next thing worth noting.
-    pub fn advance(&mut self, instructions: u64, until: Time) -> Result<Event, emu::machine::Error> {
-        let exit = self.machine.run(instructions, until)?;
+    pub fn advance(
+        &mut self,
+        instructions: u64,
+        until: Time,
+    ) -> Result<Event, emu::machine::Error> {
+        self.hand_over();
+        self.machine.hold_at(Some(until));
+        let exit = self.machine.run(instructions)?;
         self.listen();
         Ok(match exit {
-            Exit::Budget => self.look_for_shell(),
-            Exit::Milestone(one) => Event::Passed(self.pass(milestone(one))),
+            Exit::Budget | Exit::Held => self.look_for_shell(),
+            Exit::Milestone(_) => self.note_milestones().map_or(Event::Ran, Event::Passed),
             Exit::OpaqueConflict { va } => Event::Conflict { va },
             Exit::Idle => Event::Asleep,
             Exit::Reset => Event::Ended,
+            Exit::Stuck { .. } => Event::Stuck,
         })
     }
 
     /// Types at the console.
     pub fn type_in(&mut self, bytes: &[u8]) {
-        self.machine.type_in(bytes);
+        self.typed.extend(bytes);
+    }
+
+    /// Whether something was typed that the UART has not taken yet.
+    pub fn is_typing(&self) -> bool {
+        !self.typed.is_empty()
     }
 
     /// Console output that has not been given out yet.
@@ -156,24 +180,48 @@ impl Session {
         }
     }
 
-    fn look_for_shell(&mut self) -> Event {
-        let waits = self.shell.ready() && self.has_passed(Milestone::Userspace);
-        if waits && !self.has_passed(Milestone::Shell) {
-            Event::Passed(self.pass(Milestone::Shell))
-        } else {
-            Event::Ran
+    /// Gives the UART as much of what was typed as it has room for.
+    fn hand_over(&mut self) {
+        if !self.typed.is_empty() {
+            let taken = self.machine.type_in(self.typed.make_contiguous());
+            self.typed.drain(..taken.min(self.typed.len()));
         }
     }
 
-    fn pass(&mut self, milestone: Milestone) -> Passed {
+    fn look_for_shell(&mut self) -> Event {
+        let waits = self.shell.ready() && self.has_passed(Milestone::Userspace);
+        if !waits || self.has_passed(Milestone::Shell) {
+            return Event::Ran;
+        }
         let passed = Passed {
-            milestone,
+            milestone: Milestone::Shell,
             instructions: self.machine.instructions(),
             at: self.now(),
             wall: self.wall(),
         };
         self.passed.push(passed);
-        passed
+        Event::Passed(passed)
+    }
+
+    /// Takes over the milestones that the machine has reached since the last
+    /// time; returns the last of them.
+    fn note_milestones(&mut self) -> Option<Passed> {
+        let wall = self.wall();
+        let mut last = None;
+        for reached in self.machine.milestones() {
+            let milestone = milestone(reached.milestone);
+            if !self.has_passed(milestone) {
+                let passed = Passed {
+                    milestone,
+                    instructions: reached.instructions,
+                    at: reached.time,
+                    wall,
+                };
+                self.passed.push(passed);
+                last = Some(passed);
+            }
+        }
+        last
     }
 }
 

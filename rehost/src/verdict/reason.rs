@@ -15,8 +15,10 @@ pub enum End {
     Fault,
     /// The guest waits for an interrupt that nothing will raise.
     Asleep,
-    /// The guest restarted or switched off its machine.
+    /// The guest restarted its machine.
     Reset,
+    /// One exception follows the other without an instruction between them.
+    Stuck,
     /// Every range for opaque memory met with a mapping of the kernel's.
     Conflict {
         /// The last of them.
@@ -70,6 +72,9 @@ pub fn text(evidence: &Evidence) -> String {
         (End::Fault, None) => "the kernel stopped".to_owned(),
         (End::Asleep, None) => {
             "the guest sleeps and nothing is left that could wake it up".to_owned()
+        }
+        (End::Stuck, None) => {
+            "exceptions follow each other without end: their vectors cannot be run".to_owned()
         }
         (End::Reset, None) => "the guest restarted its machine".to_owned(),
     };
