@@ -50,7 +50,11 @@ pub(super) fn slots<'a>(
     let mut slots = Slots::new();
     for (driver, found) in graph.drivers.iter().enumerate() {
         for (index, member) in found.members().iter().enumerate() {
-            for note in member.notes().iter().filter(|note| note.kind != NoteKind::Forward) {
+            for note in member
+                .notes()
+                .iter()
+                .filter(|note| note.kind != NoteKind::Forward)
+            {
                 let target = graph.resolve(driver, index, note.symbol)?;
                 let bad = |why: &str| Error::BadNote {
                     place: note.place.clone(),
@@ -104,7 +108,9 @@ fn value(
 }
 
 fn chip(name: &str, request: OpaqueRequest, board: &Board) -> Result<Resolved, String> {
-    let (chip, what) = name.split_once('.').ok_or("not of the form chip.property")?;
+    let (chip, what) = name
+        .split_once('.')
+        .ok_or("not of the form chip.property")?;
     let index = board
         .chips
         .iter()
@@ -127,7 +133,10 @@ fn chip(name: &str, request: OpaqueRequest, board: &Board) -> Result<Resolved, S
 /// Virtual address of a chip's register page: they are the last of the range.
 pub(super) fn chip_page(request: OpaqueRequest, board: &Board, index: usize) -> u32 {
     let from_end = (board.chips.len() - index) as u32 * PAGE;
-    request.base.wrapping_add(request.size).wrapping_sub(from_end)
+    request
+        .base
+        .wrapping_add(request.size)
+        .wrapping_sub(from_end)
 }
 
 /// Why code that uses these sections cannot run: required slots without a value

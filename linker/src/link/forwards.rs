@@ -91,7 +91,10 @@ pub(super) fn decide<'a>(
     if installed.is_empty() {
         return Err(Error::NothingInstalled {
             drivers: names(graph),
-            left_out: left_out.iter().map(|left| format!("{}: {}", left.what, left.why)).collect(),
+            left_out: left_out
+                .iter()
+                .map(|left| format!("{}: {}", left.what, left.why))
+                .collect(),
         });
     }
     let kept = graph.reach(&roots)?;
@@ -115,9 +118,15 @@ fn candidates<'a>(
     let mut candidates = Vec::new();
     for (driver, found) in graph.drivers.iter().enumerate() {
         for (index, member) in found.members().iter().enumerate() {
-            for note in member.notes().iter().filter(|note| note.kind == NoteKind::Forward) {
+            for note in member
+                .notes()
+                .iter()
+                .filter(|note| note.kind == NoteKind::Forward)
+            {
                 if candidates.len() == MAX_FORWARDS {
-                    return Err(Error::TooManyForwards { limit: MAX_FORWARDS });
+                    return Err(Error::TooManyForwards {
+                        limit: MAX_FORWARDS,
+                    });
                 }
                 candidates.push(Candidate {
                     driver,
@@ -153,7 +162,10 @@ fn function(
     note: &Note,
 ) -> Result<Function, Error> {
     let target = graph.resolve(driver, member, note.symbol)?;
-    let Target::Section { id, offset, thumb, .. } = target else {
+    let Target::Section {
+        id, offset, thumb, ..
+    } = target
+    else {
         return Err(Error::BadNote {
             place: note.place.clone(),
             why: "the function is not in the driver".to_owned(),
@@ -194,9 +206,13 @@ fn require(graph: &Graph<'_>, candidates: &[Candidate<'_>]) -> Result<(), Error>
             *met |= candidate.verdict.is_ok();
         }
     }
-    for candidate in candidates.iter().filter(|candidate| candidate.note.required) {
+    for candidate in candidates
+        .iter()
+        .filter(|candidate| candidate.note.required)
+    {
         let group = candidate.note.group.as_deref();
-        let by_group = group.is_some_and(|group| groups.get(&(candidate.driver, group)) == Some(&true));
+        let by_group =
+            group.is_some_and(|group| groups.get(&(candidate.driver, group)) == Some(&true));
         if let Err(reasons) = &candidate.verdict
             && !by_group
         {

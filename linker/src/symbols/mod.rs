@@ -65,7 +65,9 @@ impl SymbolTable {
 
     /// The nearest symbol at or below an address, and the distance to it.
     pub fn nearest(&self, address: u32) -> Option<(&Symbol, u32)> {
-        let after = self.symbols.partition_point(|symbol| symbol.address <= address);
+        let after = self
+            .symbols
+            .partition_point(|symbol| symbol.address <= address);
         let symbol = self.symbols.get(after.checked_sub(1)?)?;
         Some((symbol, address - symbol.address))
     }
