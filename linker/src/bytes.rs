@@ -32,3 +32,12 @@ pub fn c_str(bytes: &[u8], offset: usize, max: usize) -> Option<&str> {
         .all(|byte| matches!(byte, b'\t' | b'\n' | 0x01 | b' '..=b'~'))
         .then_some(text)
 }
+
+/// All whole little-endian words from the start on.
+pub fn words(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|word| u32::from_le_bytes(*word))
+}

@@ -1,0 +1,31 @@
+//! gzip (RFC 1952), one member.
+
+use flate2::bufread::GzDecoder;
+
+use super::{Error, Sink};
+
+/// Magic, method "deflate", no reserved flags.
+pub(super) fn begins(input: &[u8]) -> bool {
+    matches!(input, [0x1f, 0x8b, 8, flags, ..] if flags & 0xe0 == 0)
+}
+
+pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
+    let mut rest = input;
+    sink.drain(GzDecoder::new(&mut rest))?;
+    Ok(input.len() - rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::super::{Format, tests};
+
+    #[test]
+    fn decodes() {
+        let contents = tests::contents();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&contents).unwrap();
+        tests::check(Format::Gzip, &encoder.finish().unwrap(), &contents);
+    }
+}

@@ -1,0 +1,8 @@
+//! How far a boot came, and in words a person can act on why no further.
+
+pub mod fault;
+pub mod kernel_log;
+pub mod milestone;
+pub mod shell;
+
+pub use milestone::Milestone;
