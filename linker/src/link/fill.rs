@@ -139,47 +139,53 @@ pub(super) fn chip_page(request: OpaqueRequest, board: &Board, index: usize) -> 
         .wrapping_sub(from_end)
 }
 
-/// Why code that uses these sections cannot run: required slots without a value
-/// of whose group none has one, and functions of the kernel that are called by
-/// their name and not there.
-pub(super) fn unmet(
+/// A group of one driver: its notes of all kinds stand in for each other.
+pub(super) type GroupId<'a> = (usize, &'a str);
+
+/// What code needs and cannot have.
+#[derive(Debug, Default)]
+pub(super) struct Needs<'a> {
+    /// Required slots without a value, and functions of the kernel that are
+    /// called by their name and not there.
+    pub(super) unmet: Vec<String>,
+    /// Groups of which a slot is in use: whether one has a value, and why the
+    /// others have none.
+    pub(super) groups: BTreeMap<GroupId<'a>, (bool, Vec<String>)>,
+}
+
+/// What the code in these sections needs.
+pub(super) fn needs<'a>(
     graph: &Graph<'_>,
-    slots: &Slots<'_>,
+    slots: &Slots<'a>,
     sections: &BTreeSet<SectionId>,
     kernel: &BTreeSet<usize>,
-) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let mut groups: BTreeMap<&str, (bool, Vec<String>)> = BTreeMap::new();
-    let reached = sections.iter().filter_map(|id| slots.get(id)).flatten();
-    for slot in reached.filter(|slot| slot.note.required) {
-        let reason = || {
-            let why = slot.value.as_ref().err().map_or("", String::as_str);
-            format!("{} {why}", slot.note.kind.word())
-        };
-        match &slot.note.group {
-            None if slot.value.is_err() => reasons.push(reason()),
-            None => {}
-            Some(group) => {
-                let (met, missing) = groups.entry(group).or_default();
-                match slot.value {
-                    Ok(_) => *met = true,
-                    Err(_) => missing.push(reason()),
+) -> Needs<'a> {
+    let mut needs = Needs::default();
+    for id in sections {
+        let here = slots.get(id).into_iter().flatten();
+        for slot in here.filter(|slot| slot.note.required) {
+            let why = slot.value.as_ref().err();
+            let why = why.map(|why| format!("{} {why}", slot.note.kind.word()));
+            match (&slot.note.group, why) {
+                (None, None) => {}
+                (None, Some(why)) => needs.unmet.push(why),
+                (Some(group), why) => {
+                    let (met, missing) = needs.groups.entry((id.driver, group)).or_default();
+                    *met |= why.is_none();
+                    missing.extend(why);
                 }
             }
-        }
-    }
-    for (group, (met, missing)) in groups {
-        if !met {
-            reasons.push(format!("none of group {group}: {}", missing.join(", ")));
         }
     }
     for &name in kernel {
         let found = graph.kernel.get(name);
         if let Err(why) = &found.value {
-            reasons.push(format!("called by name: {}: {why}", found.name));
+            needs
+                .unmet
+                .push(format!("called by name: {}: {why}", found.name));
         }
     }
-    reasons.sort();
-    reasons.dedup();
-    reasons
+    needs.unmet.sort();
+    needs.unmet.dedup();
+    needs
 }

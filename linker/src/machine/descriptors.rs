@@ -257,8 +257,5 @@ fn compatible(kernel: &Kernel, list: u32) -> Option<Vec<String>> {
         }
         texts.push(name(kernel, at)?.to_owned());
     }
-    texts
-        .iter()
-        .any(|text| text.contains(','))
-        .then_some(texts)
+    texts.iter().any(|text| text.contains(',')).then_some(texts)
 }

@@ -65,14 +65,16 @@ impl Code<'_> {
 
     /// The one pointer out of a global through which the function calls.
     fn called_pointer(&self, function: &'static str) -> Option<Use> {
-        self.events(function).into_iter().find_map(|event| match event {
-            Event::CallValue { at, target } if rooted_in_global(&target) => Some(Use {
-                function,
-                at,
-                pointer: target,
-            }),
-            _ => None,
-        })
+        self.events(function)
+            .into_iter()
+            .find_map(|event| match event {
+                Event::CallValue { at, target } if rooted_in_global(&target) => Some(Use {
+                    function,
+                    at,
+                    pointer: target,
+                }),
+                _ => None,
+            })
     }
 
     /// Where the kernel keeps the interrupt handler, and how that is known.
@@ -162,9 +164,7 @@ impl Found<'_> {
                     base: Value::Const(base),
                     offset,
                     value,
-                } if base.wrapping_add_signed(*offset) == variable => {
-                    Some((*at, value.field()?.1))
-                }
+                } if base.wrapping_add_signed(*offset) == variable => Some((*at, value.field()?.1)),
                 _ => None,
             })
             .collect();
@@ -172,7 +172,9 @@ impl Found<'_> {
             self.field(
                 field,
                 offset,
-                format!("setup_arch copies [machine descriptor + {offset:#x}] to {global} at {at:#x}"),
+                format!(
+                    "setup_arch copies [machine descriptor + {offset:#x}] to {global} at {at:#x}"
+                ),
             );
         }
     }
@@ -189,7 +191,9 @@ impl Found<'_> {
                 self.field(
                     "timer",
                     offset,
-                    format!("time_init calls [[machine_desc + {offset:#x}] + {init:#x}] at {at:#x}"),
+                    format!(
+                        "time_init calls [[machine_desc + {offset:#x}] + {init:#x}] at {at:#x}"
+                    ),
                 );
                 self.sys_timer(init, *at);
             }

@@ -7,5 +7,6 @@ mod compile;
 mod drivers;
 mod execute;
 mod fake;
+mod library;
 mod reference;
 mod relocations;
