@@ -34,7 +34,7 @@ pub(super) fn read(kernel: &Kernel, symbols: &SymbolTable, machines: &mut Machin
         found.callback("init_late", "init_late", &use_);
     }
     if let Some((address, how)) = code.handle_arch_irq() {
-        found.handle_irq(address, &how);
+        found.handle_irq(address, how);
     }
 }
 
@@ -77,10 +77,11 @@ impl Code<'_> {
             })
     }
 
-    /// Where the kernel keeps the interrupt handler, and how that is known.
-    fn handle_arch_irq(&self) -> Option<(u32, String)> {
+    /// Where the kernel keeps the interrupt handler, with the reason when it is
+    /// not the symbol table that says it.
+    fn handle_arch_irq(&self) -> Option<(u32, Option<String>)> {
         if let Some(address) = self.symbols.address("handle_arch_irq") {
-            return Some((address, "symbol table".to_owned()));
+            return Some((address, None));
         }
         // set_handle_irq(handler) stores its argument there.
         self.events("set_handle_irq")
@@ -93,7 +94,9 @@ impl Code<'_> {
                     value: Value::Argument(0),
                 } => Some((
                     base.wrapping_add_signed(offset),
-                    format!("set_handle_irq stores its argument there at {at:#x}"),
+                    Some(format!(
+                        "set_handle_irq stores its argument there at {at:#x}"
+                    )),
                 )),
                 _ => None,
             })
@@ -224,8 +227,10 @@ impl Found<'_> {
         );
     }
 
-    fn handle_irq(&mut self, address: u32, how: &str) {
-        self.variable("handle_arch_irq", address, how.to_owned());
+    fn handle_irq(&mut self, address: u32, how: Option<String>) {
+        if let Some(how) = how {
+            self.variable("handle_arch_irq", address, how);
+        }
         self.copied("handle_irq", "handle_arch_irq", address);
     }
 }
