@@ -1,1 +1,78 @@
-//! machine
+//! The boards and processors that a kernel was built for, found in the binary
+//! by shape, and the fields of `struct machine_desc`, read from the code that
+//! uses them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{kernel::Kernel, layouts::Known, symbols::SymbolTable};
+
+mod descriptors;
+mod fields;
+pub(crate) mod flow;
+pub(crate) mod isa;
+mod processors;
+
+/// One `struct machine_desc` (arch/arm/include/asm/mach/arch.h).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Descriptor {
+    /// Virtual address.
+    pub va: u32,
+    /// Machine number, `0xffff_ffff` for one that is chosen by the tree alone.
+    pub nr: u32,
+    /// Name as printed in the boot log.
+    pub name: String,
+    /// Root `compatible` strings that choose it; empty without a device tree.
+    pub compatible: Vec<String>,
+}
+
+/// One `struct proc_info_list` (arch/arm/include/asm/procinfo.h).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Processor {
+    /// Virtual address.
+    pub va: u32,
+    /// What the main identification register must read ...
+    pub value: u32,
+    /// ... in these bits.
+    pub mask: u32,
+    /// `armv7`: the machine name that `uname` starts with.
+    pub arch_name: String,
+    /// `v7`: the platform name in the auxiliary vector.
+    pub elf_name: String,
+}
+
+/// What a kernel was built for.
+#[derive(Debug, Clone, Default)]
+pub struct Machines {
+    /// The machine descriptors, in their order.
+    pub descriptors: Vec<Descriptor>,
+    /// Bytes a descriptor, when more than one or the end of the array shows it.
+    pub size: Option<u32>,
+    /// Offsets of fields within a descriptor by their name in C, as far as the
+    /// binary itself shows them.
+    pub fields: BTreeMap<String, Known>,
+    /// Other things that the same code shows: `sys_timer.init` (an offset), and
+    /// addresses of variables such as `machine_desc` and `handle_arch_irq`.
+    pub variables: BTreeMap<String, Known>,
+    /// The processor table, in its order.
+    pub processors: Vec<Processor>,
+}
+
+/// Finds descriptors, their fields and the processor table.
+///
+/// Whatever the bytes, the result is only smaller: nothing found is no error.
+pub fn find(kernel: &Kernel, symbols: &SymbolTable) -> Machines {
+    let array = descriptors::find(kernel, symbols);
+    let mut machines = Machines {
+        processors: processors::find(kernel),
+        ..Machines::default()
+    };
+    if let Some(array) = array {
+        machines.size = array.size;
+        machines.fields.extend(array.fields(kernel));
+        machines.descriptors = array.descriptors(kernel);
+    }
+    fields::read(kernel, symbols, &mut machines);
+    machines
+}

@@ -1,8 +1,15 @@
 //! Names for addresses: the kernel's own tables, or a list from outside.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::Serialize;
+
+use crate::kernel::Kernel;
+
+pub mod elf;
+mod exports;
+mod kallsyms;
+pub mod system_map;
 
 /// Where a symbol was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -31,29 +38,57 @@ pub struct Symbol {
     pub source: Source,
 }
 
-/// All symbols known of a kernel, sorted by address.
+/// The symbols that the kernel's own tables name: kallsyms and the exports.
+///
+/// Empty when it has neither. Bounded in time and memory whatever the bytes.
+pub fn recover(kernel: &Kernel) -> SymbolTable {
+    let mut symbols = kallsyms::recover(kernel);
+    symbols.extend(exports::recover(kernel));
+    SymbolTable::new(symbols)
+}
+
+/// All symbols known of a kernel, sorted by address. A copy costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct SymbolTable {
-    symbols: Vec<Symbol>,
-    by_name: HashMap<String, Vec<usize>>,
+    symbols: Arc<[Symbol]>,
+    /// Indices into `symbols`, sorted by name and then address.
+    by_name: Arc<[u32]>,
 }
 
 impl SymbolTable {
-    /// A table of these symbols; the order in which they come does not matter.
+    /// A table of these symbols; the order in which they come does not matter,
+    /// except that of two with the same name, address and source the first is
+    /// kept.
     pub fn new(mut symbols: Vec<Symbol>) -> Self {
         symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
-        symbols.dedup_by(|a, b| a.address == b.address && a.name == b.name);
-        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
-        for (index, symbol) in symbols.iter().enumerate() {
-            by_name.entry(symbol.name.clone()).or_default().push(index);
+        symbols.dedup_by(|a, b| (a.address, &a.name, a.source) == (b.address, &b.name, b.source));
+        let mut by_name: Vec<u32> = (0..symbols.len() as u32).collect();
+        by_name.sort_by(|&a, &b| {
+            let (left, right) = (&symbols[a as usize], &symbols[b as usize]);
+            (&left.name, a).cmp(&(&right.name, b))
+        });
+        Self {
+            symbols: symbols.into(),
+            by_name: by_name.into(),
         }
-        Self { symbols, by_name }
     }
 
-    /// Every symbol of this name: static functions of one name are many.
+    /// This table and another: nothing is lost, also where they disagree.
+    pub fn merged(&self, other: &SymbolTable) -> SymbolTable {
+        Self::new(self.iter().chain(other.iter()).cloned().collect())
+    }
+
+    /// Every symbol of this name, by address: static functions of one name are
+    /// many, and two sources may both know it.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &Symbol> {
-        let indices = self.by_name.get(name).map(Vec::as_slice).unwrap_or(&[]);
-        indices.iter().map(|&index| &self.symbols[index])
+        let symbol = |index: &u32| &self.symbols[*index as usize];
+        let start = self
+            .by_name
+            .partition_point(|index| symbol(index).name.as_str() < name);
+        let end = self
+            .by_name
+            .partition_point(|index| symbol(index).name.as_str() <= name);
+        self.by_name[start..end].iter().map(symbol)
     }
 
     /// The address of this name when all symbols of the name agree on it.
@@ -72,6 +107,14 @@ impl SymbolTable {
         Some((symbol, address - symbol.address))
     }
 
+    /// The first address above this one that has a symbol.
+    pub fn next_address(&self, address: u32) -> Option<u32> {
+        let after = self
+            .symbols
+            .partition_point(|symbol| symbol.address <= address);
+        self.symbols.get(after).map(|symbol| symbol.address)
+    }
+
     /// All symbols, by address.
     pub fn iter(&self) -> impl Iterator<Item = &Symbol> {
         self.symbols.iter()
@@ -85,5 +128,53 @@ impl SymbolTable {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symbol(address: u32, name: &str, source: Source) -> Symbol {
+        Symbol {
+            address,
+            kind: 'T',
+            name: name.into(),
+            source,
+        }
+    }
+
+    #[test]
+    fn a_name_has_an_address_when_all_agree() {
+        let table = SymbolTable::new(vec![
+            symbol(0x30, "twice", Source::Kallsyms),
+            symbol(0x10, "once", Source::Kallsyms),
+            symbol(0x10, "once", Source::Exports),
+            symbol(0x20, "twice", Source::Kallsyms),
+        ]);
+        assert_eq!(table.address("once"), Some(0x10));
+        assert_eq!(table.address("twice"), None);
+        assert_eq!(table.address("never"), None);
+        assert_eq!(
+            table.all("twice").map(|s| s.address).collect::<Vec<_>>(),
+            [0x20, 0x30]
+        );
+        assert_eq!(table.all("once").count(), 2);
+        assert_eq!(table.len(), 4);
+    }
+
+    #[test]
+    fn nearest_is_at_or_below() {
+        let table = SymbolTable::new(vec![
+            symbol(0x10, "a", Source::File),
+            symbol(0x20, "b", Source::File),
+        ]);
+        assert_eq!(table.nearest(0xf), None);
+        let name = |address| table.nearest(address).map(|(s, d)| (s.name.as_str(), d));
+        assert_eq!(name(0x10), Some(("a", 0)));
+        assert_eq!(name(0x1f), Some(("a", 15)));
+        assert_eq!(name(0xffff_ffff), Some(("b", 0xffff_ffdf)));
+        assert_eq!(table.next_address(0x10), Some(0x20));
+        assert_eq!(table.next_address(0x20), None);
     }
 }

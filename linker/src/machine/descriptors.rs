@@ -1,0 +1,266 @@
+//! The array of machine descriptors (`.arch.info.init`), found by its shape.
+//!
+//! Its entries begin, by version (arch/arm/include/asm/mach/arch.h):
+//!
+//! | kernel | words |
+//! |---|---|
+//! | 2.6.12 | nr, phys_ram, phys_io, io_pg_offst, name |
+//! | to about 2.6.36 | nr, phys_io, io_pg_offst, name |
+//! | then | nr, name, boot_params |
+//! | 2.6.39 on | nr, name, boot_params or atag_offset, dt_compat |
+//!
+//! Behind the array lies the table of ATAG parsers, whose first words are
+//! known numbers; that is where it ends. A kernel without ATAGs has only
+//! descriptors for device trees, whose number is all ones and whose
+//! `dt_compat` points to a list of texts.
+
+use std::collections::BTreeMap;
+
+use super::{Descriptor, isa::may_be_function};
+use crate::{bytes::c_str, kernel::Kernel, layouts::Known, symbols::SymbolTable};
+
+/// The number of a descriptor that is chosen by the tree alone.
+const ANY_NUMBER: u32 = u32::MAX;
+/// Machine numbers given out end at about 5,500; vendors made up higher ones.
+const MAX_NUMBER: u32 = 0x3fff;
+/// Where the name may stand, as an index of words.
+const NAME_AT: [u32; 3] = [1, 3, 4];
+/// Bytes of the smallest and largest descriptor believed in: 48 in 2.6.12,
+/// 112 in 4.x with everything configured.
+const SIZES: std::ops::RangeInclusive<u32> = 0x2c..=0x90;
+/// Tags of other vendors that may stand before the first one of Linux's.
+const MAX_FOREIGN_TAGS: u32 = 8;
+/// Longest name, and longest list of compatible strings, believed in.
+const MAX_NAME: usize = 96;
+const MAX_COMPATIBLE: u32 = 64;
+
+/// An array of descriptors.
+pub(super) struct Array {
+    /// Addresses of the entries.
+    entries: Vec<u32>,
+    /// Bytes an entry, when that shows.
+    pub size: Option<u32>,
+    /// Index of the word that points to the name.
+    name_at: u32,
+    /// Index of the word that points to the list of compatible strings.
+    compatible_at: Option<u32>,
+}
+
+impl Array {
+    /// The entries as values.
+    pub(super) fn descriptors(&self, kernel: &Kernel) -> Vec<Descriptor> {
+        self.entries
+            .iter()
+            .filter_map(|&va| {
+                let list = |index| compatible(kernel, kernel.word(va + 4 * index)?);
+                Some(Descriptor {
+                    va,
+                    nr: kernel.word(va)?,
+                    name: name(kernel, kernel.word(va + 4 * self.name_at)?)?.to_owned(),
+                    compatible: self.compatible_at.and_then(list).unwrap_or_default(),
+                })
+            })
+            .collect()
+    }
+
+    /// The fields that the entries themselves show.
+    pub(super) fn fields(&self, kernel: &Kernel) -> BTreeMap<String, Known> {
+        let count = self.entries.len();
+        let first = self.entries.first().copied().unwrap_or(kernel.base);
+        let known = |index: u32, what: &str| Known {
+            value: 4 * index,
+            evidence: format!("{what} in {count} descriptors from {first:#x} on"),
+        };
+        let mut fields = BTreeMap::from([
+            ("nr".to_owned(), known(0, "a machine number")),
+            ("name".to_owned(), known(self.name_at, "a text")),
+        ]);
+        if let Some(index) = self.compatible_at {
+            fields.insert("dt_compat".to_owned(), known(index, "a list of texts"));
+        }
+        fields
+    }
+}
+
+/// The array, when the image shows one.
+pub(super) fn find(kernel: &Kernel, symbols: &SymbolTable) -> Option<Array> {
+    let mut array = match (
+        symbols.address("__arch_info_begin"),
+        symbols.address("__arch_info_end"),
+    ) {
+        (Some(start), Some(end)) => between(kernel, start, end),
+        _ => None,
+    }
+    .or_else(|| before_tags(kernel))
+    .or_else(|| for_trees(kernel))?;
+    // Every entry has a list or none; a list that the configuration emptied
+    // lacks even its null pointer, so its contents cannot be asked for.
+    array.compatible_at = (2..8).find(|&index| {
+        let words = || {
+            let words = array.entries.iter().map(|va| kernel.word(va + 4 * index));
+            words.flatten().filter(|&word| word != 0)
+        };
+        words().all(|word| kernel.offset(word).is_some())
+            && words().any(|word| compatible(kernel, word).is_some())
+    });
+    Some(array)
+}
+
+/// The array whose ends have symbols.
+fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
+    let bytes = end.checked_sub(start)?;
+    SIZES
+        .step_by(4)
+        .filter(|size| bytes >= *size && bytes % size == 0)
+        .flat_map(|size| NAME_AT.map(|name_at| (size, name_at)))
+        .find_map(|(size, name_at)| {
+            let entries = backward(kernel, end, size, name_at);
+            (entries.first() == Some(&start)).then_some(Array {
+                entries,
+                size: Some(size),
+                name_at,
+                compatible_at: None,
+            })
+        })
+}
+
+/// The array that ends where the table of ATAG parsers starts.
+fn before_tags(kernel: &Kernel) -> Option<Array> {
+    let mut best: Option<Array> = None;
+    for tags in tag_tables(kernel) {
+        // Further tags may stand before those that are known.
+        let foreign = (1..=MAX_FOREIGN_TAGS).take_while(|&count| {
+            let entry = tags.wrapping_sub(8 * count);
+            kernel
+                .word(entry.wrapping_add(4))
+                .is_some_and(|word| may_be_function(kernel, word))
+        });
+        for end in [0].into_iter().chain(foreign).map(|count| tags - 8 * count) {
+            for size in SIZES.step_by(4) {
+                for name_at in NAME_AT {
+                    let entries = backward(kernel, end, size, name_at);
+                    let better = best
+                        .as_ref()
+                        .is_none_or(|best| entries.len() > best.entries.len());
+                    if !entries.is_empty() && better {
+                        best = Some(Array {
+                            entries,
+                            size: Some(size),
+                            name_at,
+                            compatible_at: None,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    best
+}
+
+/// Addresses of tables of {tag, parser} with at least two of Linux's own tags.
+///
+/// `ATAG_CORE` is 0x54410001 and the others follow (include/uapi/asm/setup.h);
+/// a kernel without ATAGs keeps the two for an initial RAM disk, of which
+/// `ATAG_INITRD2` is 0x54420005.
+fn tag_tables(kernel: &Kernel) -> Vec<u32> {
+    let is_entry = |va: u32| {
+        kernel
+            .word(va)
+            .is_some_and(|tag| matches!(tag, 0x5441_0001..=0x5441_000f | 0x5442_0005))
+            && kernel
+                .word(va.wrapping_add(4))
+                .is_some_and(|parser| may_be_function(kernel, parser))
+    };
+    [0x41, 0x42]
+        .iter()
+        .flat_map(|&low| memchr::memmem::find_iter(&kernel.bytes, &[low, 0x54]).collect::<Vec<_>>())
+        .filter_map(|at| at.checked_sub(2).filter(|at| at % 4 == 0))
+        .map(|at| kernel.va(at))
+        .filter(|&va| {
+            (0..2).all(|index| is_entry(va.wrapping_add(8 * index)))
+                && !is_entry(va.wrapping_sub(8))
+        })
+        .collect()
+}
+
+/// The descriptors for device trees, wherever they are.
+fn for_trees(kernel: &Kernel) -> Option<Array> {
+    let starts: Vec<u32> = memchr::memmem::find_iter(&kernel.bytes, &ANY_NUMBER.to_le_bytes())
+        .filter(|at| at % 4 == 0)
+        .map(|at| kernel.va(at))
+        .filter(|&va| {
+            is_descriptor(kernel, va, *SIZES.start(), 1)
+                && (2..5).any(|index| {
+                    kernel
+                        .word(va.wrapping_add(4 * index))
+                        .is_some_and(|word| compatible(kernel, word).is_some())
+                })
+        })
+        .collect();
+    let first = *starts.first()?;
+    let size = starts
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .min()
+        .filter(|size| SIZES.contains(size));
+    let entries = match size {
+        None => vec![first],
+        Some(size) => {
+            let end = (1..)
+                .map(|count| first.wrapping_add(count * size))
+                .find(|&va| !is_descriptor(kernel, va, size, 1))?;
+            backward(kernel, end, size, 1)
+        }
+    };
+    Some(Array {
+        entries,
+        size,
+        name_at: 1,
+        compatible_at: None,
+    })
+}
+
+/// The descriptors of this size that end one behind the other at `end`.
+fn backward(kernel: &Kernel, end: u32, size: u32, name_at: u32) -> Vec<u32> {
+    let mut entries: Vec<u32> = (1..)
+        .map(|count| end.wrapping_sub(count * size))
+        .take_while(|&va| is_descriptor(kernel, va, size, name_at))
+        .collect();
+    entries.reverse();
+    entries
+}
+
+/// A number, a name, and at least two functions behind it; one for device
+/// trees may have no function at all.
+fn is_descriptor(kernel: &Kernel, va: u32, size: u32, name_at: u32) -> bool {
+    let word = |index: u32| kernel.word(va.wrapping_add(4 * index));
+    let number = word(0).is_some_and(|nr| nr <= MAX_NUMBER || nr == ANY_NUMBER);
+    let named = || word(name_at).is_some_and(|at| name(kernel, at).is_some());
+    let functions = || {
+        (name_at + 1..size / 4)
+            .filter_map(word)
+            .filter(|&at| may_be_function(kernel, at) && name(kernel, at).is_none())
+            .count()
+    };
+    number && named() && (word(0) == Some(ANY_NUMBER) || functions() >= 2)
+}
+
+/// A text that may be the name of a board.
+fn name(kernel: &Kernel, va: u32) -> Option<&str> {
+    let text = c_str(&kernel.bytes, kernel.offset(va)?, MAX_NAME)?;
+    let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
+    (letters >= 2 && text.bytes().all(|byte| byte >= b' ')).then_some(text)
+}
+
+/// A list of `vendor,board` texts that ends with a null pointer.
+fn compatible(kernel: &Kernel, list: u32) -> Option<Vec<String>> {
+    let mut texts = Vec::new();
+    for index in 0..MAX_COMPATIBLE {
+        let at = kernel.word(list.wrapping_add(4 * index))?;
+        if at == 0 {
+            break;
+        }
+        texts.push(name(kernel, at)?.to_owned());
+    }
+    texts.iter().any(|text| text.contains(',')).then_some(texts)
+}

@@ -1,0 +1,210 @@
+//! The export table: names and addresses of what modules may use.
+//!
+//! `__ksymtab` is an array of entries {value, name} (include/linux/export.h),
+//! with a third word for the namespace from 5.4 on. Its words are addresses,
+//! or, with `HAVE_ARCH_PREL32_RELOCATIONS` (4.19 and later, not selected by
+//! 32-bit ARM in mainline), distances from the word itself. The names lie
+//! close together in `__ksymtab_strings`, and that tells the table from other
+//! arrays of a pointer and a text.
+
+use std::ops::Range;
+
+use super::{Source, Symbol};
+use crate::{
+    bytes::{c_str, le32},
+    kernel::Kernel,
+};
+
+/// Entries in the shortest array believed in; the smallest kernels export
+/// hundreds of names.
+const MIN_ENTRIES: usize = 64;
+/// Longest exported name believed in.
+const MAX_NAME: usize = 256;
+/// How far behind the image an exported variable may lie (`.bss`).
+const MARGIN: usize = 64 << 20;
+
+/// How an entry is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Form {
+    /// Bytes an entry.
+    size: usize,
+    /// Words are distances from themselves.
+    place_relative: bool,
+}
+
+const FORMS: [Form; 4] = [
+    Form {
+        size: 8,
+        place_relative: false,
+    },
+    Form {
+        size: 12,
+        place_relative: false,
+    },
+    Form {
+        size: 8,
+        place_relative: true,
+    },
+    Form {
+        size: 12,
+        place_relative: true,
+    },
+];
+
+/// The exported symbols; empty when the kernel exports nothing.
+pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
+    let tables = FORMS.map(|form| read_form(kernel, form));
+    let best = tables.into_iter().max_by_key(Vec::len).unwrap_or_default();
+    best.into_iter()
+        .map(|(value, name)| {
+            // Bit 0 marks a Thumb function; data at an odd address is so rare
+            // an export that it is not told apart.
+            let thumb = kernel.facts.thumb2 && value & 1 == 1;
+            Symbol {
+                address: value & !u32::from(thumb),
+                kind: if thumb { 'T' } else { '?' },
+                name: name.to_owned(),
+                source: Source::Exports,
+            }
+        })
+        .collect()
+}
+
+/// Everything that stands in arrays of this form whose names lie together.
+///
+/// The arrays are several (for all modules, for GPL ones, ...), one behind
+/// the other, sometimes with something else between them.
+fn read_form(kernel: &Kernel, form: Form) -> Vec<(u32, &str)> {
+    let runs = runs(kernel, form);
+    let Some(longest) = runs.iter().max_by_key(|run| run.names.len()) else {
+        return Vec::new();
+    };
+    // Strings of the same section: within reach of those of the longest array.
+    let span = &longest.span;
+    let reach = (span.end - span.start).max(0x4000);
+    let low = span.start.saturating_sub(reach);
+    let high = span.end.saturating_add(reach);
+    runs.iter()
+        .filter(|run| run.span.start >= low && run.span.end <= high)
+        .flat_map(|run| run.names.iter().copied())
+        .collect()
+}
+
+/// An array of entries without a gap.
+struct Run<'a> {
+    names: Vec<(u32, &'a str)>,
+    /// Offsets in the image over which the names are spread.
+    span: Range<usize>,
+}
+
+fn runs(kernel: &Kernel, form: Form) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    let mut at = 0;
+    while at + form.size <= kernel.bytes.len() {
+        let mut entries = Vec::new();
+        let mut next = at;
+        while let Some(entry) = entry(kernel, form, next) {
+            entries.push(entry);
+            next += form.size;
+        }
+        if entries.len() >= MIN_ENTRIES {
+            runs.extend(close_together(kernel, entries));
+            at = next;
+        } else {
+            // An entry inside a short array may start a longer one of another
+            // phase, so the next word is looked at in any case.
+            at += 4;
+        }
+    }
+    runs
+}
+
+/// One element of the array.
+struct Entry<'a> {
+    value: u32,
+    name: &'a str,
+    /// Offset of the name.
+    at: usize,
+    /// The name is not the tail of a longer string.
+    whole: bool,
+}
+
+/// The run when its names are different and lie in one piece of the image.
+fn close_together<'a>(kernel: &Kernel, entries: Vec<Entry<'a>>) -> Option<Run<'a>> {
+    let start = entries.iter().map(|entry| entry.at).min()?;
+    let end = entries
+        .iter()
+        .map(|entry| entry.at + entry.name.len() + 1)
+        .max()?;
+    let mut names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let text: usize = names.iter().map(|name| name.len() + 1).sum();
+    // The strings of one array may be mixed with those of the others and with
+    // namespaces, and so fill only a part of the section.
+    let dense = text.saturating_mul(16) >= end - start;
+    let distinct = names.len() * 10 >= entries.len() * 9;
+    // The linker lets a name share the tail of a longer one, but few do.
+    let whole = entries.iter().filter(|entry| entry.whole).count() * 4 >= entries.len() * 3;
+    // An array of nothing but texts has the texts' own addresses for values.
+    let texts = entries.iter().any(|entry| {
+        kernel
+            .offset(entry.value)
+            .is_some_and(|offset| (start..end).contains(&offset))
+    });
+    (dense && distinct && whole && !texts).then(|| Run {
+        names: entries
+            .into_iter()
+            .map(|entry| (entry.value, entry.name))
+            .collect(),
+        span: start..end,
+    })
+}
+
+/// The entry at an offset, if there may be one.
+fn entry(kernel: &Kernel, form: Form, at: usize) -> Option<Entry<'_>> {
+    let word = |index: usize| {
+        let at = at + 4 * index;
+        let word = le32(&kernel.bytes, at)?;
+        Some(match form.place_relative {
+            true => kernel.va(at).wrapping_add(word),
+            false => word,
+        })
+    };
+    let value = word(0)?;
+    let distance = value.wrapping_sub(kernel.base);
+    if distance as usize >= kernel.bytes.len().saturating_add(MARGIN) {
+        return None;
+    }
+    let string = |va| {
+        let offset = kernel.offset(va)?;
+        Some((offset, c_str(&kernel.bytes, offset, MAX_NAME)?))
+    };
+    let (offset, name) = string(word(1)?)?;
+    if !is_identifier(name) {
+        return None;
+    }
+    if form.size == 12 {
+        // The namespace: none, or a string (an empty one, mostly).
+        let namespace = word(2)?;
+        let none = namespace == 0 || (form.place_relative && namespace == kernel.va(at + 8));
+        if !none {
+            string(namespace)?;
+        }
+    }
+    let before = kernel.bytes.get(offset.checked_sub(1)?)?;
+    Some(Entry {
+        value,
+        name,
+        at: offset,
+        whole: *before == 0,
+    })
+}
+
+fn is_identifier(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
+}

@@ -1,0 +1,2 @@
+//! Writes kallsyms in every layout, for the tests of its reader.
+pub(super) struct Dummy;

@@ -1,0 +1,79 @@
+//! User space: the built-in one, and which one a boot uses.
+//!
+//! The built-in one is Debian's static busybox with a start-up script of ours,
+//! packed as an uncompressed cpio archive: every kernel that takes an initramfs
+//! at all takes that form.
+
+pub mod cpio;
+
+use crate::embedded;
+
+/// What the built-in user space prints right before its shell starts.
+pub const READY: &str = "ecmo: shell ready";
+
+/// What the prompt of its shell begins with.
+pub const PROMPT: &str = "ecmo:";
+
+/// Instruction set and calling convention of the built-in user space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abi {
+    /// Armv5TE, soft float (Debian `armel`): for Armv5 and Armv6. It calls the
+    /// kernel's helpers in the vector page.
+    Soft,
+    /// Armv7 with VFP (Debian `armhf`): needs no helpers, so it also runs on
+    /// kernels without `CONFIG_KUSER_HELPERS`.
+    Hard,
+}
+
+/// The built-in user space as a cpio archive.
+pub fn builtin(abi: Abi) -> Vec<u8> {
+    let busybox = match abi {
+        Abi::Soft => embedded::BUSYBOX_ARMEL,
+        Abi::Hard => embedded::BUSYBOX_ARMHF,
+    };
+    let mut archive = cpio::Archive::new();
+    for path in [
+        "bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var",
+    ] {
+        archive.directory(path);
+    }
+    // Without these, a kernel that has no devtmpfs opens no console for init.
+    archive.character_device("dev/console", 5, 1);
+    archive.character_device("dev/null", 1, 3);
+    archive.character_device("dev/tty", 5, 0);
+    archive.character_device("dev/ttyS0", 4, 64);
+    archive.file("bin/busybox", 0o755, busybox);
+    for applet in ["sh", "mount", "cttyhack"] {
+        archive.symlink(&format!("bin/{applet}"), "busybox");
+    }
+    // A link and not a script: kernels without CONFIG_BINFMT_SCRIPT run it too.
+    archive.symlink("init", "bin/busybox");
+    archive.file("etc/inittab", 0o644, include_bytes!("inittab"));
+    archive.file("etc/rc", 0o755, include_bytes!("rc"));
+    archive.file("etc/shell", 0o755, include_bytes!("shell"));
+    archive.file("etc/passwd", 0o644, b"root::0:0:root:/root:/bin/sh\n");
+    archive.file("etc/group", 0o644, b"root:x:0:\n");
+    archive.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_archives_hold_busybox_of_their_abi() {
+        // e_flags of the ELF header inside: bit 10 says hard float.
+        for (abi, hard) in [(Abi::Soft, false), (Abi::Hard, true)] {
+            let archive = builtin(abi);
+            let elf = archive.windows(4).position(|window| window == b"\x7fELF");
+            let flags = archive[elf.unwrap() + 0x24..][..4].try_into().unwrap();
+            assert_eq!(u32::from_le_bytes(flags) & 0x400 != 0, hard);
+        }
+    }
+
+    #[test]
+    fn script_prints_the_line_that_the_verdict_waits_for() {
+        assert!(include_str!("shell").contains(READY));
+        assert!(include_str!("shell").contains(&format!("PS1='{PROMPT}")));
+    }
+}
