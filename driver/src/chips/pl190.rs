@@ -4,7 +4,6 @@
 //! Line n is Linux interrupt n. Numbers 1 to 15 exist in every kernel without
 //! being allocated (`NR_IRQS_LEGACY` is 16), and 0 is no interrupt.
 
-use core::ffi::c_char;
 use core::ops::RangeInclusive;
 use core::ptr::NonNull;
 
@@ -12,7 +11,8 @@ use safe_mmio::fields::{ReadPure, ReadPureWrite, WriteOnly};
 use safe_mmio::{UniqueMmioPointer, field};
 
 use crate::kernel::irq::{
-    self, IRQ_NOPROBE, IRQ_NOREQUEST, IRQF_VALID_AND_PROBE, IrqChip, IrqData, MachineDesc, PtRegs,
+    self, IRQ_LEVEL, IRQ_NOPROBE, IRQ_NOREQUEST, IRQF_VALID_AND_PROBE, IrqChip, IrqData,
+    MachineDesc, PtRegs,
 };
 use crate::kit::{Storage, barrier};
 
@@ -121,7 +121,7 @@ extern "C" fn init_irq() {
         }
     }
     for line in LINES {
-        set_chip(line, chip, c"level".as_ptr());
+        set_chip(line, chip);
         allow_requests(line);
     }
 
@@ -144,10 +144,12 @@ fn install_handler() {
 }
 
 /// Makes a line an interrupt of this chip.
-fn set_chip(line: u32, chip: *mut IrqChip, name: *const c_char) {
+fn set_chip(line: u32, chip: *mut IrqChip) {
     let handle = irq::handle_level_irq();
+    // The flow needs no name of its own in /proc/interrupts.
+    let name = core::ptr::null();
     if let Some(irq_set_chip_and_handler_name) = irq::irq_set_chip_and_handler_name() {
-        // SAFETY: chip and name live for ever, and the number exists.
+        // SAFETY: the chip lives for ever, and the number exists.
         unsafe { irq_set_chip_and_handler_name(line, chip, handle, name) };
     } else if let (Some(set_irq_chip), Some(set_irq_handler)) =
         (irq::set_irq_chip(), irq::__set_irq_handler())
@@ -160,11 +162,12 @@ fn set_chip(line: u32, chip: *mut IrqChip, name: *const c_char) {
     }
 }
 
-/// Lets drivers request the interrupt: ARM forbids it for all at the start.
+/// Lets drivers request the interrupt, which ARM forbids for all at the start,
+/// and says that its level counts.
 fn allow_requests(line: u32) {
     if let Some(irq_modify_status) = irq::irq_modify_status() {
         // SAFETY: the number exists.
-        unsafe { irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, 0) };
+        unsafe { irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, IRQ_LEVEL) };
     } else if let Some(set_irq_flags) = irq::set_irq_flags() {
         // SAFETY: as above.
         unsafe { set_irq_flags(line, IRQF_VALID_AND_PROBE) };
@@ -235,14 +238,10 @@ mod tests {
         let page = controller(&mock);
         init_irq();
         let calls = mock.calls();
-        assert_eq!(calls[..2], ["chip 1 PL190 level", "status 1 -0xc00 +0x0"]);
+        assert_eq!(calls[..2], ["chip 1 PL190", "status 1 -0xc00 +0x100"]);
         assert_eq!(
             calls[28..],
-            [
-                "chip 15 PL190 level",
-                "status 15 -0xc00 +0x0",
-                "set_handle_irq"
-            ]
+            ["chip 15 PL190", "status 15 -0xc00 +0x100", "set_handle_irq"]
         );
         assert_eq!(read(page, ENABLE_CLEAR), u32::MAX);
         assert_eq!(read(page, SOFT_CLEAR), u32::MAX);
@@ -255,10 +254,7 @@ mod tests {
         controller(&mock);
         init_irq();
         let calls = mock.calls();
-        assert_eq!(
-            calls[..3],
-            ["chip 1 PL190", "handler 1 0 level", "flags 1 3"]
-        );
+        assert_eq!(calls[..3], ["chip 1 PL190", "handler 1 0", "flags 1 3"]);
         assert_eq!(calls.len(), 45);
     }
 

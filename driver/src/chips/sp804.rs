@@ -261,14 +261,49 @@ fn start_events() {
     let mut timer = event_timer();
     field!(timer, int_clear).write(1);
     if request_timer_irq(sp804::irq() as u32, tick, c"sp804", device.cast()) {
+        register_events(device);
+    }
+}
+
+/// Registers the clock event device.
+fn register_events(device: *mut ClockEventDevice) {
+    let hz = sp804::clock_hz() as u32;
+    if let Some(config_and_register) = clock::clockevents_config_and_register() {
         // SAFETY: the device is filled in, and lives for ever.
+        unsafe { config_and_register(device, hz, MIN_TICKS, MAX_TICKS) };
+    } else if let Some(register) = clock::clockevents_register_device() {
+        // SAFETY: as above.
         unsafe {
-            clock::clockevents_config_and_register(
-                device,
-                sp804::clock_hz() as u32,
-                MIN_TICKS,
-                MAX_TICKS,
-            );
+            set_conversion(device, hz);
+            register(device);
+        }
+    }
+}
+
+/// Fills in what `clockevents_config_and_register` calculates.
+///
+/// # Safety
+///
+/// `device` must be writable.
+unsafe fn set_conversion(device: *mut ClockEventDevice, hz: u32) {
+    /// 2^32 / 10^9, times 2^28: without a division of 64 bits, which is a
+    /// kilobyte of code.
+    const NANOSECOND: u64 = 1_152_921_505;
+    let mult = ((u64::from(hz) * NANOSECOND) >> 28) as u32;
+    let tick_ns = 1_000_000_000u32.checked_div(hz).unwrap_or(0);
+    // SAFETY: the caller vouches for the device.
+    unsafe {
+        if let Some(field) = ClockEventDevice::mult() {
+            field.set(device, mult);
+        }
+        if let Some(field) = ClockEventDevice::shift() {
+            field.set(device, 32);
+        }
+        if let Some(field) = ClockEventDevice::min_delta_ns() {
+            field.set(device, MIN_TICKS as u32 * tick_ns);
+        }
+        if let Some(field) = ClockEventDevice::max_delta_ns() {
+            field.set(device, i32::MAX as u32);
         }
     }
 }
@@ -410,6 +445,33 @@ mod tests {
             mode(3, device);
         }
         assert_eq!(read(page, CONTROL), 0);
+    }
+
+    #[test]
+    fn before_the_kernel_converted_ticks_the_driver_does() {
+        let mock = Mock::new();
+        mock.old_irq();
+        mock.clock();
+        timer(&mock);
+        mock.fill(&clock::clockevents_config_and_register::SLOT, 0);
+        mock.fill(
+            &clock::clockevents_register_device::SLOT,
+            mock::clockevents_register_device as *const () as usize,
+        );
+        for (slot, offset) in [
+            (&clock::clock_event_device::mult::SLOT, 160),
+            (&clock::clock_event_device::shift::SLOT, 164),
+            (&clock::clock_event_device::min_delta_ns::SLOT, 168),
+            (&clock::clock_event_device::max_delta_ns::SLOT, 172),
+        ] {
+            mock.fill(slot, offset);
+        }
+        init_time();
+        // 10^6 << 32 / 10^9 is 4294967.296.
+        assert_eq!(
+            mock.calls().last().map(String::as_str),
+            Some("register 4294967 32 15000 2147483647")
+        );
     }
 
     #[test]
