@@ -157,7 +157,10 @@ impl<const N: usize> Note<N> {
         let mut writer = Writer::<N>::new();
         text.write(&mut writer);
         let len = writer.len();
-        assert!(N == len.next_multiple_of(4), "the note's room does not fit its text");
+        assert!(
+            N == len.next_multiple_of(4),
+            "the note's room does not fit its text"
+        );
         Note {
             magic: MAGIC,
             kind: kind as u16,
@@ -181,5 +184,72 @@ impl<const N: usize> Note<N> {
     /// The text without its padding.
     pub fn text(&self) -> &[u8] {
         self.text.get(..self.len as usize).unwrap_or(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kit::c::Type;
+
+    const SETUP: Text = Text {
+        names: "setup_irq|request_irq",
+        group: "request irq",
+        declaration: Declaration::Function(
+            i32::NAME,
+            "setup_irq",
+            &[("irq", u32::NAME), ("name", <*const u8>::NAME)],
+        ),
+        doc: " kernel/irq/manage.c, \"up to\" 5.7.",
+    };
+
+    /// What the linker reads: the four strings.
+    fn strings<const N: usize>(note: &Note<N>) -> Vec<&str> {
+        let text = std::str::from_utf8(note.text()).unwrap_or_default();
+        assert!(text.ends_with('\0'));
+        text.trim_end_matches('\0').split('\0').collect()
+    }
+
+    #[test]
+    fn a_note_reads_back() {
+        static NOTE: Note<{ SETUP.padded_len() }> =
+            Note::new(Kind::Backward, REQUIRED | DATA, core::ptr::null(), &SETUP);
+        assert_eq!((NOTE.magic, NOTE.kind(), NOTE.flags()), (MAGIC, 1, 3));
+        assert_eq!(
+            strings(&NOTE),
+            [
+                "setup_irq|request_irq",
+                "request irq",
+                "int setup_irq(unsigned int irq, const char *name)",
+                "kernel/irq/manage.c, \"up to\" 5.7.",
+            ]
+        );
+        assert_eq!(NOTE.len as usize, SETUP.len());
+        assert_eq!(NOTE.text.len() % 4, 0);
+        assert!(NOTE.text[SETUP.len()..].iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn empty_strings_keep_their_end() {
+        const EMPTY: Text = Text {
+            names: "x",
+            group: "",
+            declaration: Declaration::Text(""),
+            doc: "",
+        };
+        static NOTE: Note<{ EMPTY.padded_len() }> =
+            Note::new(Kind::Chip, 0, core::ptr::null(), &EMPTY);
+        assert_eq!(NOTE.text(), b"x\0\0\0\0");
+        assert_eq!(NOTE.text.len(), 8);
+        assert!(!EMPTY.is_empty());
+    }
+
+    #[test]
+    fn on_the_target_the_header_has_sixteen_bytes() {
+        // The address is the only field that is wider on a 64-bit host.
+        let wider = size_of::<usize>() - 4;
+        assert_eq!(core::mem::offset_of!(Note<4>, address), 8);
+        assert_eq!(core::mem::offset_of!(Note<4>, len), 12 + wider);
+        assert_eq!(core::mem::offset_of!(Note<4>, text), 16 + wider);
     }
 }

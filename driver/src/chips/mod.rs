@@ -5,3 +5,6 @@
 mod pl190;
 mod sp804;
 mod uart16550;
+
+#[cfg(test)]
+mod mock;

@@ -61,6 +61,13 @@ crate::layout! {
         optional irq_mask_ack: ChipCallback,
     }
 
+    /// arch/arm/include/asm/mach/arch.h.
+    pub(crate) struct machine_desc as MachineDesc {
+        /// What setup_arch copies to handle_arch_irq: 2.6.39 and later, with
+        /// CONFIG_MULTI_IRQ_HANDLER (from 4.18 on CONFIG_GENERIC_IRQ_MULTI_HANDLER).
+        group("irq entry") handle_irq: extern "C" fn(*mut PtRegs),
+    }
+
     /// include/linux/interrupt.h: what setup_irq takes.
     pub(crate) struct irqaction as IrqAction {
         /// The function to call.

@@ -80,7 +80,10 @@ impl Name {
             }
             Name::Function(returns, _) => {
                 returns.write_front(writer);
-                writer.text(" (*");
+                if !matches!(writer.last(), b'*' | b'(') {
+                    writer.byte(b' ');
+                }
+                writer.text("(*");
             }
         }
     }
@@ -253,7 +256,7 @@ mod tests {
         );
         assert_eq!(
             named::<extern "C" fn(extern "C" fn(u32)) -> *mut c_void>("f"),
-            "void * (*f)(void (*)(unsigned int))"
+            "void *(*f)(void (*)(unsigned int))"
         );
     }
 

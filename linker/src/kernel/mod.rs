@@ -19,6 +19,7 @@ use serde::Serialize;
 
 pub use banner::Banner;
 pub use foreign::Foreign;
+pub(crate) use head::begins;
 
 /// The least size of what is taken for a kernel, in bytes. The smallest ARM
 /// kernels with everything left out have several hundred KiB.

@@ -24,10 +24,11 @@ pub(super) fn begins(input: &[u8]) -> bool {
     )
 }
 
-pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
+pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
     let mut rest = input;
-    sink.drain(BzDecoder::new(&mut rest))?;
-    Ok(input.len() - rest.len())
+    let result = sink.drain(BzDecoder::new(&mut rest));
+    sink.consumed = input.len() - rest.len();
+    result
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ pub(super) fn begins(input: &[u8]) -> bool {
     matches!(input, [0x1f, 0x8b, 8, flags, ..] if flags & 0xe0 == 0)
 }
 
-pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
+pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
     let mut rest = input;
-    sink.drain(GzDecoder::new(&mut rest))?;
-    Ok(input.len() - rest.len())
+    let result = sink.drain(GzDecoder::new(&mut rest));
+    sink.consumed = input.len() - rest.len();
+    result
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ const MAGIC: &[u8] = b"\x89LZO\0\r\n\x1a\n";
 /// The limit of lzop itself is 64 MiB; the kernel's is 256 KiB.
 const LONGEST_BLOCK: u32 = 64 << 20;
 
+/// A byte of a compressed form gives at most so many of contents.
+const GROWTH: u32 = 255;
+
 const ADLER32_OF_CONTENTS: u32 = 0x1;
 const ADLER32_OF_DATA: u32 = 0x2;
 const EXTRA_FIELD: u32 = 0x40;
@@ -76,7 +79,7 @@ fn header(reader: &mut Reader<'_>, sink: &Sink) -> Result<u32, Error> {
     Ok(flags)
 }
 
-pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
+pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
     let mut reader = Reader { input, offset: 0 };
     let flags = header(&mut reader, sink)?;
     let set = |bits: u32| u32::from(flags & bits != 0);
@@ -84,13 +87,15 @@ pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
     loop {
         let contents: u32 = reader.number(sink, "length of a block")?;
         if contents == 0 {
-            return Ok(reader.offset);
+            sink.consumed = reader.offset;
+            return Ok(());
         }
         let data: u32 = reader.number(sink, "length of a block")?;
         let at = reader.offset;
-        if contents > LONGEST_BLOCK || data == 0 || data > contents {
+        let possible = LONGEST_BLOCK.min(data.saturating_mul(GROWTH));
+        if contents > possible || data > contents {
             return Err(sink.broken(format!(
-                "block of {data:#x} bytes for {contents:#x} at {at:#x} of the stream, expected at most {LONGEST_BLOCK:#x} and no growth"
+                "block at {at:#x} of the stream: {data:#x} bytes for {contents:#x}, expected from {data:#x} to {possible:#x}"
             )));
         }
         for _ in 0..set(ADLER32_OF_CONTENTS) + set(CRC32_OF_CONTENTS) {
@@ -125,6 +130,7 @@ pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
             sink.push(&block)?;
         }
         reader.offset = end;
+        sink.consumed = end;
     }
 }
 
@@ -189,7 +195,7 @@ mod tests {
         .take(1000)
         .collect();
         let stream = compress(&noise, ADLER32_OF_CONTENTS);
-        let decoded = super::super::decode(Format::Lzo, &stream, 1000).unwrap();
+        let decoded = tests::decode(Format::Lzo, &stream, 1000).unwrap();
         assert!(decoded.bytes == noise);
     }
 
@@ -200,8 +206,8 @@ mod tests {
         stream.truncate(end);
         stream.extend(u32::MAX.to_be_bytes());
         stream.extend([0, 0, 1, 0, 1, 2, 3]);
-        let error = super::super::decode(Format::Lzo, &stream, 1 << 30).unwrap_err();
-        expect_test::expect!["block of 0x100 bytes for 0xffffffff at 0x33 of the stream, expected at most 0x4000000 and no growth (after 0 bytes of output)"]
+        let error = tests::decode(Format::Lzo, &stream, 1 << 30).unwrap_err();
+        expect_test::expect!["block at 0x33 of the stream: 0x100 bytes for 0xffffffff, expected from 0x100 to 0xff00 (after 0 bytes of output)"]
             .assert_eq(&error.to_string());
     }
 }

@@ -62,6 +62,14 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The input as a whole asks for more work than allowed.
+    #[error(
+        "decoding stopped: the whole image asks for more than the limit of {limit} bytes read and written"
+    )]
+    Work {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// The data contradicts the format.
     #[error("{what} (after {produced} bytes of output)")]
     Broken {
@@ -81,10 +89,42 @@ pub struct Decoded {
     pub consumed: usize,
 }
 
+/// What may still be done for one image, over all its streams: bytes read and
+/// written, and something for each attempt, so that an image of nothing but
+/// headers costs no more than another.
+#[derive(Debug)]
+pub struct Work {
+    left: u64,
+    limit: u64,
+}
+
+impl Work {
+    /// What setting up a decoder counts as, in bytes.
+    const ATTEMPT: u64 = 64 << 10;
+
+    /// Work for `limit` bytes.
+    pub fn new(limit: u64) -> Work {
+        Work { left: limit, limit }
+    }
+
+    /// Takes `bytes` away.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Work`] when there is not that much left.
+    pub fn spend(&mut self, bytes: u64) -> Result<(), Error> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(Error::Work { limit: self.limit })
+    }
+}
+
 /// Output that does not grow beyond a limit.
 struct Sink {
     bytes: Vec<u8>,
     limit: usize,
+    /// Bytes of input that were read, also by a decoder that failed.
+    consumed: usize,
 }
 
 impl Sink {
@@ -92,6 +132,7 @@ impl Sink {
         Sink {
             bytes: Vec::new(),
             limit,
+            consumed: 0,
         }
     }
 
@@ -132,8 +173,9 @@ impl Sink {
     }
 }
 
-fn run(format: Format, input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
-    match format {
+fn run(format: Format, input: &[u8], sink: &mut Sink, work: &mut Work) -> Result<(), Error> {
+    work.spend(Work::ATTEMPT)?;
+    let result = match format {
         Format::Gzip => gzip::decode(input, sink),
         Format::Xz => xz::decode(input, sink),
         Format::Lzma => lzma::decode(input, sink),
@@ -141,7 +183,9 @@ fn run(format: Format, input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
         Format::Lz4 => lz4::decode(input, sink),
         Format::Zstd => zstd::decode(input, sink),
         Format::Bzip2 => bzip2::decode(input, sink),
-    }
+    };
+    work.spend((sink.consumed as u64).saturating_add(sink.bytes.len() as u64))?;
+    result
 }
 
 /// Decodes the stream at the start of `input` to at most `limit` bytes.
@@ -149,39 +193,52 @@ fn run(format: Format, input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
 /// # Errors
 ///
 /// [`Error::Limit`] for a stream with more contents, [`Error::Broken`] for one
-/// that is cut off or damaged.
-pub fn decode(format: Format, input: &[u8], limit: usize) -> Result<Decoded, Error> {
+/// that is cut off or damaged, [`Error::Work`] when `work` is used up.
+pub fn decode(
+    format: Format,
+    input: &[u8],
+    limit: usize,
+    work: &mut Work,
+) -> Result<Decoded, Error> {
     let mut sink = Sink::new(limit);
-    let consumed = run(format, input, &mut sink)?;
+    run(format, input, &mut sink, work)?;
     Ok(Decoded {
         bytes: sink.bytes,
-        consumed,
+        consumed: sink.consumed,
     })
 }
 
 /// The first bytes of the contents, at most `count`; fewer when the stream is
 /// broken.
-pub fn peek(format: Format, input: &[u8], count: usize) -> Vec<u8> {
+///
+/// # Errors
+///
+/// [`Error::Work`] when `work` is used up.
+pub fn peek(format: Format, input: &[u8], count: usize, work: &mut Work) -> Result<Vec<u8>, Error> {
     let mut sink = Sink::new(count);
-    // Whether it stopped at the limit or at damage makes no difference here.
-    let _ = run(format, input, &mut sink);
-    sink.bytes
+    match run(format, input, &mut sink, work) {
+        Err(error @ Error::Work { .. }) => Err(error),
+        // Whether it stopped at the limit or at damage makes no difference.
+        _ => Ok(sink.bytes),
+    }
 }
 
 /// The format of a stream that begins at the start of `input`, as far as its
 /// header tells.
 pub fn recognise(input: &[u8]) -> Option<Format> {
-    const KNOWN: [(Format, fn(&[u8]) -> bool); 7] = [
-        (Format::Gzip, gzip::begins),
-        (Format::Xz, xz::begins),
-        (Format::Lzo, lzo::begins),
-        (Format::Lz4, lz4::begins),
-        (Format::Zstd, zstd::begins),
-        (Format::Bzip2, bzip2::begins),
-        (Format::Lzma, lzma::begins),
-    ];
-    let (format, _) = KNOWN.iter().find(|(_, begins)| begins(input))?;
-    Some(*format)
+    let (format, begins): (Format, fn(&[u8]) -> bool) = match input.first()? {
+        0x1f => (Format::Gzip, gzip::begins),
+        0xfd => (Format::Xz, xz::begins),
+        0x89 => (Format::Lzo, lzo::begins),
+        0x02 => (Format::Lz4, lz4::begins),
+        0x28 => (Format::Zstd, zstd::begins),
+        b'B' => (Format::Bzip2, bzip2::begins),
+        _ => (Format::Lzma, lzma::begins),
+    };
+    if begins(input) {
+        return Some(format);
+    }
+    lzma::begins(input).then_some(Format::Lzma)
 }
 
 /// All places in `bytes` where a stream may begin, in order.
@@ -196,6 +253,10 @@ pub fn streams(bytes: &[u8]) -> impl Iterator<Item = (usize, Format)> + '_ {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    pub(super) fn decode(format: Format, input: &[u8], limit: usize) -> Result<Decoded, Error> {
+        super::decode(format, input, limit, &mut Work::new(1 << 30))
+    }
 
     pub(super) const TEXT: &[u8] = b"a kernel, a kernel, a kernel for a horse ";
 
@@ -216,7 +277,10 @@ mod tests {
 
         let limit = contents.len() - 1;
         assert_eq!(decode(format, &input, limit), Err(Error::Limit { limit }));
-        assert_eq!(peek(format, &input, 41), TEXT);
+        let start = peek(format, &input, 41, &mut Work::new(1 << 30)).unwrap();
+        assert_eq!(start, TEXT);
+        let result = super::decode(format, &input, contents.len(), &mut Work::new(500_000));
+        assert_eq!(result, Err(Error::Work { limit: 500_000 }));
         for cut in [0, 1, 5, 13, stream.len() / 2, stream.len() - 1] {
             let result = decode(format, &stream[..cut], contents.len());
             assert!(

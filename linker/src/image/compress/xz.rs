@@ -19,12 +19,13 @@ pub(super) fn begins(input: &[u8]) -> bool {
     }
 }
 
-pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<usize, Error> {
+pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
     let stream =
         Stream::new_stream_decoder(MEMORY, 0).map_err(|error| sink.broken(error.to_string()))?;
     let mut rest = input;
-    sink.drain(XzDecoder::new_stream(&mut rest, stream))?;
-    Ok(input.len() - rest.len())
+    let result = sink.drain(XzDecoder::new_stream(&mut rest, stream));
+    sink.consumed = input.len() - rest.len();
+    result
 }
 
 #[cfg(test)]
