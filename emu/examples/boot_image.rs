@@ -72,8 +72,7 @@ fn options() -> Result<Options, Failure> {
             "--instructions" => options.instructions = number(&value()?)?,
             "--cpu" => {
                 let name = value()?;
-                options.cpu =
-                    CpuModel::from_name(&name).ok_or(format!("no processor {name:?}"))?;
+                options.cpu = CpuModel::from_name(&name).ok_or(format!("no processor {name:?}"))?;
             }
             _ if options.kernel.is_empty() => options.kernel = argument,
             _ => return Err(format!("what is {argument:?}?").into()),
@@ -134,6 +133,11 @@ fn run(options: &Options) -> Result<(), Failure> {
     for access in machine.unassigned() {
         eprintln!("{access:x?}");
     }
+    eprintln!(
+        "{:x?} driver {}",
+        machine.registers(),
+        machine.driver_instructions()
+    );
     for (instruction, count) in machine.absent_registers() {
         eprintln!("absent register: {instruction:#010x} {count} times");
     }
@@ -192,7 +196,11 @@ fn tags(command_line: &str, initrd: u32) -> Vec<u8> {
     text.resize((text.len() / 4 + 1) * 4, 0);
     let words: Vec<u32> = text
         .chunks_exact(4)
-        .map(|word| word.iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte)))
+        .map(|word| {
+            word.iter()
+                .rev()
+                .fold(0, |sum, &byte| sum << 8 | u32::from(byte))
+        })
         .collect();
     tag(0x5441_0009, &words);
     tags.extend([0, 0]);

@@ -40,9 +40,7 @@ impl Clock {
     /// Sleeps until `moment`. A moment that is past changes nothing.
     pub fn sleep_until(&mut self, moment: Time, instructions: u64) {
         let now = self.at(instructions);
-        self.slept = self
-            .slept
-            .saturating_add(moment.0.saturating_sub(now.0));
+        self.slept = self.slept.saturating_add(moment.0.saturating_sub(now.0));
     }
 }
 

@@ -83,8 +83,7 @@ pub fn entry(exception: Exception, cpsr: u32, lr: u32, control: &Control) -> Ent
     let v6 = control.architecture >= Architecture::V6;
     let v7 = control.architecture >= Architecture::V7;
     let thumb = v7 && control.sctlr & SCTLR_TE != 0;
-    let mut new = cpsr
-        & !(psr::MODE | psr::THUMB | psr::JAZELLE | psr::IF_THEN | psr::BIG_ENDIAN)
+    let mut new = cpsr & !(psr::MODE | psr::THUMB | psr::JAZELLE | psr::IF_THEN | psr::BIG_ENDIAN)
         | exception.mode()
         | psr::IRQ_OFF;
     if thumb {
@@ -151,7 +150,19 @@ mod tests {
 
     #[test]
     fn high_vectors_win_over_the_base_register() {
-        let at = |sctlr, vbar| entry(Exception::Irq, 0x10, 0, &Control { sctlr, vbar, ..CONTROL }).pc;
+        let at = |sctlr, vbar| {
+            entry(
+                Exception::Irq,
+                0x10,
+                0,
+                &Control {
+                    sctlr,
+                    vbar,
+                    ..CONTROL
+                },
+            )
+            .pc
+        };
         assert_eq!(at(0, 0x8000_0000), 0x8000_0018);
         assert_eq!(at(SCTLR_V, 0x8000_0000), 0xffff_0018);
     }
@@ -163,7 +174,16 @@ mod tests {
         assert_eq!((seven.cpsr, seven.pc), (0x3b2, 0x19));
         // Armv5 has neither, nor the abort mask.
         let architecture = Architecture::V5;
-        let five = entry(Exception::Irq, 0x10, 0, &Control { sctlr, architecture, vbar: 0 });
+        let five = entry(
+            Exception::Irq,
+            0x10,
+            0,
+            &Control {
+                sctlr,
+                architecture,
+                vbar: 0,
+            },
+        );
         assert_eq!((five.cpsr, five.pc), (0x92, 0x18));
     }
 

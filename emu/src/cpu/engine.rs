@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use thiserror::Error;
 use unicorn_engine_sys::{
-    Arch, ControlType, HookType, MemType, Mode, Prot, TlbEntry, TlbType, TranslationBlock, uc_close,
-    uc_ctl, uc_emu_start, uc_emu_stop, uc_engine, uc_error, uc_hook, uc_hook_add, uc_mem_map_ptr,
-    uc_mem_protect, uc_mmio_map, uc_open,
+    Arch, ControlType, HookType, MemType, Mode, Prot, TlbEntry, TlbType, TranslationBlock,
+    uc_close, uc_ctl, uc_emu_start, uc_emu_stop, uc_engine, uc_error, uc_hook, uc_hook_add,
+    uc_mem_map_ptr, uc_mem_protect, uc_mmio_map, uc_open,
 };
 
 use super::count::Count;
@@ -141,7 +141,11 @@ impl<H: Hooks> Engine<H> {
             regions: Vec::new(),
             ram,
         };
-        engine.control("select the processor", ControlType::CPU_MODEL, model.unicorn())?;
+        engine.control(
+            "select the processor",
+            ControlType::CPU_MODEL,
+            model.unicorn(),
+        )?;
         engine.control("set the page size", ControlType::UC_PAGE_SIZE, PAGE as i32)?;
         engine.control("do without exits", ControlType::UC_USE_EXITS, 1)?;
         engine.control(
@@ -177,9 +181,24 @@ impl<H: Hooks> Engine<H> {
         let shared = self.shared.as_ptr().cast();
         self.hook(HookType::BLOCK, on_block::<H> as *mut c_void, shared, all)?;
         self.hook(HookType::TLB_FILL, on_fill::<H> as *mut c_void, shared, all)?;
-        self.hook(HookType::INTR, on_exception::<H> as *mut c_void, shared, all)?;
-        self.hook(HookType::INSN_INVALID, on_undefined::<H> as *mut c_void, shared, all)?;
-        self.hook(HookType::EDGE_GENERATED, on_translated::<H> as *mut c_void, shared, all)
+        self.hook(
+            HookType::INTR,
+            on_exception::<H> as *mut c_void,
+            shared,
+            all,
+        )?;
+        self.hook(
+            HookType::INSN_INVALID,
+            on_undefined::<H> as *mut c_void,
+            shared,
+            all,
+        )?;
+        self.hook(
+            HookType::EDGE_GENERATED,
+            on_translated::<H> as *mut c_void,
+            shared,
+            all,
+        )
     }
 
     fn hook(
@@ -241,7 +260,12 @@ impl<H: Hooks> Engine<H> {
             })?;
             let kinds = HookType::MEM_READ_PROT | HookType::MEM_WRITE_PROT;
             let shared = self.shared.as_ptr().cast();
-            self.hook(kinds, on_forbidden::<H> as *mut c_void, shared, (first, last))?;
+            self.hook(
+                kinds,
+                on_forbidden::<H> as *mut c_void,
+                shared,
+                (first, last),
+            )?;
         }
         Ok(())
     }
@@ -250,7 +274,12 @@ impl<H: Hooks> Engine<H> {
     pub(crate) fn watch(&mut self, address: u32) -> Result<(), EngineError> {
         let range = (u64::from(address), u64::from(address));
         let shared = self.shared.as_ptr().cast();
-        self.hook(HookType::CODE, on_watched::<H> as *mut c_void, shared, range)?;
+        self.hook(
+            HookType::CODE,
+            on_watched::<H> as *mut c_void,
+            shared,
+            range,
+        )?;
         // Blocks that were translated before do not know of the hook.
         self.live().flush_code();
         Ok(())
@@ -260,7 +289,12 @@ impl<H: Hooks> Engine<H> {
     pub(crate) fn count_range(&mut self, first: u32, last: u32) -> Result<(), EngineError> {
         let range = (u64::from(first), u64::from(last));
         let shared = self.shared.as_ptr().cast();
-        self.hook(HookType::CODE, on_counted::<H> as *mut c_void, shared, range)?;
+        self.hook(
+            HookType::CODE,
+            on_counted::<H> as *mut c_void,
+            shared,
+            range,
+        )?;
         self.live().flush_code();
         Ok(())
     }
@@ -285,7 +319,7 @@ impl<H: Hooks> Engine<H> {
     pub(crate) fn live(&self) -> Live<'_> {
         // SAFETY: the engine is open as long as `self` lives; `alias` is only borrowed
         // shared, by everybody.
-        unsafe { Live::new(self.uc, &*(&raw const (*self.shared.as_ptr()).alias)) }
+        unsafe { Live::new(self.uc, &(*self.shared.as_ptr()).alias) }
     }
 
     pub(crate) fn host(&self) -> &H {
@@ -301,7 +335,7 @@ impl<H: Hooks> Engine<H> {
             (
                 &mut (*shared).host,
                 &mut (*shared).count,
-                Live::new(self.uc, &*(&raw const (*shared).alias)),
+                Live::new(self.uc, &(*shared).alias),
             )
         }
     }
@@ -317,7 +351,7 @@ impl<H: Hooks> Engine<H> {
 
     fn stop_asked(&self) -> &Cell<bool> {
         // SAFETY: a `Cell` that everybody borrows shared.
-        unsafe { &*(&raw const (*self.shared.as_ptr()).stop_asked) }
+        unsafe { &(*self.shared.as_ptr()).stop_asked }
     }
 }
 
@@ -356,7 +390,7 @@ macro_rules! part {
 /// the others below.
 unsafe fn live<'a, H>(uc: *mut uc_engine, data: *mut c_void) -> Live<'a> {
     // SAFETY: `data` is our `Shared`, whose `alias` is only ever borrowed shared.
-    unsafe { Live::new(uc, &*(&raw const (*data.cast::<Shared<H>>()).alias)) }
+    unsafe { Live::new(uc, &(*data.cast::<Shared<H>>()).alias) }
 }
 
 /// The hot path: once per block.
@@ -379,7 +413,7 @@ unsafe extern "C" fn on_block<H: Hooks>(
             Flow::Stop => {
                 // SAFETY: as above.
                 unsafe {
-                    part!(data, stop_asked).set(true);
+                    (*data.cast::<Shared<H>>()).stop_asked.set(true);
                     uc_emu_stop(uc);
                 }
                 return;
@@ -422,8 +456,8 @@ unsafe extern "C" fn on_fill<H: Hooks>(
 ) -> bool {
     // SAFETY: `data` is our `Shared`; a cell, which may be read while another callback
     // holds the other parts.
-    let alias = unsafe { (&raw const (*data.cast::<Shared<H>>()).alias).as_ref() };
-    if let Some(physical) = alias.and_then(Cell::get) {
+    let alias = unsafe { &(*data.cast::<Shared<H>>()).alias };
+    if let Some(physical) = alias.get() {
         // SAFETY: Unicorn passes a place for the entry.
         unsafe {
             entry.write(TlbEntry {
@@ -484,12 +518,7 @@ unsafe extern "C" fn on_forbidden<H: Hooks>(
     data: *mut c_void,
 ) -> bool {
     // SAFETY: `data` is our `Shared`; `pc` is a cell.
-    let (cpu, pc) = unsafe {
-        (
-            live::<H>(uc, data),
-            &(*data.cast::<Shared<H>>()).pc,
-        )
-    };
+    let (cpu, pc) = unsafe { (live::<H>(uc, data), &(*data.cast::<Shared<H>>()).pc) };
     pc.set(Some(cpu.pc()));
     leave_no_condition(&cpu, cpu.cpsr());
     true

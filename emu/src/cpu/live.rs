@@ -87,11 +87,7 @@ impl<'a> Live<'a> {
         let mut value = 0_u32;
         // SAFETY: the engine is open (`new`); every register we name is 32 bits wide.
         unsafe {
-            uc_reg_read(
-                self.uc,
-                register as i32,
-                (&raw mut value).cast::<c_void>(),
-            );
+            uc_reg_read(self.uc, register as i32, (&raw mut value).cast::<c_void>());
         }
         value
     }

@@ -87,7 +87,11 @@ impl Ram {
     /// page.
     #[inline]
     pub(crate) fn halfword_of_page(&self, page: u32, offset: u32) -> Option<u16> {
-        let bank = self.banks.iter().rev().find(|bank| page >= bank.first_page)?;
+        let bank = self
+            .banks
+            .iter()
+            .rev()
+            .find(|bank| page >= bank.first_page)?;
         let at = u64::from(page - bank.first_page) * PAGE + u64::from(offset);
         if at + 2 > bank.size {
             return None;

@@ -75,7 +75,10 @@ impl Account {
     }
 
     pub(crate) fn list(&self) -> Vec<(u32, u64)> {
-        self.entries.iter().map(|(&key, &count)| (key, count)).collect()
+        self.entries
+            .iter()
+            .map(|(&key, &count)| (key, count))
+            .collect()
     }
 }
 

@@ -127,7 +127,9 @@ impl Guest {
     }
 
     fn has_reached(&self, milestone: Milestone) -> bool {
-        self.milestones.iter().any(|reached| reached.milestone == milestone)
+        self.milestones
+            .iter()
+            .any(|reached| reached.milestone == milestone)
     }
 
     /// Reaches a milestone while the guest runs.
@@ -203,7 +205,11 @@ impl Guest {
                 self.exit_soon(count, Exit::Held);
                 return Rest::Ended;
             }
-            match [self.board.next_event(), self.hold].into_iter().flatten().min() {
+            match [self.board.next_event(), self.hold]
+                .into_iter()
+                .flatten()
+                .min()
+            {
                 Some(moment) => self.clock.sleep_until(moment, count.retired),
                 None => break,
             }
@@ -246,7 +252,11 @@ impl Guest {
         let pc = cpu.pc();
         if refusal.access == Access::Fetch {
             // The second half of an instruction can be in the next page.
-            let address = if pc >> 12 == refusal.address >> 12 { pc } else { refusal.address };
+            let address = if pc >> 12 == refusal.address >> 12 {
+                pc
+            } else {
+                refusal.address
+            };
             self.prefetch_abort(cpu, count, refusal.fault, address);
         } else {
             count.left_at(pc, cpu.cpsr() & psr::THUMB != 0);
@@ -459,7 +469,11 @@ impl Hooks for Guest {
 fn instruction_at(count: &Count, pc: u32, thumb: bool) -> Option<u32> {
     let first = u32::from(count.code_halfword(pc)?);
     let second = u32::from(count.code_halfword(pc.wrapping_add(2)).unwrap_or(0));
-    Some(if thumb { first << 16 | second } else { second << 16 | first })
+    Some(if thumb {
+        first << 16 | second
+    } else {
+        second << 16 | first
+    })
 }
 
 /// What the instruction at the program counter accesses.

@@ -339,7 +339,11 @@ impl Machine {
         let mut done = 0;
         while done < into.len() {
             let (physical, length) = self.locate(va, done, into.len())?;
-            if !self.engine.ram().read(physical, &mut into[done..done + length]) {
+            if !self
+                .engine
+                .ram()
+                .read(physical, &mut into[done..done + length])
+            {
                 return Err(address_error(va, into.len()));
             }
             done += length;
@@ -356,7 +360,11 @@ impl Machine {
         let mut done = 0;
         while done < from.len() {
             let (physical, length) = self.locate(va, done, from.len())?;
-            if !self.engine.ram().write(physical, &from[done..done + length]) {
+            if !self
+                .engine
+                .ram()
+                .write(physical, &from[done..done + length])
+            {
                 return Err(address_error(va, from.len()));
             }
             let (guest, _, cpu) = self.engine.parts();
@@ -470,9 +478,10 @@ fn regions(banks: &[RamBank], mut chips: Vec<u32>) -> Result<Vec<Region>, Error>
     let mut free = 0;
     for (base, size, chip) in taken {
         if base < free {
-            let address = chips.iter().copied().find(|&page| {
-                u64::from(page) == base || u64::from(page) + PAGE == free
-            });
+            let address = chips
+                .iter()
+                .copied()
+                .find(|&page| u64::from(page) == base || u64::from(page) + PAGE == free);
             return Err(Error::Chip {
                 address: address.unwrap_or(base as u32),
             });

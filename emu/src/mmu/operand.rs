@@ -87,12 +87,7 @@ pub fn arm(instruction: u32, pc: u32, register: impl Fn(u32) -> u32) -> Option<O
 
 /// The operand of a Thumb instruction at `pc`; `second` is used when `first`
 /// says that there are two halfwords. See [`arm`].
-pub fn thumb(
-    first: u16,
-    second: u16,
-    pc: u32,
-    register: impl Fn(u32) -> u32,
-) -> Option<Operand> {
+pub fn thumb(first: u16, second: u16, pc: u32, register: impl Fn(u32) -> u32) -> Option<Operand> {
     let first = u32::from(first);
     let second = u32::from(second);
     if first >> 11 >= 0b11101 {
@@ -136,7 +131,11 @@ fn wide(first: u32, second: u32, pc: u32, register: impl Fn(u32) -> u32) -> Opti
                 // One of the two bits is set for a list of registers; for RFE and SRS,
                 // of two words, both are or none is.
                 let count = if pre == up { 2 } else { second.count_ones() };
-                let start = if up { base } else { base.wrapping_sub(4 * count) };
+                let start = if up {
+                    base
+                } else {
+                    base.wrapping_sub(4 * count)
+                };
                 return Operand::at(start, 4 * count);
             }
             let offset = (second & 0xff) * 4;
@@ -147,7 +146,11 @@ fn wide(first: u32, second: u32, pc: u32, register: impl Fn(u32) -> u32) -> Opti
                 return Operand::at(base.wrapping_add(offset), 4);
             }
             // A table branch relative to the program counter does not align it.
-            let start = if number == 15 { pc.wrapping_add(4) } else { base };
+            let start = if number == 15 {
+                pc.wrapping_add(4)
+            } else {
+                base
+            };
             let index = register(second & 15);
             match second >> 4 & 15 {
                 0b0000 => Operand::at(start.wrapping_add(index), 1),
@@ -194,10 +197,7 @@ pub fn arm_is_unprivileged(instruction: u32) -> bool {
 
 /// See [`arm_is_unprivileged`].
 pub fn thumb_is_unprivileged(first: u16, second: u16) -> bool {
-    first >> 9 == 0b111_1100
-        && first & 0x80 == 0
-        && first & 15 != 15
-        && second >> 8 & 15 == 0b1110
+    first >> 9 == 0b111_1100 && first & 0x80 == 0 && first & 15 != 15 && second >> 8 & 15 == 0b1110
 }
 
 /// Loads and stores of coprocessor and floating point registers, the same in

@@ -115,7 +115,10 @@ impl Mmu {
                 self.master = Some(regime);
                 self.news.on = true;
             }
-            let opaque = self.opaque.as_ref().filter(|opaque| opaque.contains(address));
+            let opaque = self
+                .opaque
+                .as_ref()
+                .filter(|opaque| opaque.contains(address));
             match opaque.filter(|_| !user && !is_unprivileged(cpu, count, cpsr, access)) {
                 Some(opaque) => {
                     let page = opaque.page(address);
@@ -133,9 +136,12 @@ impl Mmu {
         };
         let granted = found.and_then(|mapping| {
             user = user
-                || mapping.user != mapping.privileged
-                    && is_unprivileged(cpu, count, cpsr, access);
-            let rights = if user { mapping.user } else { mapping.privileged };
+                || mapping.user != mapping.privileged && is_unprivileged(cpu, count, cpsr, access);
+            let rights = if user {
+                mapping.user
+            } else {
+                mapping.privileged
+            };
             if !rights.allow(access) {
                 return Err(mapping.permission_fault());
             }
@@ -191,7 +197,9 @@ impl Mmu {
         } else if let Some(opaque) = self.opaque.as_ref().filter(|range| range.contains(address)) {
             opaque.page(address)?
         } else {
-            walk(&*self.ram, &self.regime(cpu, sctlr), address).ok()?.ok()?
+            walk(&*self.ram, &self.regime(cpu, sctlr), address)
+                .ok()?
+                .ok()?
         };
         Some(mapping.physical | u64::from(address & 0xfff))
     }
@@ -236,7 +244,10 @@ impl Mmu {
     }
 
     /// The entry for an access that is allowed.
-    #[expect(clippy::too_many_arguments, reason = "one caller, and all of them are at hand")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller, and all of them are at hand"
+    )]
     fn grant(
         &mut self,
         cpu: &Live<'_>,
@@ -291,7 +302,7 @@ impl Mmu {
                     } else {
                         cpu.forget_code(address, mapping.physical);
                         cpu.flush_tlb();
-                        *state = (*state & !page::FETCHED) + page::TURN | page::WRITTEN;
+                        *state = ((*state & !page::FETCHED) + page::TURN) | page::WRITTEN;
                     }
                 } else {
                     *state |= page::WRITTEN;

@@ -286,12 +286,7 @@ fn coarse(
 
 /// Armv5's table of 1 KiB entries. Of the four that make up a page the first
 /// decides where it is.
-fn fine(
-    memory: &impl Descriptors,
-    regime: &Regime,
-    va: u32,
-    first: u32,
-) -> Result<Mapping, Fault> {
+fn fine(memory: &impl Descriptors, regime: &Regime, va: u32, first: u32) -> Result<Mapping, Fault> {
     let domain = (first >> 5 & 15) as u8;
     let fault = |status| Fault { status, domain };
     let address = first & 0xffff_f000 | va >> 8 & 0xff0;

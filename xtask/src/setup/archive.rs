@@ -151,7 +151,7 @@ impl Archive {
 /// `sources.list` for the private apt, from the mirrors that the host uses.
 fn sources() -> Option<String> {
     if let Some(mirror) = std::env::var_os("ECMO_DEBIAN_MIRROR") {
-        return Some(source_line(&mirror.to_string_lossy(), SUITE));
+        return Some(source_line(&mirror.to_string_lossy()));
     }
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     let parts = std::fs::read_dir("/etc/apt/sources.list.d")
@@ -170,30 +170,21 @@ fn sources() -> Option<String> {
 
 /// As [`sources`], from the text of the host's files (both forms of them).
 ///
-/// A mirror of Debian proper is told from one of Debian's security archive by
-/// the last part of its address; everything else (other vendors' archives) is
-/// passed over.
+/// A mirror of Debian proper is told by the last part of its address; everything
+/// else (other vendors' archives, Debian's own security archive, which no longer
+/// has packages for `armel`) is passed over.
 fn sources_from(text: &str) -> Option<String> {
-    let words = text
+    let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'));
-    let mut words: Vec<&str> = words.flat_map(str::split_whitespace).collect();
-    words.retain(|word| word.contains("://"));
-    let ends_with = |part: &str| {
-        words
-            .iter()
-            .map(|word| word.trim_end_matches('/'))
-            .find(|word| word.ends_with(part))
-    };
-    let mut lines = source_line(ends_with("/debian")?, SUITE);
-    if let Some(mirror) = ends_with("/debian-security") {
-        lines.push_str(&source_line(mirror, &format!("{SUITE}-security")));
-    }
-    Some(lines)
+    let mut words = lines.flat_map(str::split_whitespace);
+    words
+        .find(|word| word.contains("://") && word.trim_end_matches('/').ends_with("/debian"))
+        .map(source_line)
 }
 
-fn source_line(mirror: &str, suite: &str) -> String {
-    format!("deb [arch=armel,armhf signed-by={KEYRING}] {mirror} {suite} main\n")
+fn source_line(mirror: &str) -> String {
+    format!("deb [arch=armel,armhf signed-by={KEYRING}] {mirror} {SUITE} main\n")
 }
 
 /// What a person can do where there is no Debian archive.
@@ -215,27 +206,25 @@ mod tests {
 
     #[test]
     fn mirrors_are_taken_from_deb822_sources() {
-        let text = "Types: deb\n# http://old.example/debian\nURIs: http://mirror.example/debian\n\
-                    Suites: trixie trixie-updates\nSigned-By: /usr/share/keyrings/x.gpg\n\n\
-                    Types: deb\nURIs: http://mirror.example/debian-security/\n";
-        let lines = sources_from(text).unwrap();
-        assert_eq!(
-            lines
-                .lines()
-                .map(|line| line.rsplit("] ").next().unwrap())
-                .collect::<Vec<_>>(),
-            [
-                "http://mirror.example/debian bookworm main",
-                "http://mirror.example/debian-security bookworm-security main"
-            ]
+        let text = "Types: deb\nURIs: http://mirror.example/debian-security/\n\n\
+                    Types: deb\n# http://old.example/debian\nURIs: http://mirror.example/debian\n\
+                    Suites: trixie trixie-updates\nSigned-By: /usr/share/keyrings/x.gpg\n";
+        let line = sources_from(text).unwrap();
+        assert!(
+            line.ends_with("] http://mirror.example/debian bookworm main\n"),
+            "{line}"
         );
     }
 
     #[test]
     fn mirrors_are_taken_from_one_line_sources() {
-        let text = "deb [signed-by=/k.gpg] https://mirror.example/debian/ bookworm main\n\
-                    deb https://vendor.example/apt stable main";
-        assert_eq!(sources_from(text).unwrap().lines().count(), 1);
+        let text = "deb https://vendor.example/apt stable main\n\
+                    deb [signed-by=/k.gpg] https://mirror.example/debian/ bookworm main";
+        let line = sources_from(text).unwrap();
+        assert!(
+            line.ends_with("] https://mirror.example/debian/ bookworm main\n"),
+            "{line}"
+        );
     }
 
     #[test]
