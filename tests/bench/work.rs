@@ -14,11 +14,17 @@ pub(crate) struct Work {
 
 impl Work {
     /// Nothing: only the boot is measured.
-    pub(crate) const NONE: Work = Work { name: "boot", script: ":\n" };
+    pub(crate) const NONE: Work = Work {
+        name: "boot",
+        script: ":\n",
+    };
 
     /// Computing, process creation, and both with memory traffic.
     pub(crate) const ALL: &[Work] = &[
-        Work { name: "md5sum of 64 MiB", script: "dd if=/dev/zero bs=65536 count=1024 | md5sum\n" },
+        Work {
+            name: "md5sum of 64 MiB",
+            script: "dd if=/dev/zero bs=65536 count=1024 | md5sum\n",
+        },
         Work {
             name: "300 fork + exec",
             script: "i=0\nwhile [ $i -lt 300 ]; do /bin/busybox true; i=$((i + 1)); done\n",
@@ -38,7 +44,11 @@ impl Work {
                      ::sysinit:/bin/sh /etc/work\n\
                      ::respawn:/bin/setsid /bin/cttyhack /bin/sh /etc/shell\n";
         more.file("etc/inittab", 0o644, start.as_bytes());
-        more.file("etc/work", 0o755, format!("PATH=/bin\n{}", self.script).as_bytes());
+        more.file(
+            "etc/work",
+            0o755,
+            format!("PATH=/bin\n{}", self.script).as_bytes(),
+        );
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(&builtin(Abi::Soft))?;
         file.write_all(&more.finish())?;
