@@ -247,8 +247,12 @@ pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
 /// first.
 pub fn descriptor(machines: &Machines, board: Board, device_tree: bool) -> Option<&Descriptor> {
     let all = &machines.descriptors;
-    let own = all.iter().find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
-    let matched = all.iter().find(|one| device_tree && !one.compatible.is_empty());
+    let own = all
+        .iter()
+        .find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
+    let matched = all
+        .iter()
+        .find(|one| device_tree && !one.compatible.is_empty());
     own.or(matched).or_else(|| all.first())
 }
 
