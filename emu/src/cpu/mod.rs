@@ -1,1 +1,38 @@
-//! cpu
+//! Unicorn's core behind safe calls; the only `unsafe` of the crate.
+//!
+//! * [`model`]: which processors there are
+//! * [`ram`]: guest memory
+//! * [`live`]: registers, for callbacks and between runs
+//! * [`count`]: what the block hook touches: the count of instructions
+//! * [`engine`]: the engine, its memory map and its callbacks
+//!
+//! The callbacks are plain functions with C linkage, given to Unicorn through
+//! its raw interface: the closures of the `unicorn-engine` crate cost twice as
+//! much per block.
+//!
+//! # What to know of Unicorn 2.1.5
+//!
+//! * Where an access to a device is made from: the program counter is not in
+//!   the state while an MMIO callback runs. It is brought there (from the tables
+//!   that were kept when the block was translated) for hooks of forbidden
+//!   accesses. So regions of absent chips are mapped with callbacks *and* no
+//!   permission: the hook notes the program counter and allows the access, then
+//!   the callback makes it. Regions of chips do without, and cost less.
+//! * Bringing the state up to date in the middle of a block also writes the
+//!   If-Then bits, which translated code keeps at 0 and never writes back if the
+//!   access is then allowed: the instructions behind the block would become
+//!   conditional. Every callback that comes after it clears them again.
+//! * A stop that is asked for in a callback of a memory access takes effect
+//!   behind that access with the program counter *at* it: it would be made
+//!   twice. Only the block hook stops.
+//! * Memory hooks of the kinds READ, WRITE and READ_AFTER send every access of
+//!   the guest down the slow path, wherever they are bounded to. The kinds
+//!   READ_PROT and WRITE_PROT do not.
+
+pub(crate) mod count;
+pub(crate) mod engine;
+pub(crate) mod live;
+pub mod model;
+pub(crate) mod ram;
+
+pub use model::{Architecture, CpuModel};

@@ -11,7 +11,10 @@
 
 use std::collections::VecDeque;
 
-use super::Device;
+use super::{
+    Device,
+    serial_line::{Arrival, SerialLine},
+};
 use crate::clock::Time;
 
 mod registers;
@@ -19,10 +22,6 @@ use registers::{fcr, ier, iir, lcr, lsr, mcr, msr, reg};
 
 /// Depth of both FIFOs.
 const FIFO_DEPTH: usize = 16;
-
-/// Characters that wait outside the chip at most; [`Uart16550::push_input`]
-/// takes no more.
-pub const INPUT_LIMIT: usize = 64 * 1024;
 
 /// The crystal of a PC: 115,200 baud with a divisor of 1.
 pub const DEFAULT_CLOCK_HZ: u32 = 1_843_200;
@@ -85,8 +84,7 @@ pub struct Uart16550 {
     modem: u8,
     /// Changes of them since MSR was read, as in its lower half.
     deltas: u8,
-    incoming: VecDeque<Received>,
-    output: Vec<u8>,
+    line: SerialLine,
     now: Time,
 }
 
@@ -112,8 +110,7 @@ impl Uart16550 {
             thre_pending: false,
             modem: msr::CTS | msr::DSR | msr::DCD,
             deltas: 0,
-            incoming: VecDeque::new(),
-            output: Vec::new(),
+            line: SerialLine::default(),
             now: Time::default(),
         }
     }
@@ -125,37 +122,27 @@ impl Uart16550 {
 
     /// What was sent since the last call.
     pub fn take_output(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.output)
+        self.line.take_output()
     }
 
     /// True when something was sent that [`take_output`](Self::take_output)
     /// has not fetched yet.
     pub fn has_output(&self) -> bool {
-        !self.output.is_empty()
+        self.line.has_output()
     }
 
     /// Types `bytes`; the number taken is less than asked for when
-    /// [`INPUT_LIMIT`] characters wait already. They enter the chip at the
-    /// next [`Device::advance`] or register access.
+    /// [`INPUT_LIMIT`](super::serial_line::INPUT_LIMIT) characters wait
+    /// already. They enter the chip at the next [`Device::advance`] or
+    /// register access.
     pub fn push_input(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(INPUT_LIMIT - self.incoming.len());
-        let characters = bytes.iter().take(taken);
-        self.incoming
-            .extend(characters.map(|&byte| Received { byte, errors: 0 }));
-        taken
+        self.line.push_input(bytes)
     }
 
     /// Sends a break: a zero character without its stop bit (8.4, bits 3 and
     /// 4 of LSR). False when the queue is full.
     pub fn push_break(&mut self) -> bool {
-        let room = self.incoming.len() < INPUT_LIMIT;
-        if room {
-            self.incoming.push_back(Received {
-                byte: 0,
-                errors: lsr::BREAK | lsr::FRAMING,
-            });
-        }
-        room
+        self.line.push_break()
     }
 
     /// Sets the modem inputs.
@@ -258,10 +245,12 @@ impl Uart16550 {
     /// input pin is cut off: they wait.
     fn refill(&mut self) {
         while !self.loopback() && self.rx.len() < self.capacity() {
-            let Some(character) = self.incoming.pop_front() else {
-                return;
+            let (byte, errors) = match self.line.receive() {
+                Some(Arrival::Byte(byte)) => (byte, 0),
+                Some(Arrival::Break) => (0, lsr::BREAK | lsr::FRAMING),
+                None => return,
             };
-            self.receive(character);
+            self.receive(Received { byte, errors });
         }
     }
 
@@ -270,7 +259,7 @@ impl Uart16550 {
             self.receive(Received { byte, errors: 0 });
         } else if self.lcr & lcr::SET_BREAK == 0 {
             // Behind a break the line carries no characters.
-            self.output.push(byte);
+            self.line.send(byte);
         }
         self.thre_pending = true;
     }

@@ -1,1 +1,37 @@
-//! mmu
+//! Our own page walk: opaque memory first, the kernel's tables after.
+//!
+//! * [`walk`]: the walk of short descriptors as a pure function
+//! * [`fault`]: fault status codes
+//! * [`operand`]: the address that a load or store uses, for the exact fault
+//!   address
+//! * [`opaque`]: memory that the guest cannot see
+//! * [`translate`]: what the TLB hook does with all of them
+//!
+//! # Known differences to a real processor
+//!
+//! * A page of the emulator has 4 KiB. The four 1 KiB subpages of an old small
+//!   page can have permissions of their own, and a tiny page is 1 KiB: the
+//!   strictest of the four subpages counts, and of four tiny pages the first.
+//! * No alignment fault for plain loads and stores (Unicorn has none).
+//! * Long descriptors are refused with [`fault::Refused`], and so are physical
+//!   addresses above 4 GiB with an external abort.
+//! * A page from which code was fetched and which is also written again and
+//!   again stays executable for whoever may write it, whatever its descriptor
+//!   says: only so does Unicorn notice every store to it.
+
+pub mod fault;
+pub mod opaque;
+pub mod operand;
+pub(crate) mod translate;
+pub mod walk;
+
+/// What an access wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store, or a load and a store in one (`swp`).
+    Write,
+    /// An instruction fetch.
+    Fetch,
+}

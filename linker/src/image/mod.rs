@@ -1,1 +1,193 @@
-//! image
+//! From a firmware image to the kernel in it, and to what lies beside it.
+//!
+//! * [`opener`]: what a piece of an image is, and which of the files below takes
+//!   it apart; limits on depth and work
+//! * `zimage`, `uimage`, `android`, `fit`, `elf`: the containers of kernels
+//! * `carve`, `jffs2`: flash images without a header of their own
+//! * [`compress`]: compressed streams
+//! * `tree`, `initramfs`, `config`: what lies beside or in the kernel
+//! * `error`: what can be wrong
+//!
+//! Every byte of an image may lie. Nothing here panics on any input, and time
+//! and memory are bounded by the input's length and by [`Limits`].
+
+mod android;
+mod carve;
+pub mod compress;
+mod config;
+mod elf;
+mod error;
+mod fit;
+#[cfg(test)]
+mod fixture;
+mod initramfs;
+mod jffs2;
+mod opener;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod uimage;
+mod zimage;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::kernel::Kernel;
+use compress::Format;
+
+pub use error::{Error, Place};
+pub use initramfs::Initramfs;
+pub use tree::Tree;
+
+/// How much an image may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that one compressed stream may give, and an ELF kernel may span.
+    pub output: usize,
+    /// Bytes that all decoders together may read and write.
+    pub work: u64,
+    /// Containers within each other.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // The largest distribution kernels have 40 MiB.
+        Limits {
+            output: 128 << 20,
+            work: 512 << 20,
+            depth: 8,
+        }
+    }
+}
+
+/// What a layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LayerKind {
+    /// U-Boot's image with a header of 64 bytes.
+    UImage,
+    /// The self-extracting kernel of ARM.
+    ZImage,
+    /// Android's boot image.
+    Android,
+    /// U-Boot's image in the form of a device tree.
+    Fit,
+    /// An ELF file.
+    Elf,
+    /// A file in a JFFS2 file system.
+    Jffs2,
+    /// A compressed stream.
+    Stream(Format),
+    /// The decompressed kernel.
+    Kernel,
+    /// A device tree.
+    Tree,
+    /// A ramdisk beside the kernel.
+    Ramdisk,
+    /// The initramfs within the kernel.
+    Initramfs,
+    /// The kernel's own configuration (`CONFIG_IKCONFIG`).
+    Config,
+    /// A file system, known by its superblock only.
+    FileSystem,
+}
+
+impl fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LayerKind::UImage => "uImage",
+            LayerKind::ZImage => "zImage",
+            LayerKind::Android => "Android boot image",
+            LayerKind::Fit => "FIT image",
+            LayerKind::Elf => "ELF",
+            LayerKind::Jffs2 => "JFFS2 file",
+            LayerKind::Stream(format) => return write!(f, "{format} stream"),
+            LayerKind::Kernel => "kernel",
+            LayerKind::Tree => "device tree",
+            LayerKind::Ramdisk => "ramdisk",
+            LayerKind::Initramfs => "initramfs",
+            LayerKind::Config => "configuration",
+            LayerKind::FileSystem => "file system",
+        })
+    }
+}
+
+/// One thing that was found in an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Layer {
+    /// 0 when `offset` counts in the file, else the number of the unpacked part
+    /// (as in [`Place`]).
+    pub space: usize,
+    /// Offset of the first byte.
+    pub offset: usize,
+    /// Length in bytes.
+    pub len: usize,
+    /// How many layers it lies in.
+    pub depth: usize,
+    /// What it is.
+    pub what: LayerKind,
+    /// What its header says, for a person.
+    pub text: String,
+}
+
+/// An initial RAM disk beside the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ramdisk {
+    /// Where it begins.
+    pub place: Place,
+    /// As it lies in the image, without its container's header.
+    pub bytes: Vec<u8>,
+    /// Its compression, `None` for a plain archive or file system.
+    pub compression: Option<Format>,
+}
+
+/// An image, taken apart.
+#[derive(Debug, Clone)]
+pub struct Firmware {
+    /// Everything found, from the outside inwards.
+    pub layers: Vec<Layer>,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// Physical address of the decompressed kernel's first byte, as far as the
+    /// image says: the constant in the zImage's own decompressor, else the load
+    /// address in a header.
+    pub load_address: Option<u32>,
+    /// The command line in an Android boot image's header.
+    pub command_line: Option<String>,
+    /// Device trees: those beside the kernel first, then those within it.
+    pub trees: Vec<Tree>,
+    /// Ramdisks beside the kernel.
+    pub ramdisks: Vec<Ramdisk>,
+    /// The archive that the kernel unpacks into its root file system.
+    pub initramfs: Option<Initramfs>,
+    /// The kernel's own configuration, when it carries it.
+    pub config: Option<String>,
+    /// What is odd about the image, but did not keep it from being opened.
+    pub warnings: Vec<String>,
+}
+
+/// Takes an image apart down to the kernel.
+///
+/// Accepts raw kernels, zImages (also with a vendor's stub in front or trees
+/// behind), uImages, FIT images, Android boot images, ELF kernels, any of them
+/// compressed, and flash images in which one of them lies.
+///
+/// # Errors
+///
+/// Says which container cannot be used, at which offset, and what was expected
+/// there.
+pub fn open(bytes: &[u8]) -> Result<Firmware, Error> {
+    open_within(bytes, Limits::default())
+}
+
+/// [`open`] with other limits.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_within(bytes: &[u8], limits: Limits) -> Result<Firmware, Error> {
+    opener::open(bytes, limits)
+}

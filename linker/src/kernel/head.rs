@@ -29,15 +29,7 @@ impl Head {
             return Some(Head { thumb2: true });
         }
         (0..16)
-            .any(|index| match le32(bytes, index * 4) {
-                // MSR CPSR_c or CPSR_cf, #0xd3, then MRC main id, or a call
-                Some(0xe321_f0d3 | 0xe329_f0d3) => {
-                    let next = le32(bytes, index * 4 + 4).unwrap_or(0);
-                    next == 0xee10_9f10 || next & 0xff00_0000 == 0xeb00_0000
-                }
-                Some(0xe10f_9000) => le32(bytes, index * 4 + 4) == Some(0xe229_901a),
-                _ => false,
-            })
+            .any(|index| supervisor(bytes, index * 4))
             .then_some(Head { thumb2: false })
     }
 
@@ -50,7 +42,7 @@ impl Head {
             let text_offset = base.wrapping_sub(*page_offset);
             // The page tables lie below the text; PAGE_OFFSET is a multiple of
             // 2 MiB at least (arch/arm/include/asm/memory.h).
-            page_offset % 0x20_0000 == 0 && (0x4000..0x1000_0000).contains(&text_offset)
+            page_offset.is_multiple_of(0x20_0000) && (0x4000..0x1000_0000).contains(&text_offset)
         };
         let literal = (0..HEAD)
             .step_by(4)
@@ -106,6 +98,30 @@ impl Head {
     }
 }
 
+/// Whether the first instructions are those of a kernel, at exactly this place:
+/// the switch to Thumb or to the supervisor mode, or one call before the latter
+/// (`bl __hyp_stub_install`).
+pub(crate) fn begins(bytes: &[u8]) -> bool {
+    match le32(bytes, 0) {
+        Some(0xe28f_9001) => le32(bytes, 4) == Some(0xe12f_ff19),
+        Some(word) if word & 0xff00_0000 == 0xeb00_0000 => supervisor(bytes, 4),
+        _ => supervisor(bytes, 0),
+    }
+}
+
+/// The switch to the supervisor mode at `offset`.
+fn supervisor(bytes: &[u8], offset: usize) -> bool {
+    match le32(bytes, offset) {
+        // MSR CPSR_c or CPSR_cf, #0xd3, then MRC main id, or a call
+        Some(0xe321_f0d3 | 0xe329_f0d3) => {
+            let next = le32(bytes, offset + 4).unwrap_or(0);
+            next == 0xee10_9f10 || next & 0xff00_0000 == 0xeb00_0000
+        }
+        Some(0xe10f_9000) => le32(bytes, offset + 4) == Some(0xe229_901a),
+        _ => false,
+    }
+}
+
 /// The value of an A32 modified immediate (ARM DDI 0406C, A5.2.4).
 pub(super) fn immediate(instruction: u32) -> u32 {
     let rotation = instruction >> 8 & 0xf;
@@ -133,6 +149,10 @@ mod tests {
         assert_eq!(Head::read(&thumb), Some(Head { thumb2: true }));
         assert_eq!(Head::read(&code(&[0xe1a0_0000; 32])), None);
         assert_eq!(Head::read(&[]), None);
+        for whole in [&old, &oldest, &hyp, &thumb] {
+            assert!(begins(whole));
+            assert!(!begins(&[&[0; 4], whole.as_slice()].concat()));
+        }
     }
 
     #[test]

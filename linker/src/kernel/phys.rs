@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn callers_of_switch_mm_show_the_translation() {
-        let mut words = vec![0xe1a0_0000u32; 64];
+        let mut words = vec![0xe320_f000u32; 64];
         words[40] = 0xee02_0f10;
         for call in [10usize, 20, 30] {
             // sub r0, r3, #0x40000000; add r0, r0, #0x100000; bl 38

@@ -41,6 +41,9 @@ pub enum Error {
         /// Size in MiB.
         size_mib: u32,
     },
+    /// A board whose chips only its own tree can tell of.
+    #[error("this kernel needs the board's device tree: give it with --dtb")]
+    NoTree,
     /// The user's device tree cannot be read.
     #[error("device tree: {0}")]
     Tree(String),
@@ -53,6 +56,28 @@ pub enum Error {
         limit: usize,
     },
 }
+
+/// The machine that the kernel finds itself in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Board {
+    /// Three chips in opaque memory, with drivers transplanted into the kernel.
+    Transplant,
+    /// ARM's Versatile/PB, the kernel as it is.
+    Versatile,
+}
+
+impl Board {
+    /// The kernel's name of the UART that is the console.
+    pub fn console(self) -> &'static str {
+        match self {
+            Board::Transplant => "ttyS0",
+            Board::Versatile => "ttyAMA0",
+        }
+    }
+}
+
+/// Versatile/PB in the registry of ARM machines (`arch/arm/tools/mach-types`).
+const VERSATILE_PB: u32 = 387;
 
 /// What the user fixed; everything else is found by rule.
 #[derive(Debug, Clone, Default)]
@@ -131,6 +156,8 @@ pub struct Input<'a> {
     pub descriptor: Option<&'a Descriptor>,
     /// The user space that goes with it.
     pub user_space: UserSpace<'a>,
+    /// The machine.
+    pub board: Board,
     /// A UART that the kernel's own driver serves, told of by a node of the tree.
     pub uart_node: Option<&'a ChipPage>,
     /// What the user fixed.
@@ -145,9 +172,10 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         UserSpace::Archive(bytes) => bytes,
         UserSpace::InKernel | UserSpace::None => &[],
     };
-    let cpu = cpu::choose(facts.arch, facts.smp, &input.machines.processors);
+    let cpu = cpu(kernel, input.machines);
     let ram = memory::ram(facts, kernel.bytes.len(), archive.len(), input.wishes)?;
     let command_line = command_line::build(
+        input.board.console(),
         facts.smp,
         !archive.is_empty(),
         input.wishes.append.as_deref(),
@@ -174,6 +202,7 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         };
         let bytes = match &input.wishes.tree {
             Some(given) => tree::adapt(given, &boot)?,
+            None if input.board == Board::Versatile => return Err(Error::NoTree),
             None => tree::build(&boot, &cpu, input.descriptor, input.uart_node),
         };
         let address = places.take("device tree", bytes.len())?;
@@ -208,14 +237,23 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     })
 }
 
-/// The descriptor to boot under when nothing else tells: for a tree the first
-/// that names something a tree can be matched with, for tags the first.
-pub fn descriptor<'a>(machines: &'a Machines, device_tree: bool) -> Option<&'a Descriptor> {
-    let matched = machines
-        .descriptors
+/// The processor for a kernel.
+pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
+    cpu::choose(kernel.facts.arch, kernel.facts.smp, &machines.processors)
+}
+
+/// The descriptor to boot under when nothing else tells: the board's own, for a
+/// tree the first that names something a tree can be matched with, for tags the
+/// first.
+pub fn descriptor(machines: &Machines, board: Board, device_tree: bool) -> Option<&Descriptor> {
+    let all = &machines.descriptors;
+    let own = all
+        .iter()
+        .find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
+    let matched = all
         .iter()
         .find(|one| device_tree && !one.compatible.is_empty());
-    matched.or_else(|| machines.descriptors.first())
+    own.or(matched).or_else(|| all.first())
 }
 
 /// The instruction set for which the built-in user space is taken.

@@ -11,6 +11,9 @@ use crate::embedded;
 /// What the built-in user space prints right before its shell starts.
 pub const READY: &str = "ecmo: shell ready";
 
+/// What the prompt of its shell begins with.
+pub const PROMPT: &str = "ecmo:";
+
 /// Instruction set and calling convention of the built-in user space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abi {
@@ -40,7 +43,7 @@ pub fn builtin(abi: Abi) -> Vec<u8> {
     archive.character_device("dev/tty", 5, 0);
     archive.character_device("dev/ttyS0", 4, 64);
     archive.file("bin/busybox", 0o755, busybox);
-    for applet in ["sh", "mount", "setsid", "cttyhack"] {
+    for applet in ["sh", "mount", "cttyhack"] {
         archive.symlink(&format!("bin/{applet}"), "busybox");
     }
     // A link and not a script: kernels without CONFIG_BINFMT_SCRIPT run it too.
@@ -71,5 +74,6 @@ mod tests {
     #[test]
     fn script_prints_the_line_that_the_verdict_waits_for() {
         assert!(include_str!("shell").contains(READY));
+        assert!(include_str!("shell").contains(&format!("PS1='{PROMPT}")));
     }
 }

@@ -3,6 +3,7 @@
 pub mod fault;
 pub mod kernel_log;
 pub mod milestone;
+pub mod reason;
 pub mod shell;
 
 pub use milestone::Milestone;

@@ -24,7 +24,10 @@ pub struct Watch {
     expected: Expected,
     line: Vec<u8>,
     escape: Escape,
+    /// The text was printed that says so.
     announced: bool,
+    /// The built-in shell's prompt stood after it.
+    prompted: bool,
 }
 
 /// Where within a terminal's control sequence (ECMA-48) the output stands.
@@ -43,6 +46,7 @@ impl Watch {
             line: Vec::new(),
             escape: Escape::None,
             announced: false,
+            prompted: false,
         }
     }
 
@@ -63,6 +67,8 @@ impl Watch {
                         self.line.push(byte);
                     }
                     self.announced |= self.announces();
+                    // Kept, because a kernel message may come behind it.
+                    self.prompted |= self.announced && self.is_our_prompt();
                 }
             }
         }
@@ -72,7 +78,7 @@ impl Watch {
     /// runs, since kernel messages may look like anything.
     pub fn ready(&self) -> bool {
         match self.expected {
-            Expected::Builtin => self.announced && self.at_prompt(),
+            Expected::Builtin => self.prompted,
             Expected::Other => self.announced || self.at_prompt(),
         }
     }
@@ -85,6 +91,10 @@ impl Watch {
         ["# ", "$ ", "login: "]
             .iter()
             .any(|end| self.line.ends_with(end.as_bytes()))
+    }
+
+    fn is_our_prompt(&self) -> bool {
+        self.line.starts_with(userland::PROMPT.as_bytes()) && self.line.ends_with(b"# ")
     }
 
     fn announces(&self) -> bool {
@@ -110,6 +120,10 @@ mod tests {
     fn built_in_user_space_needs_its_line_and_its_prompt() {
         let line = "ecmo: shell ready (6.1.0, armv7l)\r\n";
         assert!(ready(Expected::Builtin, &format!("{line}ecmo:~# \x1b[6n")));
+        assert!(ready(
+            Expected::Builtin,
+            &format!("{line}ecmo:~# usb 1-1: new device\r\n")
+        ));
         assert!(!ready(Expected::Builtin, line));
         assert!(!ready(Expected::Builtin, "/ # "));
     }

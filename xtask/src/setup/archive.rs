@@ -7,6 +7,7 @@
 //! one that the host's own sources name, and what it serves is checked against
 //! Debian's keyring.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,17 +21,33 @@ use crate::{process, workspace};
 const SUITE: &str = "bookworm";
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// The archive, with its lists fetched.
+/// The archive. Its lists are fetched when the first package is asked for.
 pub(super) struct Archive {
+    cache: PathBuf,
     root: PathBuf,
+    is_open: Cell<bool>,
 }
 
 impl Archive {
-    /// Prepares the private apt below `cache` and fetches the package lists.
+    /// The archive with its state below the cache folder; does nothing yet.
+    pub(super) fn new(cache: &Path) -> Archive {
+        let root = cache.join("downloads").join("apt");
+        Archive {
+            cache: cache.to_path_buf(),
+            root,
+            is_open: Cell::new(false),
+        }
+    }
+
+    /// Prepares the private apt and fetches the package lists, the first time.
     ///
     /// # Errors
     /// [`Missing`] when the host has no apt or names no Debian mirror.
-    pub(super) fn open(cache: &Path) -> Result<Archive> {
+    fn open(&self) -> Result<()> {
+        if self.is_open.get() {
+            return Ok(());
+        }
+        let (cache, root) = (&self.cache, &self.root);
         if !process::on_path("apt-get") || !process::on_path("dpkg-deb") {
             return Err(Missing(by_hand(cache, "this system has no apt")).into());
         }
@@ -38,14 +55,12 @@ impl Archive {
             let reason = "no Debian mirror is named in /etc/apt (ECMO_DEBIAN_MIRROR=URL names one)";
             return Err(Missing(by_hand(cache, reason)).into());
         };
-        let root = cache.join("downloads").join("apt");
         for folder in ["lists/partial", "cache/archives/partial", "empty.d"] {
             std::fs::create_dir_all(root.join(folder))
                 .with_context(|| format!("cannot create {}", root.join(folder).display()))?;
         }
         workspace::write_whole(&root.join("sources.list"), sources.as_bytes())?;
         workspace::write_whole(&root.join("status"), b"")?;
-        let archive = Archive { root };
         say(
             "archive",
             &format!("fetching the package lists of Debian {SUITE} for ARM"),
@@ -53,18 +68,20 @@ impl Archive {
         // A mirror in the middle of its own update serves some lists that do not
         // fit the others; apt then leaves those out, and what is wanted may
         // well be in the rest. What is not is an error when it is asked for.
-        if !process::succeeds(archive.apt("apt-get").args(["-q", "update"]))? {
+        if !process::succeeds(self.apt("apt-get").args(["-q", "update"]))? {
             say(
                 "archive",
                 "not every list could be fetched; going on with the others",
             );
         }
-        Ok(archive)
+        self.is_open.set(true);
+        Ok(())
     }
 
     /// The package that a meta package stands for today: its first dependency
     /// whose name starts with `prefix`.
     pub(super) fn dependency(&self, meta: &str, prefix: &str) -> Result<String> {
+        self.open()?;
         let text = process::output(self.apt("apt-cache").args(["depends", meta]))?;
         let names = text
             .lines()
@@ -80,6 +97,7 @@ impl Archive {
     /// Fetches a package (`name` or `name:architecture`) and lays its files out
     /// in `folder`, which must not exist yet. Returns the package's version.
     pub(super) fn unpack(&self, package: &str, folder: &Path) -> Result<String> {
+        self.open()?;
         say("archive", &format!("fetching {package}"));
         let landing = self.root.join("landing");
         workspace::remove_folder(&landing)?;
@@ -133,7 +151,7 @@ impl Archive {
 /// `sources.list` for the private apt, from the mirrors that the host uses.
 fn sources() -> Option<String> {
     if let Some(mirror) = std::env::var_os("ECMO_DEBIAN_MIRROR") {
-        return Some(source_line(&mirror.to_string_lossy(), SUITE));
+        return Some(source_line(&mirror.to_string_lossy()));
     }
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     let parts = std::fs::read_dir("/etc/apt/sources.list.d")
@@ -152,30 +170,21 @@ fn sources() -> Option<String> {
 
 /// As [`sources`], from the text of the host's files (both forms of them).
 ///
-/// A mirror of Debian proper is told from one of Debian's security archive by
-/// the last part of its address; everything else (other vendors' archives) is
-/// passed over.
+/// A mirror of Debian proper is told by the last part of its address; everything
+/// else (other vendors' archives, Debian's own security archive, which no longer
+/// has packages for `armel`) is passed over.
 fn sources_from(text: &str) -> Option<String> {
-    let words = text
+    let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'));
-    let mut words: Vec<&str> = words.flat_map(str::split_whitespace).collect();
-    words.retain(|word| word.contains("://"));
-    let ends_with = |part: &str| {
-        words
-            .iter()
-            .map(|word| word.trim_end_matches('/'))
-            .find(|word| word.ends_with(part))
-    };
-    let mut lines = source_line(ends_with("/debian")?, SUITE);
-    if let Some(mirror) = ends_with("/debian-security") {
-        lines.push_str(&source_line(mirror, &format!("{SUITE}-security")));
-    }
-    Some(lines)
+    let mut words = lines.flat_map(str::split_whitespace);
+    words
+        .find(|word| word.contains("://") && word.trim_end_matches('/').ends_with("/debian"))
+        .map(source_line)
 }
 
-fn source_line(mirror: &str, suite: &str) -> String {
-    format!("deb [arch=armel,armhf signed-by={KEYRING}] {mirror} {suite} main\n")
+fn source_line(mirror: &str) -> String {
+    format!("deb [arch=armel,armhf signed-by={KEYRING}] {mirror} {SUITE} main\n")
 }
 
 /// What a person can do where there is no Debian archive.
@@ -197,27 +206,25 @@ mod tests {
 
     #[test]
     fn mirrors_are_taken_from_deb822_sources() {
-        let text = "Types: deb\n# http://old.example/debian\nURIs: http://mirror.example/debian\n\
-                    Suites: trixie trixie-updates\nSigned-By: /usr/share/keyrings/x.gpg\n\n\
-                    Types: deb\nURIs: http://mirror.example/debian-security/\n";
-        let lines = sources_from(text).unwrap();
-        assert_eq!(
-            lines
-                .lines()
-                .map(|line| line.rsplit("] ").next().unwrap())
-                .collect::<Vec<_>>(),
-            [
-                "http://mirror.example/debian bookworm main",
-                "http://mirror.example/debian-security bookworm-security main"
-            ]
+        let text = "Types: deb\nURIs: http://mirror.example/debian-security/\n\n\
+                    Types: deb\n# http://old.example/debian\nURIs: http://mirror.example/debian\n\
+                    Suites: trixie trixie-updates\nSigned-By: /usr/share/keyrings/x.gpg\n";
+        let line = sources_from(text).unwrap();
+        assert!(
+            line.ends_with("] http://mirror.example/debian bookworm main\n"),
+            "{line}"
         );
     }
 
     #[test]
     fn mirrors_are_taken_from_one_line_sources() {
-        let text = "deb [signed-by=/k.gpg] https://mirror.example/debian/ bookworm main\n\
-                    deb https://vendor.example/apt stable main";
-        assert_eq!(sources_from(text).unwrap().lines().count(), 1);
+        let text = "deb https://vendor.example/apt stable main\n\
+                    deb [signed-by=/k.gpg] https://mirror.example/debian/ bookworm main";
+        let line = sources_from(text).unwrap();
+        assert!(
+            line.ends_with("] https://mirror.example/debian/ bookworm main\n"),
+            "{line}"
+        );
     }
 
     #[test]

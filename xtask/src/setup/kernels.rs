@@ -97,7 +97,7 @@ const IDENTITY: [(&str, &str); 4] = [
 ];
 
 /// Fetches and builds what `scope` asks for and the cache does not have.
-pub(super) fn ensure(cache: &Path, scope: Scope) -> Result<()> {
+pub(super) fn ensure(cache: &Path, archive: &Archive, scope: Scope) -> Result<()> {
     let kernels = cache.join("kernels");
     let mut outdated = Vec::new();
     for recipe in RECIPES.iter().filter(|recipe| recipe.scope <= scope) {
@@ -114,16 +114,13 @@ pub(super) fn ensure(cache: &Path, scope: Scope) -> Result<()> {
         say("kernels", "all there");
         return Ok(());
     }
-    if !unfetched.is_empty() {
-        let archive = Archive::open(cache)?;
-        for kernel in unfetched {
-            kernel.fetch(&archive, cache)?;
-        }
+    for kernel in unfetched {
+        kernel.fetch(archive, cache)?;
     }
     if !outdated.is_empty() {
         let work = cache.join("work");
         workspace::remove_folder(&work)?;
-        let source = unpack_source(cache, &work)?;
+        let source = unpack_source(cache, archive, &work)?;
         for (recipe, stamp) in &outdated {
             recipe.build(&source, &work, &kernels, stamp)?;
         }
@@ -163,14 +160,14 @@ impl Shipped {
 ///
 /// A tarball that lies in `downloads` is used as it is; else Debian's source
 /// package is fetched and kept there.
-fn unpack_source(cache: &Path, work: &Path) -> Result<PathBuf> {
+fn unpack_source(cache: &Path, archive: &Archive, work: &Path) -> Result<PathBuf> {
     let tarball = cache
         .join("downloads")
         .join(format!("{SOURCE_PACKAGE}.tar.xz"));
     if !tarball.is_file() {
         let unpacked = cache.join("downloads").join(SOURCE_PACKAGE);
         workspace::remove_folder(&unpacked)?;
-        let version = Archive::open(cache)?.unpack(SOURCE_PACKAGE, &unpacked)?;
+        let version = archive.unpack(SOURCE_PACKAGE, &unpacked)?;
         let inside = unpacked
             .join("usr/src")
             .join(format!("{SOURCE_PACKAGE}.tar.xz"));

@@ -18,6 +18,7 @@ mod userland;
 use std::fs::{File, TryLockError};
 
 use anyhow::{Context, Result};
+use archive::Archive;
 
 use crate::{Usage, workspace};
 
@@ -60,8 +61,9 @@ pub(crate) fn ensure(scope: Scope) -> Result<()> {
     let _lock = lock(&cache)?;
     packages::ensure(scope)?;
     toolchain::ensure(&cache)?;
-    userland::ensure(&cache)?;
-    kernels::ensure(&cache, scope)?;
+    let archive = Archive::new(&cache);
+    userland::ensure(&cache, &archive)?;
+    kernels::ensure(&cache, &archive, scope)?;
     say(
         "done",
         &format!("what is fetched and built once is in {}", cache.display()),

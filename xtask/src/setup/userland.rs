@@ -13,7 +13,7 @@ use super::say;
 use crate::workspace;
 
 /// Fetches what is not in the cache yet.
-pub(super) fn ensure(cache: &Path) -> Result<()> {
+pub(super) fn ensure(cache: &Path, archive: &Archive) -> Result<()> {
     let folder = cache.join("userland");
     let missing: Vec<&str> = ["armel", "armhf"]
         .into_iter()
@@ -23,7 +23,6 @@ pub(super) fn ensure(cache: &Path) -> Result<()> {
         say("userland", "busybox for armel and armhf is there");
         return Ok(());
     }
-    let archive = Archive::open(cache)?;
     for architecture in missing {
         let unpacked = cache.join("downloads").join("busybox");
         workspace::remove_folder(&unpacked)?;

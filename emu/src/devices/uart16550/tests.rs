@@ -1,6 +1,6 @@
 //! Behaviour of the 16550 model, one test each.
 
-use super::*;
+use super::{super::serial_line::INPUT_LIMIT, *};
 
 const SCR: u32 = 7;
 /// 115,200 baud, 8N1: four characters of ten bits.

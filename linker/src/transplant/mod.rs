@@ -1,7 +1,13 @@
 //! The product: the relocated driver, the chips' register pages beside it, and
 //! the patches that make the kernel call the driver.
 
+pub(crate) mod elf;
+mod files;
+mod text;
+
 use serde::{Deserialize, Serialize};
+
+pub use files::{DRIVER_ELF, FileError, KERNEL_ELF, MANIFEST, kernel_elf};
 
 /// Default virtual address of opaque memory (the paper, section 4.3).
 pub const DEFAULT_OPAQUE_BASE: u32 = 0xd000_8000;
@@ -78,6 +84,20 @@ pub struct FilledSlot {
     pub evidence: String,
 }
 
+/// A function or variable of the kernel that the driver uses by its name,
+/// without a slot: C drivers do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByName {
+    /// The name.
+    pub name: String,
+    /// Its address, bit 0 set for Thumb.
+    pub value: u32,
+    /// Where the value comes from, for a person.
+    pub evidence: String,
+    /// Virtual addresses of the veneers that lead there.
+    pub veneers: Vec<u32>,
+}
+
 /// A place in the kernel that now calls the driver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledForward {
@@ -107,6 +127,8 @@ pub struct Transplant {
     pub opaque: Opaque,
     /// Backward pointers, layouts and constants as filled in.
     pub slots: Vec<FilledSlot>,
+    /// What the driver uses by name.
+    pub by_name: Vec<ByName>,
     /// Forward pointers as installed.
     pub forwards: Vec<InstalledForward>,
     /// Optional parts that this kernel cannot carry.
@@ -117,3 +139,85 @@ pub struct Transplant {
     #[serde(skip)]
     pub driver_elf: Vec<u8>,
 }
+
+/// The kernel is not the one that this transplant was made for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The bytes to be replaced are others.
+    #[error("at {va:#010x} stands {found:02x?}, expected {expected:02x?} ({why})")]
+    Mismatch {
+        /// Virtual address.
+        va: u32,
+        /// What must stand there.
+        expected: Vec<u8>,
+        /// What does.
+        found: Vec<u8>,
+        /// What the patch does.
+        why: String,
+    },
+    /// A patch lies outside of the kernel.
+    #[error("{va:#010x} lies outside of the kernel ({why})")]
+    Outside {
+        /// Virtual address.
+        va: u32,
+        /// What the patch does.
+        why: String,
+    },
+    /// A patch replaces bytes by more or fewer.
+    #[error("the patch at {va:#010x} replaces {old} bytes by {new}")]
+    Length {
+        /// Virtual address.
+        va: u32,
+        /// Bytes replaced.
+        old: usize,
+        /// Bytes written.
+        new: usize,
+    },
+}
+
+impl Transplant {
+    /// Applies the patches to the kernel's bytes, which start at the virtual
+    /// address `base`. On an error nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError`] when what is to be replaced is not what stands there.
+    pub fn apply(&self, kernel: &mut [u8], base: u32) -> Result<(), ApplyError> {
+        for patch in &self.patches {
+            if patch.old.len() != patch.new.len() {
+                return Err(ApplyError::Length {
+                    va: patch.va,
+                    old: patch.old.len(),
+                    new: patch.new.len(),
+                });
+            }
+            let found = place(kernel, base, patch)?;
+            if *found != patch.old[..] {
+                return Err(ApplyError::Mismatch {
+                    va: patch.va,
+                    expected: patch.old.clone(),
+                    found: found.to_vec(),
+                    why: patch.why.clone(),
+                });
+            }
+        }
+        for patch in &self.patches {
+            place(kernel, base, patch)?.copy_from_slice(&patch.new);
+        }
+        Ok(())
+    }
+}
+
+fn place<'a>(kernel: &'a mut [u8], base: u32, patch: &Patch) -> Result<&'a mut [u8], ApplyError> {
+    let start = patch.va.wrapping_sub(base) as usize;
+    start
+        .checked_add(patch.old.len())
+        .and_then(|end| kernel.get_mut(start..end))
+        .ok_or_else(|| ApplyError::Outside {
+            va: patch.va,
+            why: patch.why.clone(),
+        })
+}
+
+#[cfg(test)]
+mod tests;

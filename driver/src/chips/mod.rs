@@ -1,0 +1,10 @@
+//! Drivers of the three chips that a kernel needs to boot. Each file holds one
+//! chip: its registers, what the kernel calls, and how the kernel gets to know
+//! of it.
+
+mod pl190;
+mod sp804;
+mod uart16550;
+
+#[cfg(test)]
+mod mock;

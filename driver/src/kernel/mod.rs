@@ -1,0 +1,6 @@
+//! The kernel's functions, structs and constants that the chips' drivers use,
+//! each declared once. Versions are those of the mainline sources.
+
+pub(crate) mod clock;
+pub(crate) mod irq;
+pub(crate) mod platform;

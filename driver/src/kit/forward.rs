@@ -1,0 +1,69 @@
+//! Forward pointers: what the kernel must call in the driver.
+
+/// Says which functions of the driver the kernel calls, and from where.
+///
+/// Each item names a place, or several by `|` of which the first is taken that
+/// the kernel has, then the function with its signature, which must be
+/// `extern "C"` and be defined in the same module. Places:
+///
+/// | place | called | signature |
+/// |---|---|---|
+/// | `machine_desc.init_irq` | by `init_IRQ`, interrupts off | `fn()` |
+/// | `machine_desc.init_time` | by `time_init`, interrupts off | `fn()` |
+/// | `machine_desc.init_machine` | by `customize_machine`, an arch_initcall | `fn()` |
+/// | `machine_desc.init_late` | by `init_machine_late`, a late_initcall | `fn()` |
+/// | `machine_desc.handle_irq` | for every interrupt, where the kernel has the field | `fn(regs)` |
+/// | `initcall` | among the device initcalls | `fn() -> i32` |
+///
+/// A field of `machine_desc` is overwritten in every machine descriptor of the
+/// kernel: what stood there is not called. Where several drivers are linked
+/// together and want one place, all of them are called.
+///
+/// * `required`: the driver is of no use without it; the linker says what was
+///   missing and gives up.
+/// * `optional`: left out, and the kernel keeps its own, when something
+///   required that it reaches cannot be had.
+/// * `group("word")`: one forward of the group is enough, and of several for one
+///   place the first that can be had is taken.
+///
+/// ```
+/// driver::forward! {
+///     /// One line of greeting once the kernel's own drivers are up.
+///     optional initcall => fn hello() -> i32;
+/// }
+///
+/// extern "C" fn hello() -> i32 {
+///     0
+/// }
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! forward {
+    ($(
+        $(#[doc = $doc:literal])*
+        $need:ident $(($group:literal))? $place:ident $(. $field:ident)?
+            $(| $other:ident $(. $other_field:ident)?)* => fn $function:ident(
+            $($argument:ident: $type:ty),* $(,)?
+        ) $(-> $returns:ty)?;
+    )*) => {$(
+        $crate::__note!(
+            Forward, $crate::__need!($need),
+            {
+                // Checks the signature as well.
+                let function: extern "C" fn($($type),*) $(-> $returns)? = $function;
+                function as *const ()
+            },
+            concat!(
+                stringify!($place) $(, ".", stringify!($field))?
+                $(, "|", stringify!($other) $(, ".", stringify!($other_field))?)*
+            ),
+            concat!($($group)?),
+            $crate::note::Declaration::Function(
+                <$crate::__returns!($($returns)?) as $crate::kit::c::Type>::NAME,
+                stringify!($function),
+                &[$((stringify!($argument), <$type as $crate::kit::c::Type>::NAME)),*],
+            ),
+            concat!($($doc),*)
+        );
+    )*};
+}

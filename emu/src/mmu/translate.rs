@@ -1,0 +1,347 @@
+//! What the TLB hook does: opaque memory, the walk, rights, and the care that
+//! translated code needs.
+//!
+//! Unicorn notices a store to code only if the TLB entry that the store uses may
+//! also be executed; after its first store any other entry is not looked at
+//! again. So a page of memory is either one that code was fetched from, whose
+//! writable entries are all executable (each store is checked, 13 times as
+//! slow), or one that was written, whose entries are not. When the first fetch
+//! comes to a written page, the TLB is emptied. When a store comes to a fetched
+//! page, its code is forgotten and it becomes a written one: pages of ended
+//! programs are used again for data. A page where that happens often stays
+//! checked.
+
+use std::rc::Rc;
+
+use super::Access;
+use super::fault::{Fault, Status};
+use super::opaque::{Opaque, Presence, is_mapped};
+use super::operand;
+use super::walk::{Mapping, Regime, Rights, SCTLR_M, walk};
+use crate::cpu::count::{Count, is_wide};
+use crate::cpu::engine::Page;
+use crate::cpu::live::{Cp15, Live, psr};
+use crate::cpu::ram::{PAGE, Ram};
+use crate::cpu::{Architecture, CpuModel};
+
+/// An access that was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) access: Access,
+    /// The page.
+    pub(crate) address: u32,
+    pub(crate) fault: Fault,
+}
+
+/// State of a page of memory, in a byte.
+mod page {
+    /// Code was fetched from it.
+    pub(super) const FETCHED: u8 = 1;
+    /// It was handed out for writing.
+    pub(super) const WRITTEN: u8 = 2;
+    /// One more turn from a fetched page to a written one.
+    pub(super) const TURN: u8 = 4;
+    /// So many turns, and it stays checked.
+    pub(super) const TURNS: u8 = 16 * TURN;
+}
+
+/// The translation of addresses.
+pub(crate) struct Mmu {
+    architecture: Architecture,
+    pxn: bool,
+    ram: Rc<Ram>,
+    /// See [`page`].
+    pages: Vec<u8>,
+    opaque: Option<Opaque>,
+    /// The tables that were in use when the MMU was switched on last: the
+    /// kernel's own, which later ones are copies of.
+    master: Option<Regime>,
+    refusal: Option<Refusal>,
+    /// Something happened that the machine wants to know of.
+    pub(crate) news: News,
+}
+
+/// What a fill may notice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// The MMU is on.
+    pub(crate) on: bool,
+    /// User mode fetches an instruction.
+    pub(crate) user: bool,
+    /// The kernel maps this address of the opaque range.
+    pub(crate) conflict: Option<u32>,
+    /// Long descriptors are in use.
+    pub(crate) refused: bool,
+}
+
+impl News {
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.on || self.user || self.refused || self.conflict.is_some()
+    }
+}
+
+impl Mmu {
+    pub(crate) fn new(model: CpuModel, ram: Rc<Ram>, opaque: Option<Opaque>) -> Self {
+        Self {
+            architecture: model.architecture(),
+            pxn: model.has_pxn(),
+            pages: vec![0; ram.pages() as usize],
+            ram,
+            opaque,
+            master: None,
+            refusal: None,
+            news: News::default(),
+        }
+    }
+
+    /// Answers the TLB hook. See [`crate::cpu::engine::Hooks::fill`].
+    pub(crate) fn fill(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &Count,
+        address: u32,
+        access: Access,
+    ) -> Option<Page> {
+        let cpsr = cpu.cpsr();
+        let mut user = cpsr & psr::MODE == psr::USER;
+        let sctlr = cpu.cp15(Cp15::SCTLR).unwrap_or(0);
+        let found = if sctlr & SCTLR_M == 0 {
+            self.master = None;
+            Ok(identity(address))
+        } else {
+            let regime = self.regime(cpu, sctlr);
+            if self.master.is_none() {
+                self.master = Some(regime);
+                self.news.on = true;
+            }
+            let opaque = self
+                .opaque
+                .as_ref()
+                .filter(|opaque| opaque.contains(address));
+            match opaque.filter(|_| !user && !is_unprivileged(cpu, count, cpsr, access)) {
+                Some(opaque) => {
+                    let page = opaque.page(address);
+                    self.look_for_conflict_at(&regime, address);
+                    page.ok_or(Fault::new(Status::SectionTranslation))
+                }
+                None => match walk(&*self.ram, &regime, address) {
+                    Ok(found) => found,
+                    Err(_) => {
+                        self.news.refused = true;
+                        Err(Fault::new(Status::SectionTranslation))
+                    }
+                },
+            }
+        };
+        let granted = found.and_then(|mapping| {
+            user = user
+                || mapping.user != mapping.privileged && is_unprivileged(cpu, count, cpsr, access);
+            let rights = if user {
+                mapping.user
+            } else {
+                mapping.privileged
+            };
+            if !rights.allow(access) {
+                return Err(mapping.permission_fault());
+            }
+            self.grant(cpu, count, address, access, &mapping, rights, cpsr)
+        });
+        match granted {
+            Ok(page) => {
+                self.news.user |= user && access == Access::Fetch;
+                Some(page)
+            }
+            Err(fault) => {
+                self.refusal = Some(Refusal {
+                    access,
+                    address,
+                    fault,
+                });
+                None
+            }
+        }
+    }
+
+    /// The access that [`fill`](Self::fill) refused last.
+    pub(crate) fn take_refusal(&mut self) -> Option<Refusal> {
+        self.refusal.take()
+    }
+
+    /// The registers that rule walks, as they are now.
+    pub(crate) fn regime(&self, cpu: &Live<'_>, sctlr: u32) -> Regime {
+        let ttbcr = match self.architecture {
+            Architecture::V5 => 0,
+            _ => cpu.cp15(Cp15::TTBCR).unwrap_or(0),
+        };
+        Regime {
+            architecture: self.architecture,
+            pxn: self.pxn,
+            sctlr,
+            ttbr0: cpu.cp15(Cp15::TTBR0).unwrap_or(0),
+            ttbr1: match ttbcr & 7 {
+                0 => 0,
+                _ => cpu.cp15(Cp15::TTBR1).unwrap_or(0),
+            },
+            ttbcr,
+            dacr: cpu.cp15(Cp15::DACR).unwrap_or(0),
+        }
+    }
+
+    /// Where a virtual address of the running program is, as privileged modes
+    /// see it. Changes nothing.
+    pub(crate) fn locate(&self, cpu: &Live<'_>, address: u32) -> Option<u64> {
+        let sctlr = cpu.cp15(Cp15::SCTLR).unwrap_or(0);
+        let mapping = if sctlr & SCTLR_M == 0 {
+            identity(address)
+        } else if let Some(opaque) = self.opaque.as_ref().filter(|range| range.contains(address)) {
+            opaque.page(address)?
+        } else {
+            walk(&*self.ram, &self.regime(cpu, sctlr), address)
+                .ok()?
+                .ok()?
+        };
+        Some(mapping.physical | u64::from(address & 0xfff))
+    }
+
+    /// Looks at the whole opaque range in the kernel's own tables.
+    pub(crate) fn look_for_conflict(&mut self, cpu: &Live<'_>) {
+        let (Some(opaque), Some(master)) = (&self.opaque, &self.master) else {
+            return;
+        };
+        let sctlr = cpu.cp15(Cp15::SCTLR).unwrap_or(0);
+        if sctlr & SCTLR_M == 0 {
+            return;
+        }
+        let regime = self.regime(cpu, sctlr);
+        let conflict = opaque
+            .conflict(&*self.ram, master)
+            .or_else(|| opaque.conflict(&*self.ram, &regime));
+        self.news.conflict = self.news.conflict.or(conflict);
+    }
+
+    /// The host wrote to memory: code from there must be forgotten.
+    pub(crate) fn written_by_host(&mut self, cpu: &Live<'_>, address: u64, length: u64) {
+        let first = address & !(PAGE - 1);
+        let fetched = (first..address.saturating_add(length))
+            .step_by(PAGE as usize)
+            .filter_map(|page| self.ram.page_of(page))
+            .any(|page| self.state(page) & page::FETCHED != 0);
+        if fetched {
+            cpu.flush_code();
+        }
+    }
+
+    fn look_for_conflict_at(&mut self, regime: &Regime, address: u32) {
+        let mapped = |regime: &Regime| is_mapped(&*self.ram, regime, address) == Presence::Mapped;
+        if mapped(regime) || self.master.as_ref().is_some_and(mapped) {
+            self.news.conflict = self.news.conflict.or(Some(address));
+        }
+    }
+
+    fn state(&self, page: u32) -> u8 {
+        self.pages.get(page as usize).copied().unwrap_or(0)
+    }
+
+    /// The entry for an access that is allowed.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller, and all of them are at hand"
+    )]
+    fn grant(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &Count,
+        address: u32,
+        access: Access,
+        mapping: &Mapping,
+        rights: Rights,
+        cpsr: u32,
+    ) -> Result<Page, Fault> {
+        let mut entry = Page {
+            physical: mapping.physical,
+            write: false,
+            execute: false,
+            page: 0,
+            cpsr,
+        };
+        let Some(number) = self.ram.page_of(mapping.physical) else {
+            // A chip, or nothing: not executable, and not beyond the addresses that
+            // anything can have.
+            if access == Access::Fetch || mapping.physical >> 32 != 0 {
+                return Err(Fault {
+                    status: Status::External,
+                    domain: mapping.domain,
+                });
+            }
+            entry.write = rights.write;
+            return Ok(entry);
+        };
+        entry.page = number;
+        let Some(state) = self.pages.get_mut(number as usize) else {
+            return Err(Fault::new(Status::External));
+        };
+        match access {
+            Access::Fetch => {
+                if *state & page::FETCHED == 0 {
+                    if *state & page::WRITTEN != 0 {
+                        cpu.flush_tlb();
+                    }
+                    *state = *state & !page::WRITTEN | page::FETCHED;
+                }
+                entry.execute = true;
+            }
+            Access::Read => entry.execute = rights.execute && *state & page::FETCHED != 0,
+            Access::Write => {
+                entry.write = true;
+                if *state & page::FETCHED != 0 {
+                    // Not the page that the store itself is in.
+                    let here = count.code_page(cpu.pc()) == Some(number);
+                    if here || *state >= page::TURNS {
+                        entry.execute = true;
+                    } else {
+                        cpu.forget_code(address, mapping.physical);
+                        cpu.flush_tlb();
+                        *state = ((*state & !page::FETCHED) + page::TURN) | page::WRITTEN;
+                    }
+                } else {
+                    *state |= page::WRITTEN;
+                }
+            }
+        }
+        Ok(entry)
+    }
+}
+
+fn identity(address: u32) -> Mapping {
+    let all = Rights {
+        read: true,
+        write: true,
+        execute: true,
+    };
+    Mapping {
+        physical: u64::from(address),
+        privileged: all,
+        user: all,
+        domain: 0,
+        page: false,
+    }
+}
+
+/// Whether the access is made with the rights of user mode by an instruction of
+/// a privileged mode.
+fn is_unprivileged(cpu: &Live<'_>, count: &Count, cpsr: u32, access: Access) -> bool {
+    if access == Access::Fetch {
+        return false;
+    }
+    let pc = cpu.pc();
+    let Some(first) = count.code_halfword(pc) else {
+        return false;
+    };
+    let second = || count.code_halfword(pc.wrapping_add(2)).unwrap_or(0);
+    if cpsr & psr::THUMB == 0 {
+        operand::arm_is_unprivileged(u32::from(first) | u32::from(second()) << 16)
+    } else {
+        is_wide(first) && operand::thumb_is_unprivileged(first, second())
+    }
+}

@@ -1,0 +1,204 @@
+//! Images that do not begin with a container: everything that may be one is
+//! looked for by its magic number, and the first that gives a kernel is taken.
+
+use memchr::memmem;
+
+use super::opener::{Opener, Span, Tried};
+use super::{Error, LayerKind, android, compress, elf, jffs2, tree, uimage, zimage};
+use crate::bytes::{le32, part};
+use crate::kernel::{self, Kernel};
+
+/// A container that may lie at an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    // Of two at one place the first is tried first.
+    UImage,
+    Android,
+    Fit,
+    ZImage,
+    Elf,
+    Jffs2,
+}
+
+/// All candidates in the order in which they lie in the image.
+fn candidates(bytes: &[u8]) -> Vec<(usize, Kind)> {
+    /// More than this many of one kind are not a firmware.
+    const MOST: usize = 64;
+    let from = |offset: usize| bytes.get(offset..).unwrap_or_default();
+    let mut result = Vec::new();
+    let mut add = |offsets: &mut dyn Iterator<Item = usize>, kind| {
+        result.extend(offsets.take(MOST).map(|offset| (offset, kind)));
+    };
+    add(
+        &mut memmem::find_iter(bytes, &uimage::MAGIC.to_be_bytes())
+            .filter(|offset| uimage::is_sound(from(*offset))),
+        Kind::UImage,
+    );
+    add(&mut memmem::find_iter(bytes, android::MAGIC), Kind::Android);
+    add(
+        &mut memmem::find_iter(bytes, &zimage::MAGIC)
+            .filter_map(|magic| magic.checked_sub(zimage::MAGIC_AT))
+            .filter(|offset| zimage::length(from(*offset)).is_some()),
+        Kind::ZImage,
+    );
+    add(
+        &mut memmem::find_iter(bytes, goblin::elf32::header::ELFMAG)
+            .filter(|offset| elf::is_kernel(from(*offset))),
+        Kind::Elf,
+    );
+    add(&mut tree::find_images(bytes).into_iter(), Kind::Fit);
+    add(&mut jffs2::find(bytes).into_iter(), Kind::Jffs2);
+    result.sort_unstable();
+    result
+}
+
+/// Opens whatever in the span gives a kernel.
+pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<Kernel, Error> {
+    let mut tried = Tried::default();
+    opener.spend_scan(span)?;
+    for (offset, kind) in candidates(span.bytes) {
+        // What the span begins with has been tried; an unpacked part within an
+        // unpacked part would double the work with each.
+        if offset == 0 && kind != Kind::Jffs2 {
+            continue;
+        }
+        let part = span.from(offset);
+        let result = opener.attempt(|opener| match kind {
+            Kind::Jffs2 => jffs2::open(opener, part, depth),
+            _ => opener.open(part, depth),
+        });
+        match result {
+            Ok(kernel) => return Ok(kernel),
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => tried.add(error),
+        }
+    }
+    if let Some(kernel) = stream(opener, span, depth, &mut tried)? {
+        return Ok(kernel);
+    }
+    if let Some(kernel) = raw(opener, span, depth, &mut tried)? {
+        return Ok(kernel);
+    }
+    Err(tried.into_error(|tried| Error::Nothing {
+        len: span.bytes.len(),
+        tried,
+    }))
+}
+
+/// A compressed stream whose contents begin as a kernel or one of its
+/// containers does.
+fn stream(
+    opener: &mut Opener,
+    span: Span<'_>,
+    depth: usize,
+    tried: &mut Tried,
+) -> Result<Option<Kernel>, Error> {
+    const PEEK: usize = 0x400;
+    opener.spend_scan(span)?;
+    for (offset, format) in compress::streams(span.bytes, 1).filter(|(offset, _)| *offset > 0) {
+        let stream = span.from(offset);
+        let start = opener.peek(format, stream, PEEK)?;
+        let promising = kernel::begins(&start)
+            || uimage::begins(&start)
+            || android::begins(&start)
+            || elf::begins(&start)
+            || part(&start, zimage::MAGIC_AT, 4) == zimage::MAGIC;
+        if !promising {
+            continue;
+        }
+        match opener.attempt(|opener| opener.open_stream(format, stream, depth)) {
+            Ok(kernel) => return Ok(Some(kernel)),
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => tried.add(error),
+        }
+    }
+    Ok(None)
+}
+
+/// A kernel that lies in the span as it is.
+pub(super) fn raw(
+    opener: &mut Opener,
+    span: Span<'_>,
+    depth: usize,
+    tried: &mut Tried,
+) -> Result<Option<Kernel>, Error> {
+    opener.spend_scan(span)?;
+    for offset in (0..span.bytes.len()).step_by(4) {
+        let inner = span.from(offset);
+        if !kernel::begins(inner.bytes) {
+            continue;
+        }
+        opener.spend(inner.bytes.len() as u64)?;
+        let bytes = inner.bytes.to_vec();
+        match opener.attempt(|opener| opener.take_kernel(inner.place, bytes, depth)) {
+            Ok(kernel) => return Ok(Some(kernel)),
+            Err(error) => tried.add(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Notes the file systems that are known by a superblock: a person wants to
+/// know that they are there.
+pub(super) fn note_file_systems(opener: &mut Opener, span: Span<'_>) {
+    /// More than this many are data that happen to look so.
+    const MOST: usize = 64;
+    let mut found: Vec<(usize, usize, String)> = Vec::new();
+    for (magic, read) in FILE_SYSTEMS {
+        let hits = memmem::find_iter(span.bytes, magic);
+        found.extend(
+            hits.filter_map(|offset| {
+                let (len, text) = read(span.bytes.get(offset..)?)?;
+                Some((offset, len, text))
+            })
+            .take(MOST),
+        );
+    }
+    found.sort_unstable();
+    for (offset, len, text) in found {
+        opener.note(span.part(offset, len), 0, LayerKind::FileSystem, text);
+    }
+}
+
+/// Reads length and description from the superblock at the start of the bytes.
+type ReadSuperblock = fn(&[u8]) -> Option<(usize, String)>;
+
+const FILE_SYSTEMS: [(&[u8], ReadSuperblock); 3] = [
+    (b"hsqs", squashfs),
+    (&0x28cd_3d45u32.to_le_bytes(), cramfs),
+    (b"UBI#", ubi),
+];
+
+/// `struct squashfs_super_block`, `fs/squashfs/squashfs_fs.h`.
+fn squashfs(bytes: &[u8]) -> Option<(usize, String)> {
+    let version = le32(bytes, 28)?;
+    let (major, minor) = (version & 0xffff, version >> 16);
+    let used = le32(bytes, 40)? as usize;
+    let sane = major == 4 && le32(bytes, 44)? == 0 && (96..=bytes.len()).contains(&used);
+    let compression = match le32(bytes, 20)? & 0xffff {
+        1 => "gzip",
+        2 => "lzma",
+        3 => "lzo",
+        4 => "xz",
+        5 => "lz4",
+        6 => "zstd",
+        _ => return None,
+    };
+    sane.then(|| (used, format!("squashfs {major}.{minor}, {compression}")))
+}
+
+/// `struct cramfs_super`, `include/uapi/linux/cramfs_fs.h`.
+fn cramfs(bytes: &[u8]) -> Option<(usize, String)> {
+    let size = le32(bytes, 4)? as usize;
+    let sane = part(bytes, 16, 16) == b"Compressed ROMFS" && (76..=bytes.len()).contains(&size);
+    sane.then(|| (size, "cramfs".to_owned()))
+}
+
+/// `struct ubi_ec_hdr`, `drivers/mtd/ubi/ubi-media.h`: the header of every
+/// erase block; only the first of a run is of interest.
+fn ubi(bytes: &[u8]) -> Option<(usize, String)> {
+    let version = *bytes.get(4)?;
+    let counter = bytes.get(8..16)?;
+    (version == 1 && part(bytes, 5, 3) == [0; 3] && counter.first() == Some(&0))
+        .then(|| (64, "UBI erase block".to_owned()))
+}

@@ -1,0 +1,148 @@
+//! Text for people: tables and the summary of a run.
+
+use std::fmt::Write as _;
+
+use crate::report::{Reached, Report};
+
+/// A table: columns two spaces apart, as wide as their widest cell, the last one
+/// as long as it is. Without rows it is empty.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut widths = head.map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in std::iter::once(&head.map(str::to_owned)).chain(rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The milestones of a run.
+pub(crate) fn milestones(milestones: &[Reached]) -> String {
+    let number = |value: Option<String>| value.unwrap_or_else(|| "not seen".to_owned());
+    let rows: Vec<[String; 4]> = milestones
+        .iter()
+        .map(|one| {
+            [
+                one.name.to_string(),
+                number(one.instructions.map(|count| format!("{:>12}", grouped(count)))),
+                number(one.virtual_s.map(|seconds| format!("{seconds:9.6} s"))),
+                number(one.wall_s.map(|seconds| format!("{seconds:6.3} s"))),
+            ]
+        })
+        .collect();
+    table(["milestone", "instructions", "virtual time", "wall time"], &rows)
+}
+
+/// What a run came to.
+pub(crate) fn summary(report: &Report) -> String {
+    let mut text = milestones(&report.milestones);
+    for tried in &report.tried {
+        let reached = tried.reached.map_or("nothing", |milestone| milestone.name());
+        let _ = writeln!(text, "tried {} {}: came to {reached}", tried.what, tried.value);
+    }
+    for left_out in &report.left_out {
+        let _ = writeln!(text, "left out {}: {}", left_out.what, left_out.why);
+    }
+    let verdict = report.verdict.map_or("nothing", |milestone| milestone.name());
+    let _ = writeln!(text, "verdict: {verdict}");
+    if let Some(reason) = &report.reason {
+        let _ = writeln!(text, "reason: {reason}");
+    }
+    text
+}
+
+/// A count with its thousands apart: `12 345 678`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use linker::transplant::LeftOut;
+
+    use super::*;
+    use crate::report::{Hex, KernelFacts, OpaqueFacts, Tried};
+    use crate::verdict::Milestone;
+
+    pub(crate) fn report() -> Report {
+        let reached = |name, instructions: Option<u64>| Reached {
+            name,
+            instructions,
+            virtual_s: instructions.map(|count| count as f64 * 2e-9),
+            wall_s: instructions.map(|count| count as f64 * 5e-9),
+        };
+        Report {
+            image: "firmware.bin".into(),
+            kernel: KernelFacts {
+                release: "6.1.0".into(),
+                arch: linker::kernel::Arch::V7,
+                cpu: "Cortex-A15".into(),
+            },
+            pointers: Vec::new(),
+            opaque: Some(OpaqueFacts { base: Hex(0xe040_0000), size: 0x1_0000, relocated: true }),
+            tried: vec![Tried {
+                what: "opaque".into(),
+                value: "0xd0008000".into(),
+                reached: Some(Milestone::Mmu),
+            }],
+            milestones: vec![
+                reached(Milestone::Entered, Some(0)),
+                reached(Milestone::Mmu, Some(12_345)),
+                reached(Milestone::StartKernel, None),
+                reached(Milestone::InitIrq, Some(4_567_890)),
+            ],
+            verdict: Some(Milestone::InitIrq),
+            reason: Some("60 s of wall time are used up".into()),
+            driver_instructions: 1,
+            left_out: vec![LeftOut {
+                what: "machine_desc.init_machine".into(),
+                why: "platform_device_alloc is missing".into(),
+            }],
+            patches: 4,
+            unassigned: Vec::new(),
+            instructions: 5_000_000,
+            console: String::new(),
+            console_sha256: String::new(),
+            wall_s: 1.0,
+        }
+    }
+
+    #[test]
+    fn summary_of_a_run_that_got_stuck() {
+        expect_test::expect![[""]].assert_eq(&summary(&report()));
+    }
+
+    #[test]
+    fn json_of_a_run() {
+        let text = serde_json::to_string_pretty(&report()).unwrap();
+        expect_test::expect![[""]].assert_eq(&text);
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000), "1 000");
+        assert_eq!(grouped(12_345_678), "12 345 678");
+    }
+}

@@ -1,0 +1,126 @@
+//! The console of a run is the terminal's: keys go to the guest, its output to
+//! the screen, and a guest that waits costs no processor time.
+//!
+//! * [`terminal`]: raw mode, and waiting for a key
+//! * [`keys`]: Ctrl-A and what follows it
+//! * [`pace`]: virtual time held back to wall time
+//! * [`monitor`]: questions about the machine
+
+pub mod keys;
+pub mod monitor;
+pub mod pace;
+pub mod terminal;
+
+use std::time::{Duration, Instant};
+
+use emu::clock::Time;
+
+use crate::cli::print_bytes;
+use crate::pipeline::Error;
+use crate::pipeline::boot::{Control, Observer};
+use crate::pipeline::prepare::Prepared;
+use crate::plan::Plan;
+use crate::report::Tried;
+use crate::session::{Passed, Session};
+use crate::verdict::Milestone;
+use keys::{Action, Keys};
+use pace::Pace;
+use terminal::Terminal;
+
+/// A guest that has said nothing for this long of virtual time before it came to
+/// a shell is held back, too: it may never come to one.
+const LONG_SILENCE: Duration = Duration::from_secs(30);
+
+/// A person at the terminal.
+pub struct Console<'a> {
+    prepared: &'a Prepared,
+    terminal: Terminal,
+    keys: Keys,
+    pace: Pace,
+}
+
+impl<'a> Console<'a> {
+    /// Takes the terminal over; it is given back when this is dropped.
+    pub fn new(prepared: &'a Prepared) -> Result<Self, Error> {
+        let terminal = Terminal::raw().map_err(|source| Error::Io {
+            what: "the terminal".to_owned(),
+            source: source.into(),
+        })?;
+        Ok(Self { prepared, terminal, keys: Keys::default(), pace: Pace::default() })
+    }
+
+    /// Does what the keys say. Returns whether the user wants to go on.
+    fn obey(&mut self, typed: &[u8], session: &mut Session) -> Result<Control, Error> {
+        for action in self.keys.read(typed) {
+            match action {
+                Action::Type(bytes) => session.type_in(&bytes),
+                Action::End => return Ok(Control::Stop),
+                Action::Help => say(keys::HELP)?,
+                Action::Monitor => {
+                    self.terminal.cooked();
+                    let control = monitor::talk(self.prepared, session)?;
+                    self.terminal.raw_again();
+                    self.pace.start(session.now(), Instant::now());
+                    if control == Control::Stop {
+                        return Ok(Control::Stop);
+                    }
+                }
+            }
+        }
+        Ok(Control::Continue)
+    }
+}
+
+impl Observer for Console<'_> {
+    fn started(&mut self, plan: &Plan, tried: &[Tried]) {
+        let facts = &self.prepared.firmware.kernel.facts;
+        let mut text = String::new();
+        if !tried.is_empty() {
+            text += "[ecmo: the kernel uses the driver's memory; starting over elsewhere]\r\n";
+        }
+        text += &format!(
+            "[ecmo: Linux {} on {}; Ctrl-A X ends, Ctrl-A H shows the other keys]\r\n",
+            facts.release,
+            plan.cpu.model.name()
+        );
+        self.pace = Pace::default();
+        // The run goes on without this line when the terminal is gone.
+        let _ = say(&text);
+    }
+
+    fn passed(&mut self, passed: &Passed) {
+        if passed.milestone == Milestone::Shell {
+            self.pace.start(passed.at, Instant::now());
+        }
+    }
+
+    fn between(&mut self, session: &mut Session) -> Result<Control, Error> {
+        print_bytes(session.fresh_output())?;
+        if !self.pace.is_held() && session.silence() >= LONG_SILENCE {
+            self.pace.start(session.now(), Instant::now());
+        }
+        let wait = self.pace.ahead(session.now(), Instant::now());
+        let typed = self.terminal.read(wait).map_err(|source| Error::Io {
+            what: "the terminal".to_owned(),
+            source: source.into(),
+        })?;
+        match typed {
+            terminal::Typed::Nothing => Ok(Control::Continue),
+            terminal::Typed::Bytes(bytes) => {
+                if !self.pace.is_held() {
+                    self.pace.start(session.now(), Instant::now());
+                }
+                self.obey(&bytes, session)
+            }
+            terminal::Typed::End => Ok(Control::Stop),
+        }
+    }
+
+    fn horizon(&self, session: &Session) -> Time {
+        self.pace.horizon(session.now())
+    }
+}
+
+fn say(text: &str) -> Result<(), Error> {
+    print_bytes(text.as_bytes())
+}

@@ -1,0 +1,146 @@
+//! Firmware image to verdict. The steps in order:
+//!
+//! 1. [`prepare`]: open the image, recover symbols, identify pointers
+//! 2. [`transplanting`]: link the driver into the kernel
+//! 3. [`opaque_range`]: where the driver's memory may lie, if not at the default
+//! 4. [`boot`]: plan, machine, run; once more with another range on a conflict
+//! 5. [`outcome`]: what came of it, as a report
+
+pub mod boot;
+pub mod opaque_range;
+pub mod outcome;
+pub mod prepare;
+pub mod transplanting;
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::plan::{self, Board};
+use crate::verdict::Milestone;
+
+/// Which user space the kernel gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Initrd {
+    /// The one inside the kernel if there is one, else the built-in one.
+    Default,
+    /// The built-in one.
+    Builtin,
+    /// The one inside the kernel.
+    Vendor,
+    /// None.
+    None,
+    /// This archive.
+    File(Vec<u8>),
+}
+
+/// Where names of the kernel come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Symbols {
+    /// The kernel's own tables.
+    Own,
+    /// Nowhere: the kernel's own tables are not looked at.
+    Hidden,
+    /// A list, as text.
+    Listed(String),
+}
+
+/// How long a run may last.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Wall time.
+    pub wall: Option<Duration>,
+    /// Instructions.
+    pub instructions: Option<u64>,
+    /// Virtual time.
+    pub virtual_time: Option<Duration>,
+}
+
+impl Limits {
+    /// For a run by a script: 60 s of wall time, 100 virtual seconds of work, ten
+    /// virtual minutes. A boot to a shell takes a hundredth of that.
+    pub const SCRIPT: Limits = Limits {
+        wall: Some(Duration::from_secs(60)),
+        instructions: Some(50_000_000_000),
+        virtual_time: Some(Duration::from_secs(600)),
+    };
+    /// For a person at a console.
+    pub const NONE: Limits = Limits { wall: None, instructions: None, virtual_time: None };
+}
+
+/// Everything that a run depends on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The image as it was named.
+    pub name: String,
+    /// The image.
+    pub image: Vec<u8>,
+    /// Which user space.
+    pub initrd: Initrd,
+    /// Where names come from.
+    pub symbols: Symbols,
+    /// Another driver library: its name and its bytes.
+    pub driver: Option<(String, Vec<u8>)>,
+    /// Which machine.
+    pub board: Board,
+    /// What the user fixed of the plan.
+    pub wishes: plan::Wishes,
+    /// The milestone at which the run ends.
+    pub goal: Option<Milestone>,
+    /// Typed at the console once there is a shell.
+    pub input: Option<Vec<u8>>,
+    /// How long the run may last.
+    pub limits: Limits,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The image, or another file that was given, cannot be used.
+    #[error("{file}: {why}")]
+    Input {
+        /// The file as it was named.
+        file: String,
+        /// Which byte or field, and what was expected.
+        why: String,
+    },
+    /// Options that contradict the image.
+    #[error("{0}")]
+    Usage(String),
+    /// No driver can be linked into this kernel.
+    #[error("no transplant for this kernel: {0}")]
+    Link(#[from] linker::link::Error),
+    /// No boot plan.
+    #[error(transparent)]
+    Plan(#[from] plan::Error),
+    /// The emulator refuses.
+    #[error("machine: {0}")]
+    Machine(#[from] emu::machine::Error),
+    /// The transplant does not match its own kernel.
+    #[error(transparent)]
+    Apply(#[from] linker::transplant::ApplyError),
+    /// The transplant's files cannot be written.
+    #[error(transparent)]
+    Files(#[from] linker::transplant::FileError),
+    /// The terminal or a file cannot be written.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was done.
+        what: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Exit code of a command that fails with this.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Link(_) => 1,
+            Error::Usage(_) => 2,
+            Error::Plan(plan::Error::Tree(_)) | Error::Input { .. } => 3,
+            Error::Plan(_) => 2,
+            Error::Machine(_) | Error::Apply(_) | Error::Files(_) | Error::Io { .. } => 4,
+        }
+    }
+}

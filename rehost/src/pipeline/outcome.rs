@@ -1,0 +1,211 @@
+//! What came of a run: the kernel's messages, the reason in words, the report.
+
+use std::time::Duration;
+
+use emu::machine::Unassigned;
+use linker::kernel::Facts;
+use sha2::{Digest, Sha256};
+
+use super::{Error, Settings};
+use super::boot::Ran;
+use super::prepare::Prepared;
+use crate::plan::{self, Cpu, Plan};
+use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
+use crate::session::Session;
+use crate::verdict::reason::{self, Evidence, Polled};
+use crate::verdict::{Milestone, kernel_log};
+
+/// RAM is read for the log buffer in pieces of this many bytes.
+const PIECE: usize = 16 << 20;
+
+/// What the kernel said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Messages {
+    /// One message a line.
+    pub text: String,
+    /// Whether they were read from the log buffer, because there was nothing on
+    /// the console.
+    pub from_memory: bool,
+}
+
+/// The console's text, or else what the kernel's log buffer holds.
+pub fn messages(session: &Session, prepared: &Prepared, plan: &Plan) -> Messages {
+    let console = String::from_utf8_lossy(session.console());
+    if console.contains("Linux version") || session.has_passed(Milestone::Userspace) {
+        return Messages { text: console.into_owned(), from_memory: false };
+    }
+    // Of the kernel only what lies behind its image: in the image stands the
+    // banner as a constant.
+    let facts = &prepared.firmware.kernel.facts;
+    let behind = facts.text_offset.saturating_add(prepared.firmware.kernel.bytes.len() as u32);
+    let log = log_buffer(session, plan, facts, behind);
+    Messages { text: log.unwrap_or_else(|| console.into_owned()), from_memory: true }
+}
+
+fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Option<String> {
+    let mut memory = vec![0; plan.ram.size.saturating_sub(behind).min(PIECE as u32) as usize];
+    session.machine().read_physical(plan.ram.base.checked_add(behind)?, &mut memory).ok()?;
+    kernel_log::read(&memory, &facts.banner)
+}
+
+/// Why the run did not reach its goal; `None` when it did.
+pub fn reason(settings: &Settings, prepared: &Prepared, ran: &Ran) -> Option<String> {
+    let end = ran.end?;
+    let messages = messages(&ran.session, prepared, &ran.plan);
+    let unassigned = ran.session.machine().unassigned();
+    let polled = unassigned.iter().max_by_key(|one| one.reads).map(|one| Polled {
+        address: one.address,
+        reader: place(prepared, ran, one.pc),
+        reads: one.reads,
+    });
+    let pc = ran.session.machine().registers().r[15];
+    Some(reason::text(&Evidence {
+        end,
+        goal: settings.goal.unwrap_or(Milestone::Shell),
+        last: ran.session.furthest(),
+        messages: &messages.text,
+        from_memory: messages.from_memory,
+        place: &place(prepared, ran, pc),
+        polled: polled.as_ref(),
+    }))
+}
+
+/// An address as a person reads it: `calibrate_delay+0x34 (0xc0301234)`.
+pub fn place(prepared: &Prepared, ran: &Ran, address: u32) -> String {
+    let kernel = &prepared.firmware.kernel;
+    if let Some(transplant) = &ran.transplant
+        && address.wrapping_sub(transplant.opaque.base) < transplant.opaque.size
+    {
+        let offset = address - transplant.opaque.base;
+        return format!("the driver+{offset:#x} ({address:#010x})");
+    }
+    if address < kernel.facts.page_offset && ran.session.machine().in_user_mode() {
+        return format!("user space ({address:#010x})");
+    }
+    // Far behind the last symbol there is no code of the kernel.
+    match prepared.symbols.nearest(address) {
+        Some((symbol, offset)) if kernel.offset(address).is_some() => {
+            format!("{}+{offset:#x} ({address:#010x})", symbol.name)
+        }
+        _ => format!("{address:#010x}"),
+    }
+}
+
+/// The report of a run.
+pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duration) -> Report {
+    let session = &ran.session;
+    let transplant = ran.transplant.as_ref();
+    let facts = &prepared.firmware.kernel.facts;
+    Report {
+        image: settings.name.clone(),
+        kernel: kernel_facts(facts, &ran.plan.cpu),
+        pointers: pointers(prepared),
+        opaque: transplant.map(|transplant| OpaqueFacts {
+            base: Hex(transplant.opaque.base),
+            size: transplant.opaque.size,
+            relocated: ran.tried.iter().any(|tried| tried.what == "opaque"),
+        }),
+        tried: ran.tried.clone(),
+        milestones: milestones(session),
+        verdict: session.furthest(),
+        reason: reason(settings, prepared, ran),
+        driver_instructions: session.machine().driver_instructions(),
+        left_out: transplant.map(|transplant| transplant.left_out.clone()).unwrap_or_default(),
+        patches: transplant.map_or(0, |transplant| transplant.patches.len()),
+        unassigned: unassigned(session.machine().unassigned()),
+        instructions: session.machine().instructions(),
+        console: String::from_utf8_lossy(session.console()).into_owned(),
+        console_sha256: hex(&Sha256::digest(session.console())),
+        wall_s: seconds(wall),
+    }
+}
+
+/// The report when no driver could be linked, so that nothing ran.
+pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Duration) -> Report {
+    let kernel = &prepared.firmware.kernel;
+    Report {
+        image: settings.name.clone(),
+        kernel: kernel_facts(&kernel.facts, &plan::cpu(kernel, &prepared.identification.machines)),
+        pointers: pointers(prepared),
+        opaque: None,
+        tried: Vec::new(),
+        milestones: Vec::new(),
+        verdict: None,
+        reason: Some(why.to_string()),
+        driver_instructions: 0,
+        left_out: Vec::new(),
+        patches: 0,
+        unassigned: Vec::new(),
+        instructions: 0,
+        console: String::new(),
+        console_sha256: hex(&Sha256::digest(b"")),
+        wall_s: seconds(wall),
+    }
+}
+
+fn kernel_facts(facts: &Facts, cpu: &Cpu) -> KernelFacts {
+    KernelFacts {
+        release: facts.release.clone(),
+        arch: facts.arch,
+        cpu: cpu.model.name().to_owned(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn pointers(prepared: &Prepared) -> Vec<PointerFacts> {
+    let pointers = prepared.identification.pointers.iter();
+    pointers
+        .map(|pointer| PointerFacts {
+            name: pointer.name.clone(),
+            address: pointer.address().map(Hex),
+            strategy: pointer.strategy.clone(),
+            candidates: pointer.candidates.len(),
+            evidence: pointer
+                .candidates
+                .iter()
+                .flat_map(|candidate| candidate.evidence.iter().cloned())
+                .collect(),
+        })
+        .collect()
+}
+
+/// All milestones up to the furthest; one that was not seen on the way has no
+/// times.
+fn milestones(session: &Session) -> Vec<Reached> {
+    let Some(furthest) = session.furthest() else { return Vec::new() };
+    let names = Milestone::ALL.into_iter().filter(|&one| one <= furthest);
+    names
+        .map(|name| {
+            let passed = session.passed().iter().find(|passed| passed.milestone == name);
+            Reached {
+                name,
+                instructions: passed.map(|passed| passed.instructions),
+                virtual_s: passed.map(|passed| passed.at.0 as f64 / 1e9),
+                wall_s: passed.map(|passed| seconds(passed.wall)),
+            }
+        })
+        .collect()
+}
+
+/// Seconds, to the microsecond.
+fn seconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1e6
+}
+
+fn unassigned(mut accesses: Vec<Unassigned>) -> Vec<report::Unassigned> {
+    accesses.sort_by_key(|one| {
+        (std::cmp::Reverse(one.reads + one.writes), one.address, one.pc)
+    });
+    accesses
+        .iter()
+        .map(|one| report::Unassigned {
+            address: Hex(one.address),
+            pc: Hex(one.pc),
+            reads: one.reads,
+            writes: one.writes,
+        })
+        .collect()
+}

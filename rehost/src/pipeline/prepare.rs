@@ -1,0 +1,39 @@
+//! From the bytes of an image to a kernel with named pointers.
+
+use linker::identify::{self, Identification};
+use linker::image::{self, Firmware};
+use linker::symbols::{self, SymbolTable, system_map};
+
+use super::{Error, Symbols};
+
+/// An image that was opened, and what was found in its kernel.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The layers of the image and the kernel at their bottom.
+    pub firmware: Firmware,
+    /// Names of the kernel.
+    pub symbols: SymbolTable,
+    /// Pointers, layouts and machine descriptors.
+    pub identification: Identification,
+}
+
+/// Opens an image. `name` is for messages.
+pub fn open(name: &str, bytes: &[u8]) -> Result<Firmware, Error> {
+    image::open(bytes)
+        .map_err(|error| Error::Input { file: name.to_owned(), why: error.to_string() })
+}
+
+/// Recovers names and identifies pointers.
+pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error> {
+    let kernel = &firmware.kernel;
+    let symbols = match source {
+        Symbols::Own => symbols::recover(kernel),
+        Symbols::Hidden => SymbolTable::default(),
+        Symbols::Listed(text) => system_map::parse(text).map_err(|error| Error::Input {
+            file: "--symbols".to_owned(),
+            why: error.to_string(),
+        })?,
+    };
+    let identification = identify::identify(kernel, &symbols, &identify::Options::default());
+    Ok(Prepared { firmware, symbols, identification })
+}

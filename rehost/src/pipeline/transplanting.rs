@@ -1,0 +1,106 @@
+//! The driver in the kernel: which library, linked where, and how the machine is
+//! told of it.
+
+use emu::mmu::opaque::{Chip, ChipKind, OpaqueMap, Segment};
+use linker::kernel::{Arch, Kernel};
+use linker::link::{self, OpaqueRequest};
+use linker::object::Driver;
+use linker::transplant::{ChipPage, Transplant};
+
+use super::Error;
+use super::prepare::Prepared;
+use crate::embedded;
+use crate::plan::Ram;
+
+/// Slot through which a driver learns where the UART is. A linked driver that
+/// has it serves the console.
+const UART_SLOT: &str = "uart16550.va";
+/// Guest-physical addresses at which the chips may lie for the kernel's own
+/// drivers. The first that is not in RAM is taken.
+const CHIP_BASES: [u32; 3] = [0xfeec_0000, 0x7eec_0000, 0x1eec_0000];
+
+/// The embedded driver library for a kernel, or the user's.
+pub fn driver(kernel: &Kernel, given: Option<&(String, Vec<u8>)>) -> Result<Driver, Error> {
+    if let Some((name, bytes)) = given {
+        return Driver::read(name, bytes)
+            .map_err(|error| Error::Input { file: name.clone(), why: error.to_string() });
+    }
+    let (name, bytes) = if kernel.facts.arch >= Arch::V7 {
+        ("built-in driver for Armv7", embedded::DRIVER_ARMV7)
+    } else {
+        ("built-in driver for Armv5", embedded::DRIVER_ARMV5)
+    };
+    Ok(Driver::read(name, bytes).map_err(link::Error::Object)?)
+}
+
+/// Links the driver into the kernel.
+pub fn link(
+    prepared: &Prepared,
+    driver: &Driver,
+    range: OpaqueRequest,
+    ram: Ram,
+) -> Result<Transplant, link::Error> {
+    link::link(
+        &prepared.firmware.kernel,
+        &prepared.identification,
+        std::slice::from_ref(driver),
+        range,
+        &board(ram),
+    )
+}
+
+/// The chips, at physical addresses outside RAM.
+fn board(ram: Ram) -> link::Board {
+    let mut board = link::Board::default();
+    let free = |base: &u32| !ram.contains(*base) && !ram.contains(base + 0xffff);
+    let base = CHIP_BASES.into_iter().find(free).unwrap_or(CHIP_BASES[0]);
+    for chip in &mut board.chips {
+        chip.phys = base | (chip.phys & 0xffff);
+    }
+    board
+}
+
+/// The UART, where the linked driver does not serve it: the kernel's own driver
+/// is to, so a tree must name it.
+pub fn unserved_uart(transplant: &Transplant) -> Option<&ChipPage> {
+    if transplant.slots.iter().any(|slot| slot.name == UART_SLOT) {
+        return None;
+    }
+    transplant.opaque.chips.iter().find(|chip| chip.chip == "uart16550")
+}
+
+/// Virtual address of the driver's function at a place of the kernel.
+pub fn forward(transplant: &Transplant, place: &str) -> Option<u32> {
+    let forward = transplant.forwards.iter().find(|forward| forward.place == place)?;
+    Some(forward.target)
+}
+
+/// Opaque memory as the machine wants it. Chips that it does not model are left
+/// out.
+pub fn opaque_map(transplant: &Transplant) -> OpaqueMap {
+    let opaque = &transplant.opaque;
+    let chip = |page: &ChipPage| {
+        let chip = match page.chip.as_str() {
+            "pl190" => ChipKind::Pl190,
+            "sp804" => ChipKind::Sp804,
+            "uart16550" => ChipKind::Uart16550,
+            _ => return None,
+        };
+        Some(Chip { chip, va: page.va, phys: page.phys, irq: page.irq.unwrap_or(0) })
+    };
+    OpaqueMap {
+        base: opaque.base,
+        size: opaque.size,
+        segments: opaque
+            .segments
+            .iter()
+            .map(|segment| Segment {
+                va: segment.va,
+                bytes: segment.bytes.clone(),
+                size: segment.size,
+                writable: segment.writable,
+            })
+            .collect(),
+        chips: opaque.chips.iter().filter_map(chip).collect(),
+    }
+}

@@ -1,0 +1,239 @@
+//! A running machine, and what is noted of it: milestones with their times, the
+//! console, the moment of its last output.
+
+pub mod typing;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use emu::clock::Time;
+use emu::machine::{Entry, Exit, Machine};
+
+use crate::verdict::{Milestone, shell};
+
+/// More console output than this is dropped from the front of what is kept.
+const MOST_CONSOLE: usize = 16 << 20;
+
+/// A milestone that was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    /// Which.
+    pub milestone: Milestone,
+    /// Instructions retired until then.
+    pub instructions: u64,
+    /// Virtual time.
+    pub at: Time,
+    /// Wall time since the command began.
+    pub wall: Duration,
+}
+
+/// What a stretch of running came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// The stretch is over.
+    Ran,
+    /// A milestone was passed.
+    Passed(Passed),
+    /// The kernel mapped something into opaque memory.
+    Conflict {
+        /// Where.
+        va: u32,
+    },
+    /// The guest waits for an interrupt that nothing but typing will raise.
+    Asleep,
+    /// The guest restarted its machine.
+    Ended,
+    /// One exception follows the other without an instruction between them.
+    Stuck,
+}
+
+/// A running machine.
+pub struct Session {
+    machine: Machine,
+    began: Instant,
+    /// Typed, and not yet taken by the UART.
+    typed: VecDeque<u8>,
+    console: Vec<u8>,
+    /// How much of `console` the caller has been given.
+    shown: usize,
+    shell: shell::Watch,
+    passed: Vec<Passed>,
+    last_output: Time,
+}
+
+impl Session {
+    /// Takes a machine that stands at the kernel's entry. `began` is when the
+    /// command did.
+    pub fn new(machine: Machine, expected: shell::Expected, began: Instant) -> Self {
+        Self {
+            machine,
+            began,
+            typed: VecDeque::new(),
+            console: Vec::new(),
+            shown: 0,
+            shell: shell::Watch::new(expected),
+            passed: Vec::new(),
+            last_output: Time(0),
+        }
+    }
+
+    /// Puts the processor at the kernel's entry.
+    pub fn start(&mut self, entry: Entry) {
+        self.machine.start(entry);
+        self.note_milestones();
+    }
+
+    /// Runs for at most this many instructions and until this moment of virtual
+    /// time, or to the next thing worth noting.
+    pub fn advance(
+        &mut self,
+        instructions: u64,
+        until: Time,
+    ) -> Result<Event, emu::machine::Error> {
+        self.hand_over();
+        self.machine.hold_at(Some(until));
+        let exit = self.machine.run(instructions)?;
+        self.listen();
+        Ok(match exit {
+            Exit::Budget | Exit::Held => self.look_for_shell(),
+            Exit::Milestone(_) => self.note_milestones().map_or(Event::Ran, Event::Passed),
+            Exit::OpaqueConflict { va } => Event::Conflict { va },
+            Exit::Idle => Event::Asleep,
+            Exit::Reset => Event::Ended,
+            Exit::Stuck { .. } => Event::Stuck,
+        })
+    }
+
+    /// Types at the console.
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        self.typed.extend(bytes);
+    }
+
+    /// Whether something was typed that the UART has not taken yet.
+    pub fn is_typing(&self) -> bool {
+        !self.typed.is_empty()
+    }
+
+    /// Console output that has not been given out yet.
+    pub fn fresh_output(&mut self) -> &[u8] {
+        let from = std::mem::replace(&mut self.shown, self.console.len());
+        &self.console[from..]
+    }
+
+    /// What the console has shown, the last [`MOST_CONSOLE`] bytes of it.
+    pub fn console(&self) -> &[u8] {
+        &self.console
+    }
+
+    /// Virtual time.
+    pub fn now(&self) -> Time {
+        self.machine.now()
+    }
+
+    /// For how long the console has been silent, in virtual time.
+    pub fn silence(&self) -> Duration {
+        Duration::from_nanos(self.now().0.saturating_sub(self.last_output.0))
+    }
+
+    /// Wall time since the command began.
+    pub fn wall(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The milestones passed, in the order in which they were.
+    pub fn passed(&self) -> &[Passed] {
+        &self.passed
+    }
+
+    /// Whether this milestone was passed.
+    pub fn has_passed(&self, milestone: Milestone) -> bool {
+        self.passed.iter().any(|passed| passed.milestone == milestone)
+    }
+
+    /// The furthest milestone that was passed.
+    pub fn furthest(&self) -> Option<Milestone> {
+        self.passed.iter().map(|passed| passed.milestone).max()
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The machine, to look into its memory.
+    pub fn machine_mut(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    fn listen(&mut self) {
+        let output = self.machine.take_output();
+        if output.is_empty() {
+            return;
+        }
+        self.last_output = self.now();
+        self.shell.feed(&output);
+        self.console.extend_from_slice(&output);
+        if self.console.len() > MOST_CONSOLE {
+            let surplus = self.console.len() - MOST_CONSOLE / 2;
+            self.console.drain(..surplus);
+            self.shown = self.shown.saturating_sub(surplus);
+        }
+    }
+
+    /// Gives the UART as much of what was typed as it has room for.
+    fn hand_over(&mut self) {
+        if !self.typed.is_empty() {
+            let taken = self.machine.type_in(self.typed.make_contiguous());
+            self.typed.drain(..taken.min(self.typed.len()));
+        }
+    }
+
+    fn look_for_shell(&mut self) -> Event {
+        let waits = self.shell.ready() && self.has_passed(Milestone::Userspace);
+        if !waits || self.has_passed(Milestone::Shell) {
+            return Event::Ran;
+        }
+        let passed = Passed {
+            milestone: Milestone::Shell,
+            instructions: self.machine.instructions(),
+            at: self.now(),
+            wall: self.wall(),
+        };
+        self.passed.push(passed);
+        Event::Passed(passed)
+    }
+
+    /// Takes over the milestones that the machine has reached since the last
+    /// time; returns the last of them.
+    fn note_milestones(&mut self) -> Option<Passed> {
+        let wall = self.wall();
+        let mut last = None;
+        for reached in self.machine.milestones() {
+            let milestone = milestone(reached.milestone);
+            if !self.has_passed(milestone) {
+                let passed = Passed {
+                    milestone,
+                    instructions: reached.instructions,
+                    at: reached.time,
+                    wall,
+                };
+                self.passed.push(passed);
+                last = Some(passed);
+            }
+        }
+        last
+    }
+}
+
+fn milestone(one: emu::machine::Milestone) -> Milestone {
+    match one {
+        emu::machine::Milestone::Entered => Milestone::Entered,
+        emu::machine::Milestone::Mmu => Milestone::Mmu,
+        emu::machine::Milestone::StartKernel => Milestone::StartKernel,
+        emu::machine::Milestone::InitIrq => Milestone::InitIrq,
+        emu::machine::Milestone::FirstTick => Milestone::FirstTick,
+        emu::machine::Milestone::Console => Milestone::Console,
+        emu::machine::Milestone::Initcalls => Milestone::Initcalls,
+        emu::machine::Milestone::Userspace => Milestone::Userspace,
+    }
+}

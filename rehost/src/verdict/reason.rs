@@ -1,0 +1,162 @@
+//! Why a boot did not reach its goal, as one text for a person.
+
+use super::{Milestone, fault};
+
+/// How a boot ended without its goal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum End {
+    /// The wall-time budget is used up, in seconds.
+    WallTime(f64),
+    /// The instruction budget is used up.
+    Instructions(u64),
+    /// The virtual-time budget is used up, in seconds.
+    VirtualTime(f64),
+    /// The kernel reported a fault from which it does not recover.
+    Fault,
+    /// The guest waits for an interrupt that nothing will raise.
+    Asleep,
+    /// The guest restarted its machine.
+    Reset,
+    /// One exception follows the other without an instruction between them.
+    Stuck,
+    /// Every range for opaque memory met with a mapping of the kernel's.
+    Conflict {
+        /// The last of them.
+        va: u32,
+    },
+}
+
+/// An absent register that is read again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Polled {
+    /// Physical address.
+    pub address: u32,
+    /// Who reads it, symbolised.
+    pub reader: String,
+    /// How often.
+    pub reads: u64,
+}
+
+/// What is known of the end.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// How it ended.
+    pub end: End,
+    /// The milestone that was to be reached.
+    pub goal: Milestone,
+    /// The last that was reached.
+    pub last: Option<Milestone>,
+    /// The kernel's messages: from the console, or else from its log buffer.
+    pub messages: &'a str,
+    /// Whether they come from the log buffer.
+    pub from_memory: bool,
+    /// Where the program counter stands, symbolised.
+    pub place: &'a str,
+    /// The absent register that was read most often.
+    pub polled: Option<&'a Polled>,
+}
+
+/// Fewer reads than this are no polling.
+const POLLING: u64 = 10_000;
+
+/// The text: what happened, where the processor is, what it waits for.
+pub fn text(evidence: &Evidence) -> String {
+    let mut text = match (evidence.end, fault::find(evidence.messages)) {
+        (End::Conflict { va }, _) => format!(
+            "the kernel uses every range that was tried for the driver, at last at {va:#010x}"
+        ),
+        (_, Some(fault)) => fault.summary,
+        (End::WallTime(seconds), None) => format!("{seconds} s of wall time are used up"),
+        (End::Instructions(count), None) => format!("{count} instructions are used up"),
+        (End::VirtualTime(seconds), None) => format!("{seconds} s of virtual time are used up"),
+        (End::Fault, None) => "the kernel stopped".to_owned(),
+        (End::Asleep, None) => {
+            "the guest sleeps and nothing is left that could wake it up".to_owned()
+        }
+        (End::Stuck, None) => {
+            "exceptions follow each other without end: their vectors cannot be run".to_owned()
+        }
+        (End::Reset, None) => "the guest restarted its machine".to_owned(),
+    };
+    match evidence.last {
+        Some(last) => {
+            text += &format!("; the last milestone is {last}, the goal {}", evidence.goal)
+        }
+        None => text += "; no milestone was reached",
+    }
+    text += &format!("; the program counter is at {}", evidence.place);
+    if let Some(polled) = evidence.polled.filter(|polled| polled.reads >= POLLING) {
+        text += &format!(
+            "; {:#010x}, where there is nothing, was read {} times by {}",
+            polled.address, polled.reads, polled.reader
+        );
+    }
+    let last = evidence
+        .messages
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty());
+    if let Some(line) = last {
+        let from = if evidence.from_memory {
+            " (from its log buffer)"
+        } else {
+            ""
+        };
+        text += &format!("; the last message{from} is \"{line}\"");
+    } else {
+        text += "; the kernel left no message";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVIDENCE: Evidence = Evidence {
+        end: End::WallTime(60.0),
+        goal: Milestone::Shell,
+        last: Some(Milestone::InitIrq),
+        messages: "",
+        from_memory: false,
+        place: "calibrate_delay+0x34 (0xc0301234)",
+        polled: None,
+    };
+
+    #[test]
+    fn a_loop_that_polls_is_named() {
+        let polled = Polled {
+            address: 0x1800_0004,
+            reader: "bcm_wait+0x10 (0xc0012340)".into(),
+            reads: 6_000_000,
+        };
+        let text = text(&Evidence {
+            polled: Some(&polled),
+            messages: "[    0.0] sched_clock: 32 bits\n",
+            from_memory: true,
+            ..EVIDENCE
+        });
+        expect_test::expect![[r#""#]].assert_eq(&text);
+    }
+
+    #[test]
+    fn a_panic_comes_first() {
+        let text = text(&Evidence {
+            end: End::Fault,
+            last: Some(Milestone::Initcalls),
+            messages: "[    0.9] Kernel panic - not syncing: No working init found.\n",
+            ..EVIDENCE
+        });
+        expect_test::expect![[r#""#]].assert_eq(&text);
+    }
+
+    #[test]
+    fn nothing_at_all() {
+        let text = text(&Evidence {
+            last: None,
+            place: "0x80008000",
+            ..EVIDENCE
+        });
+        expect_test::expect![[r#""#]].assert_eq(&text);
+    }
+}

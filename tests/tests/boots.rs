@@ -1,0 +1,198 @@
+//! The whole path on real kernels: image in, a prompt at which a typed command
+//! answers.
+//!
+//! One kernel of every instruction set, none of them for a chip that the
+//! emulator models: BCM5301X (Armv7, SMP), Kirkwood (Armv5TE), BCM2835 (Armv6),
+//! OX820 (Armv6, SMP, a vendor's user space and no symbols).
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::{command, fixtures};
+
+/// Far more than a boot takes; a loaded machine may be slow.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// What is typed: the answer stands nowhere in the question.
+const QUESTION: &str = "echo answer $((6*7))";
+const ANSWER: &str = "answer 42";
+
+const MILESTONES: [&str; 9] = [
+    "entered",
+    "mmu",
+    "start_kernel",
+    "init_irq",
+    "first_tick",
+    "console",
+    "initcalls",
+    "userspace",
+    "shell",
+];
+
+/// `ecmo run IMAGE`, typing one question, to the end.
+fn run<const N: usize>(image: &Path, options: [&OsStr; N]) -> Value {
+    let folder = tempfile::tempdir().expect("a folder for the input");
+    let input = folder.path().join("input");
+    std::fs::write(&input, format!("{QUESTION}\n")).expect("the input can be written");
+    let mut ecmo = command::ecmo();
+    ecmo.arg("run").arg(image).args(options);
+    ecmo.args([
+        "--until", "shell", "--budget", "120", "--json", "-", "--input",
+    ])
+    .arg(input);
+    let finished = command::run(&mut ecmo, LIMIT);
+    let report = finished.json();
+    assert_eq!(
+        (
+            finished.code(),
+            report["verdict"].as_str(),
+            report["reason"].as_str()
+        ),
+        (0, Some("shell"), None),
+        "standard error:\n{}\nconsole:\n{}",
+        finished.stderr,
+        report["console"].as_str().unwrap_or_default()
+    );
+    report
+}
+
+fn number(value: &Value) -> u64 {
+    value
+        .as_u64()
+        .unwrap_or_else(|| panic!("not a whole number: {value}"))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("not a list: {value}"))
+}
+
+/// What holds for every boot that came to a shell with a transplant.
+fn check(report: &Value) {
+    let console = report["console"].as_str().expect("the console is text");
+    assert!(
+        console.contains(ANSWER),
+        "the command was not answered:\n{console}"
+    );
+
+    let names: Vec<&str> = list(&report["milestones"])
+        .iter()
+        .map(|milestone| milestone["name"].as_str().expect("a milestone has a name"))
+        .collect();
+    let mut order = MILESTONES.iter();
+    assert!(
+        names.iter().all(|name| order.any(|other| other == name)),
+        "not in order: {names:?}"
+    );
+    for needed in ["entered", "init_irq", "first_tick", "userspace", "shell"] {
+        assert!(names.contains(&needed), "{needed} is not among {names:?}");
+    }
+    let counts: Vec<u64> = list(&report["milestones"])
+        .iter()
+        .map(|milestone| number(&milestone["instructions"]))
+        .collect();
+    assert!(counts.is_sorted(), "milestones at {counts:?}");
+
+    assert!(
+        number(&report["driver_instructions"]) > 1000,
+        "the driver hardly ran"
+    );
+    assert!(number(&report["patches"]) > 0, "nothing was patched");
+    assert!(number(&report["instructions"]) >= *counts.last().unwrap_or(&0));
+    assert!(!list(&report["pointers"]).is_empty(), "no pointers");
+    for pointer in list(&report["pointers"]) {
+        let evidence = &pointer["evidence"];
+        assert!(
+            pointer["name"].is_string() && !evidence.is_null(),
+            "{pointer}"
+        );
+    }
+    let opaque = &report["opaque"];
+    assert!(number(&opaque["size"]) > 0, "{opaque}");
+}
+
+#[test]
+fn bcm5301x_armv7() {
+    check(&run(&fixtures::kernel("bcm5301x-6.1", "zImage"), []));
+}
+
+#[test]
+fn kirkwood_armv5te() {
+    check(&run(&fixtures::kernel("debian-marvell", "vmlinuz"), []));
+}
+
+#[test]
+fn bcm2835_armv6() {
+    check(&run(&fixtures::kernel("debian-rpi", "vmlinuz"), []));
+}
+
+/// The vendor's own user space asks for an Enter before it gives its shell.
+#[test]
+fn corpus_ox820_armv6_with_its_own_user_space() {
+    let name = "ecmo-oxnas-3.18.20";
+    let Some(image) = fixtures::image(name, "image") else {
+        return;
+    };
+    let Some(pointers) = fixtures::image(name, "pointers.tsv") else {
+        return;
+    };
+    let report = run(&image, [OsStr::new("--symbols"), pointers.as_os_str()]);
+    check(&report);
+    let console = report["console"].as_str().unwrap_or_default();
+    assert!(
+        console.contains("Please press Enter to activate this console"),
+        "{console}"
+    );
+    assert!(console.contains("OpenWrt"), "{console}");
+}
+
+/// The same input gives the same run, instruction by instruction.
+#[test]
+fn a_run_is_repeatable() {
+    let kernel = fixtures::kernel("bcm5301x-6.1", "zImage");
+    let (first, second) = (run(&kernel, []), run(&kernel, []));
+    for field in [
+        "console_sha256",
+        "instructions",
+        "driver_instructions",
+        "unassigned",
+        "pointers",
+    ] {
+        assert!(!first[field].is_null(), "{field} is missing");
+        assert_eq!(first[field], second[field], "{field}");
+    }
+    let virtual_time = |report: &Value| {
+        let milestones = list(&report["milestones"]).iter();
+        milestones
+            .map(|milestone| {
+                (
+                    milestone["instructions"].clone(),
+                    milestone["virtual_s"].clone(),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(virtual_time(&first), virtual_time(&second));
+}
+
+/// What the demo promises, with the limits that it promises.
+#[test]
+fn demo_reaches_a_shell() {
+    let finished = command::run(
+        command::ecmo()
+            .arg("demo")
+            .arg(fixtures::kernel("bcm5301x-6.1", "zImage")),
+        LIMIT,
+    );
+    let text = String::from_utf8_lossy(&finished.stdout);
+    assert_eq!(finished.code(), 0, "{text}\n{}", finished.stderr);
+    assert!(text.contains("shell"), "{text}");
+    assert!(
+        finished.peak_kib < 400 * 1024,
+        "{} KiB of memory",
+        finished.peak_kib
+    );
+}
