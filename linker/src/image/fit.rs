@@ -133,35 +133,33 @@ mod tests {
         let kernel = fixture::compress(Format::Gzip, kernel);
         let tree = fixture::tree();
         let mut behind: Vec<u8> = Vec::new();
-        let mut writer = vm_fdt::FdtWriter::new().unwrap();
-        let root = writer.begin_node("").unwrap();
-        let images = writer.begin_node("images").unwrap();
+        let mut writer = fixture::TreeWriter::default();
+        writer.begin("");
+        writer.begin("images");
         for (name, kind, data) in [
             ("kernel-1", "kernel", kernel.as_slice()),
             ("fdt-1", "flat_dt", &tree),
             ("ramdisk-1", "ramdisk", b"files"),
         ] {
-            let node = writer.begin_node(name).unwrap();
+            writer.begin(name);
             if external {
-                writer
-                    .property_u32("data-offset", behind.len() as u32)
-                    .unwrap();
-                writer.property_u32("data-size", data.len() as u32).unwrap();
+                writer.bytes("data-offset", &(behind.len() as u32).to_be_bytes());
+                writer.bytes("data-size", &(data.len() as u32).to_be_bytes());
                 behind.extend(data);
             } else {
-                writer.property("data", data).unwrap();
+                writer.bytes("data", data);
             }
-            writer.property_string("type", kind).unwrap();
-            writer.property_string("arch", arch).unwrap();
-            writer.property_u32("load", 0x8020_8000).unwrap();
-            let hash = writer.begin_node("hash-1").unwrap();
-            writer.property_string("algo", "crc32").unwrap();
-            writer.end_node(hash).unwrap();
-            writer.end_node(node).unwrap();
+            writer.text("type", kind);
+            writer.text("arch", arch);
+            writer.bytes("load", &0x8020_8000u32.to_be_bytes());
+            writer.begin("hash-1");
+            writer.text("algo", "crc32");
+            writer.end();
+            writer.end();
         }
-        writer.end_node(images).unwrap();
-        writer.end_node(root).unwrap();
-        let mut bytes = writer.finish().unwrap();
+        writer.end();
+        writer.end();
+        let mut bytes = writer.finish();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes.extend(behind);
         bytes
