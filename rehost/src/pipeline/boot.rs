@@ -28,6 +28,9 @@ const STRETCH_TIME: Duration = Duration::from_millis(20);
 /// Virtual time that a kernel gets to say more after a panic.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Every kernel that can unpack an archive has one of its own, with so many
+/// entries and no `/init` in it, unless another was built in (`usr/Makefile`).
+const DEFAULT_ENTRIES: usize = 3;
 /// Console output that is read once more when there is new: more than a line.
 const OVERLAP: usize = 256;
 
@@ -82,16 +85,22 @@ pub fn boot(
 ) -> Result<Ran, Error> {
     let builtin;
     let kernel = &prepared.firmware.kernel;
-    let in_kernel = prepared.firmware.initramfs.is_some();
-    let (user_space, expected) = match &settings.initrd {
-        Initrd::File(bytes) => (UserSpace::Archive(bytes), shell::Expected::Other),
-        Initrd::None => (UserSpace::None, shell::Expected::Other),
-        Initrd::Vendor if !in_kernel => {
-            return Err(Error::Usage("--initrd vendor: there is no user space in the kernel".into()));
+    let initramfs = prepared.firmware.initramfs.as_ref();
+    let in_kernel = initramfs.is_some_and(|archive| archive.entries > DEFAULT_ENTRIES);
+    let beside = prepared.firmware.ramdisks.first();
+    let (user_space, expected) = match (&settings.initrd, beside) {
+        (Initrd::File(bytes), _) => (UserSpace::Archive(bytes), shell::Expected::Other),
+        (Initrd::None, _) => (UserSpace::None, shell::Expected::Other),
+        (Initrd::Vendor | Initrd::Default, _) if in_kernel => {
+            (UserSpace::InKernel, shell::Expected::Other)
         }
-        Initrd::Vendor => (UserSpace::InKernel, shell::Expected::Other),
-        Initrd::Default if in_kernel => (UserSpace::InKernel, shell::Expected::Other),
-        Initrd::Default | Initrd::Builtin => {
+        (Initrd::Vendor, Some(ramdisk)) => {
+            (UserSpace::Archive(&ramdisk.bytes), shell::Expected::Other)
+        }
+        (Initrd::Vendor, None) => {
+            return Err(Error::Usage("--initrd vendor: the image has no user space".to_owned()));
+        }
+        (Initrd::Default | Initrd::Builtin, _) => {
             builtin = userland::builtin(plan::abi(kernel));
             (UserSpace::Archive(&builtin), shell::Expected::Builtin)
         }

@@ -6,10 +6,10 @@ use emu::machine::Unassigned;
 use linker::kernel::Facts;
 use sha2::{Digest, Sha256};
 
-use super::Settings;
+use super::{Error, Settings};
 use super::boot::Ran;
 use super::prepare::Prepared;
-use crate::plan::Plan;
+use crate::plan::{self, Cpu, Plan};
 use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
 use crate::session::Session;
 use crate::verdict::reason::{self, Evidence, Polled};
@@ -98,11 +98,7 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
     let facts = &prepared.firmware.kernel.facts;
     Report {
         image: settings.name.clone(),
-        kernel: KernelFacts {
-            release: facts.release.clone(),
-            arch: facts.arch,
-            cpu: ran.plan.cpu.model.name().to_owned(),
-        },
+        kernel: kernel_facts(facts, &ran.plan.cpu),
         pointers: pointers(prepared),
         opaque: transplant.map(|transplant| OpaqueFacts {
             base: Hex(transplant.opaque.base),
@@ -121,6 +117,37 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         console: String::from_utf8_lossy(session.console()).into_owned(),
         console_sha256: hex(&Sha256::digest(session.console())),
         wall_s: seconds(wall),
+    }
+}
+
+/// The report when no driver could be linked, so that nothing ran.
+pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Duration) -> Report {
+    let kernel = &prepared.firmware.kernel;
+    Report {
+        image: settings.name.clone(),
+        kernel: kernel_facts(&kernel.facts, &plan::cpu(kernel, &prepared.identification.machines)),
+        pointers: pointers(prepared),
+        opaque: None,
+        tried: Vec::new(),
+        milestones: Vec::new(),
+        verdict: None,
+        reason: Some(why.to_string()),
+        driver_instructions: 0,
+        left_out: Vec::new(),
+        patches: 0,
+        unassigned: Vec::new(),
+        instructions: 0,
+        console: String::new(),
+        console_sha256: hex(&Sha256::digest(b"")),
+        wall_s: seconds(wall),
+    }
+}
+
+fn kernel_facts(facts: &Facts, cpu: &Cpu) -> KernelFacts {
+    KernelFacts {
+        release: facts.release.clone(),
+        arch: facts.arch,
+        cpu: cpu.model.name().to_owned(),
     }
 }
 
