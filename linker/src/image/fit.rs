@@ -195,7 +195,7 @@ mod tests {
         refused(
             &image[..0x200],
             expect![
-                "device tree or FIT image at 0x0 is cut off: its data should end at 0x222, but the data end at 0x200"
+                "device tree or FIT image at 0x0 is cut off: its data should end at 0x276, but the data end at 0x200"
             ],
         );
     }
