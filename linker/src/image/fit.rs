@@ -122,10 +122,11 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode};
     use expect_test::expect;
 
     use super::super::compress::Format;
-    use super::super::fixture::{self, refused};
+    use super::super::fixture::{self, refused, set};
     use super::super::open;
 
     /// A FIT image with a kernel, a tree and a ramdisk, in the tree or behind it.
@@ -133,33 +134,30 @@ mod tests {
         let kernel = fixture::compress(Format::Gzip, kernel);
         let tree = fixture::tree();
         let mut behind: Vec<u8> = Vec::new();
-        let mut writer = fixture::TreeWriter::default();
-        writer.begin("");
-        writer.begin("images");
+        let mut whole = DeviceTree::new();
+        let images = whole
+            .root
+            .add_child_mut(DeviceTreeNode::new_unchecked("images"));
         for (name, kind, data) in [
             ("kernel-1", "kernel", kernel.as_slice()),
             ("fdt-1", "flat_dt", &tree),
             ("ramdisk-1", "ramdisk", b"files"),
         ] {
-            writer.begin(name);
+            let node = images.add_child_mut(DeviceTreeNode::new_unchecked(name));
             if external {
-                writer.bytes("data-offset", &(behind.len() as u32).to_be_bytes());
-                writer.bytes("data-size", &(data.len() as u32).to_be_bytes());
+                set(node, "data-offset", behind.len() as u32);
+                set(node, "data-size", data.len() as u32);
                 behind.extend(data);
             } else {
-                writer.bytes("data", data);
+                set(node, "data", data);
             }
-            writer.text("type", kind);
-            writer.text("arch", arch);
-            writer.bytes("load", &0x8020_8000u32.to_be_bytes());
-            writer.begin("hash-1");
-            writer.text("algo", "crc32");
-            writer.end();
-            writer.end();
+            set(node, "type", kind);
+            set(node, "arch", arch);
+            set(node, "load", 0x8020_8000_u32);
+            let hash = node.add_child_mut(DeviceTreeNode::new_unchecked("hash-1"));
+            set(hash, "algo", "crc32");
         }
-        writer.end();
-        writer.end();
-        let mut bytes = writer.finish();
+        let mut bytes = whole.to_dtb();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes.extend(behind);
         bytes
@@ -195,7 +193,7 @@ mod tests {
         refused(
             &image[..0x200],
             expect![
-                "device tree or FIT image at 0x0 is cut off: its data should end at 0x276, but the data end at 0x200"
+                "device tree or FIT image at 0x0 is cut off: its data should end at 0x222, but the data end at 0x200"
             ],
         );
     }

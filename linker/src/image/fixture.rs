@@ -2,6 +2,8 @@
 
 use super::compress::Format;
 use crate::bytes::crc32;
+use dtoolkit::ToPropertyValue;
+use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use std::io::Write;
 
 /// Virtual address of [`kernel`].
@@ -161,81 +163,16 @@ pub(crate) fn seal(image: &mut [u8]) {
     put(image, 4, &checksum.to_be_bytes());
 }
 
-/// Writes flattened device trees.
-#[derive(Default)]
-pub(crate) struct TreeWriter {
-    structure: Vec<u8>,
-    strings: Vec<u8>,
-}
-
-impl TreeWriter {
-    fn word(&mut self, word: u32) {
-        self.structure.extend(word.to_be_bytes());
-    }
-
-    fn padded(&mut self, bytes: &[u8]) {
-        self.structure.extend(bytes);
-        let end = self.structure.len().next_multiple_of(4);
-        self.structure.resize(end, 0);
-    }
-
-    pub(crate) fn begin(&mut self, name: &str) {
-        self.word(1);
-        self.padded(&[name.as_bytes(), &[0]].concat());
-    }
-
-    pub(crate) fn end(&mut self) {
-        self.word(2);
-    }
-
-    pub(crate) fn bytes(&mut self, name: &str, value: &[u8]) {
-        self.word(3);
-        self.word(value.len() as u32);
-        self.word(self.strings.len() as u32);
-        self.strings.extend(name.as_bytes());
-        self.strings.push(0);
-        self.padded(value);
-    }
-
-    pub(crate) fn text(&mut self, name: &str, value: &str) {
-        self.bytes(name, &[value.as_bytes(), &[0]].concat());
-    }
-
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        self.word(9);
-        let (structure, strings) = (self.structure.len() as u32, self.strings.len() as u32);
-        let mut bytes = Vec::new();
-        for word in [
-            0xd00d_feed,
-            0x38 + structure + strings,
-            0x38,
-            0x38 + structure,
-            0x28,
-            17,
-            16,
-            0,
-            strings,
-            structure,
-            // No reserved memory.
-            0,
-            0,
-            0,
-            0,
-        ] {
-            bytes.extend(u32::to_be_bytes(word));
-        }
-        bytes.extend(self.structure);
-        bytes.extend(self.strings);
-        bytes
-    }
-}
-
 /// A small device tree.
 pub(crate) fn tree() -> Vec<u8> {
-    let mut writer = TreeWriter::default();
-    writer.begin("");
-    writer.text("model", "Test board");
-    writer.text("compatible", "test,board\0test,chip");
-    writer.end();
-    writer.finish()
+    let mut tree = DeviceTree::new();
+    set(&mut tree.root, "model", "Test board");
+    let compatible: &[&str] = &["test,board", "test,chip"];
+    set(&mut tree.root, "compatible", compatible);
+    tree.to_dtb()
+}
+
+/// Gives a node of a device tree a property.
+pub(crate) fn set(node: &mut DeviceTreeNode, name: &str, value: impl ToPropertyValue) {
+    node.add_property(DeviceTreeProperty::new_unchecked(name, value));
 }
