@@ -17,6 +17,8 @@ mod conditions;
 mod constants;
 mod solve;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use table::{Error, Tables};
 
