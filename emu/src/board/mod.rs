@@ -80,7 +80,7 @@ impl Board {
     pub fn new(config: &BoardConfig) -> Self {
         match config {
             BoardConfig::Transplant(map) => Self::Transplant(Box::new(Transplant::new(map))),
-            BoardConfig::Versatile => Self::Versatile(Box::new(Versatile::new())),
+            BoardConfig::Versatile => Self::Versatile(Box::default()),
         }
     }
 

@@ -10,10 +10,12 @@ use crate::devices::pl190::Pl190;
 use crate::devices::sic::Sic;
 use crate::devices::sp804::Sp804;
 use crate::devices::sp810::Sp810;
+use crate::devices::versatile_i2c::VersatileI2c;
 use crate::devices::versatile_sysreg::VersatileSysreg;
 
 /// Physical addresses (DUI 0225, 4.1 "Memory map").
 const SYSTEM_REGISTERS: u32 = 0x1000_0000;
+const SERIAL_BUS: u32 = 0x1000_2000;
 const SECONDARY_CONTROLLER: u32 = 0x1000_3000;
 const PRIMARY_CONTROLLER: u32 = 0x1014_0000;
 const SYSTEM_CONTROLLER: u32 = 0x101e_0000;
@@ -33,6 +35,7 @@ const THROUGH_LINES: std::ops::RangeInclusive<u32> = 21..=30;
 pub struct Versatile {
     system_registers: VersatileSysreg,
     system_controller: Sp810,
+    serial_bus: VersatileI2c,
     primary: Pl190,
     secondary: Sic,
     timers: [Sp804; 2],
@@ -48,7 +51,7 @@ impl Versatile {
     fn find(&mut self, address: u32) -> Option<&mut dyn Device> {
         let [timer0, timer1] = &mut self.timers;
         let [uart0, uart1, uart2] = &mut self.uarts;
-        let chips: [(u32, &mut dyn Device); 9] = [
+        let chips: [(u32, &mut dyn Device); 10] = [
             (PRIMARY_CONTROLLER, &mut self.primary),
             (TIMERS[0], timer0),
             (TIMERS[1], timer1),
@@ -58,6 +61,7 @@ impl Versatile {
             (SYSTEM_REGISTERS, &mut self.system_registers),
             (SECONDARY_CONTROLLER, &mut self.secondary),
             (SYSTEM_CONTROLLER, &mut self.system_controller),
+            (SERIAL_BUS, &mut self.serial_bus),
         ];
         chips
             .into_iter()
@@ -93,6 +97,7 @@ impl Wiring for Versatile {
             SECONDARY_CONTROLLER,
             PRIMARY_CONTROLLER,
             SYSTEM_CONTROLLER,
+            SERIAL_BUS,
         ];
         single.into_iter().chain(TIMERS).chain(UARTS).collect()
     }

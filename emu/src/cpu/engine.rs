@@ -319,7 +319,7 @@ impl<H: Hooks> Engine<H> {
     pub(crate) fn live(&self) -> Live<'_> {
         // SAFETY: the engine is open as long as `self` lives; `alias` is only borrowed
         // shared, by everybody.
-        unsafe { Live::new(self.uc, &*(&raw const (*self.shared.as_ptr()).alias)) }
+        unsafe { Live::new(self.uc, &(*self.shared.as_ptr()).alias) }
     }
 
     pub(crate) fn host(&self) -> &H {
@@ -335,7 +335,7 @@ impl<H: Hooks> Engine<H> {
             (
                 &mut (*shared).host,
                 &mut (*shared).count,
-                Live::new(self.uc, &*(&raw const (*shared).alias)),
+                Live::new(self.uc, &(*shared).alias),
             )
         }
     }
@@ -351,7 +351,7 @@ impl<H: Hooks> Engine<H> {
 
     fn stop_asked(&self) -> &Cell<bool> {
         // SAFETY: a `Cell` that everybody borrows shared.
-        unsafe { &*(&raw const (*self.shared.as_ptr()).stop_asked) }
+        unsafe { &(*self.shared.as_ptr()).stop_asked }
     }
 }
 
@@ -390,7 +390,7 @@ macro_rules! part {
 /// the others below.
 unsafe fn live<'a, H>(uc: *mut uc_engine, data: *mut c_void) -> Live<'a> {
     // SAFETY: `data` is our `Shared`, whose `alias` is only ever borrowed shared.
-    unsafe { Live::new(uc, &*(&raw const (*data.cast::<Shared<H>>()).alias)) }
+    unsafe { Live::new(uc, &(*data.cast::<Shared<H>>()).alias) }
 }
 
 /// The hot path: once per block.
@@ -413,7 +413,7 @@ unsafe extern "C" fn on_block<H: Hooks>(
             Flow::Stop => {
                 // SAFETY: as above.
                 unsafe {
-                    part!(data, stop_asked).set(true);
+                    (*data.cast::<Shared<H>>()).stop_asked.set(true);
                     uc_emu_stop(uc);
                 }
                 return;
@@ -456,8 +456,8 @@ unsafe extern "C" fn on_fill<H: Hooks>(
 ) -> bool {
     // SAFETY: `data` is our `Shared`; a cell, which may be read while another callback
     // holds the other parts.
-    let alias = unsafe { (&raw const (*data.cast::<Shared<H>>()).alias).as_ref() };
-    if let Some(physical) = alias.and_then(Cell::get) {
+    let alias = unsafe { &(*data.cast::<Shared<H>>()).alias };
+    if let Some(physical) = alias.get() {
         // SAFETY: Unicorn passes a place for the entry.
         unsafe {
             entry.write(TlbEntry {

@@ -5,8 +5,9 @@
 //! * [`pl190`]: vectored interrupt controller
 //! * [`sp804`]: dual timer
 //! * [`uart16550`]: UART of the transplant
-//! * [`pl011`], [`sic`], [`versatile_sysreg`], [`sp810`]: the further chips of
-//!   ARM's Versatile board, for kernels that bring their own drivers for them
+//! * [`pl011`], [`sic`], [`versatile_sysreg`], [`sp810`], [`versatile_i2c`]: the
+//!   further chips of ARM's Versatile board, for kernels that bring their own
+//!   drivers for them
 //! * `primecell`: what ARM's PrimeCells have in common
 //! * [`serial_line`]: the far end of a UART's line
 
@@ -20,6 +21,7 @@ pub mod sic;
 pub mod sp804;
 pub mod sp810;
 pub mod uart16550;
+pub mod versatile_i2c;
 pub mod versatile_sysreg;
 
 /// What the board needs of every chip.

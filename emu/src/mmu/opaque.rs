@@ -124,10 +124,11 @@ impl Opaque {
             let length = u64::from(segment.size).max(segment.bytes.len() as u64);
             let range = place(segment.va, length)?;
             memory[range.clone()][..segment.bytes.len()].copy_from_slice(&segment.bytes);
-            let first = range.start / PAGE as usize;
-            for number in first..range.end.div_ceil(PAGE as usize) {
-                let page = pages[number].get_or_insert(Mapping {
-                    physical: PHYSICAL + number as u64 * PAGE,
+            let numbers = range.start / PAGE as usize..range.end.div_ceil(PAGE as usize);
+            let first = PHYSICAL + numbers.start as u64 * PAGE;
+            for (physical, page) in (first..).step_by(PAGE as usize).zip(&mut pages[numbers]) {
+                let page = page.get_or_insert(Mapping {
+                    physical,
                     privileged: Rights::default(),
                     user: Rights::default(),
                     domain: 0,

@@ -302,7 +302,7 @@ impl Mmu {
                     } else {
                         cpu.forget_code(address, mapping.physical);
                         cpu.flush_tlb();
-                        *state = (*state & !page::FETCHED) + page::TURN | page::WRITTEN;
+                        *state = ((*state & !page::FETCHED) + page::TURN) | page::WRITTEN;
                     }
                 } else {
                     *state |= page::WRITTEN;

@@ -172,7 +172,7 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         UserSpace::Archive(bytes) => bytes,
         UserSpace::InKernel | UserSpace::None => &[],
     };
-    let cpu = cpu::choose(facts.arch, facts.smp, &input.machines.processors);
+    let cpu = cpu(kernel, input.machines);
     let ram = memory::ram(facts, kernel.bytes.len(), archive.len(), input.wishes)?;
     let command_line = command_line::build(
         input.board.console(),
@@ -235,6 +235,11 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         protocol,
         command_line,
     })
+}
+
+/// The processor for a kernel.
+pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
+    cpu::choose(kernel.facts.arch, kernel.facts.smp, &machines.processors)
 }
 
 /// The descriptor to boot under when nothing else tells: the board's own, for a

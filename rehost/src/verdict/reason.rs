@@ -3,7 +3,7 @@
 use super::{Milestone, fault};
 
 /// How a boot ended without its goal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
     /// The wall-time budget is used up, in seconds.
     WallTime(f64),

@@ -46,6 +46,7 @@ impl Watch {
             line: Vec::new(),
             escape: Escape::None,
             announced: false,
+            prompted: false,
         }
     }
 

@@ -18,7 +18,7 @@ impl Random {
 
     /// A number below `limit`.
     pub(crate) fn below(&mut self, limit: u32) -> u32 {
-        (u64::from(self.bits()) * u64::from(limit) >> 32) as u32
+        ((u64::from(self.bits()) * u64::from(limit)) >> 32) as u32
     }
 
     pub(crate) fn one_in(&mut self, n: u32) -> bool {
