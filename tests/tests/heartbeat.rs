@@ -1,7 +1,7 @@
 //! A driver crate outside of the workspace that uses the kit alone: it builds,
 //! asks for what it declares and nothing else, and runs in a kernel.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,14 +10,16 @@ use tests::{command, fixtures};
 
 const TARGET: &str = "armv7a-none-eabi";
 
-/// Builds the crate as its author would, but for where the result goes.
-fn library(folder: &Path, features: &[&str]) -> PathBuf {
+/// Builds the crate as its author would, into a folder that stays, so that its
+/// dependencies are compiled once.
+fn library(features: &[&str]) -> PathBuf {
+    let folder = fixtures::root().join("target/heartbeat");
     let mut cargo = Command::new(env!("CARGO"));
     cargo
         .current_dir(fixtures::root().join("tests/drivers/heartbeat"))
-        .args(["build", "--release", "--locked", "--target", TARGET])
-        .arg("--target-dir")
-        .arg(folder)
+        .args(["build", "--quiet", "--release", "--locked"])
+        .args(["--target", TARGET, "--target-dir"])
+        .arg(&folder)
         .args(features.iter().flat_map(|feature| ["--features", feature]))
         // What is set for this test is meant for the host.
         .env_remove("RUSTFLAGS")
@@ -28,10 +30,15 @@ fn library(folder: &Path, features: &[&str]) -> PathBuf {
     folder.join(TARGET).join("release/libheartbeat.a")
 }
 
+/// One test, because both libraries are built into one folder.
 #[test]
+fn a_driver_from_outside_builds_and_runs() {
+    asks_for_what_it_declares();
+    runs_in_a_kernel();
+}
+
 fn asks_for_what_it_declares() {
-    let folder = tempfile::tempdir().expect("a folder for the library");
-    let bytes = std::fs::read(library(folder.path(), &[])).expect("the library can be read");
+    let bytes = std::fs::read(library(&[])).expect("the library can be read");
     let driver = Driver::read("heartbeat", &bytes).expect("the linker can read it");
     let mut notes: Vec<&Note> = driver
         .members()
@@ -75,15 +82,12 @@ fn asks_for_what_it_declares() {
     );
 }
 
-#[test]
 fn runs_in_a_kernel() {
-    let folder = tempfile::tempdir().expect("a folder for the library");
-    let library = library(folder.path(), &["chips"]);
     let mut ecmo = command::ecmo();
     ecmo.arg("run")
         .arg(fixtures::kernel("bcm5301x-6.1", "zImage"))
         .args(["--until", "userspace", "--json", "-", "--driver"])
-        .arg(library);
+        .arg(library(&["chips"]));
     let report = command::run(&mut ecmo, Duration::from_secs(180)).json();
     let console = report["console"].as_str().unwrap_or_default();
     assert!(
