@@ -122,10 +122,11 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode};
     use expect_test::expect;
 
     use super::super::compress::Format;
-    use super::super::fixture::{self, refused};
+    use super::super::fixture::{self, refused, set};
     use super::super::open;
 
     /// A FIT image with a kernel, a tree and a ramdisk, in the tree or behind it.
@@ -133,35 +134,30 @@ mod tests {
         let kernel = fixture::compress(Format::Gzip, kernel);
         let tree = fixture::tree();
         let mut behind: Vec<u8> = Vec::new();
-        let mut writer = vm_fdt::FdtWriter::new().unwrap();
-        let root = writer.begin_node("").unwrap();
-        let images = writer.begin_node("images").unwrap();
+        let mut whole = DeviceTree::new();
+        let images = whole
+            .root
+            .add_child_mut(DeviceTreeNode::new_unchecked("images"));
         for (name, kind, data) in [
             ("kernel-1", "kernel", kernel.as_slice()),
             ("fdt-1", "flat_dt", &tree),
             ("ramdisk-1", "ramdisk", b"files"),
         ] {
-            let node = writer.begin_node(name).unwrap();
+            let node = images.add_child_mut(DeviceTreeNode::new_unchecked(name));
             if external {
-                writer
-                    .property_u32("data-offset", behind.len() as u32)
-                    .unwrap();
-                writer.property_u32("data-size", data.len() as u32).unwrap();
+                set(node, "data-offset", behind.len() as u32);
+                set(node, "data-size", data.len() as u32);
                 behind.extend(data);
             } else {
-                writer.property("data", data).unwrap();
+                set(node, "data", data);
             }
-            writer.property_string("type", kind).unwrap();
-            writer.property_string("arch", arch).unwrap();
-            writer.property_u32("load", 0x8020_8000).unwrap();
-            let hash = writer.begin_node("hash-1").unwrap();
-            writer.property_string("algo", "crc32").unwrap();
-            writer.end_node(hash).unwrap();
-            writer.end_node(node).unwrap();
+            set(node, "type", kind);
+            set(node, "arch", arch);
+            set(node, "load", 0x8020_8000_u32);
+            let hash = node.add_child_mut(DeviceTreeNode::new_unchecked("hash-1"));
+            set(hash, "algo", "crc32");
         }
-        writer.end_node(images).unwrap();
-        writer.end_node(root).unwrap();
-        let mut bytes = writer.finish().unwrap();
+        let mut bytes = whole.to_dtb();
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         bytes.extend(behind);
         bytes

@@ -2,6 +2,8 @@
 
 use super::compress::Format;
 use crate::bytes::crc32;
+use dtoolkit::ToPropertyValue;
+use dtoolkit::model::{DeviceTree, DeviceTreeNode, DeviceTreeProperty};
 use std::io::Write;
 
 /// Virtual address of [`kernel`].
@@ -163,13 +165,14 @@ pub(crate) fn seal(image: &mut [u8]) {
 
 /// A small device tree.
 pub(crate) fn tree() -> Vec<u8> {
-    let mut writer = vm_fdt::FdtWriter::new().unwrap();
-    let root = writer.begin_node("").unwrap();
-    writer.property_string("model", "Test board").unwrap();
-    let compatible = vec!["test,board".to_owned(), "test,chip".to_owned()];
-    writer
-        .property_string_list("compatible", compatible)
-        .unwrap();
-    writer.end_node(root).unwrap();
-    writer.finish().unwrap()
+    let mut tree = DeviceTree::new();
+    set(&mut tree.root, "model", "Test board");
+    let compatible: &[&str] = &["test,board", "test,chip"];
+    set(&mut tree.root, "compatible", compatible);
+    tree.to_dtb()
+}
+
+/// Gives a node of a device tree a property.
+pub(crate) fn set(node: &mut DeviceTreeNode, name: &str, value: impl ToPropertyValue) {
+    node.add_property(DeviceTreeProperty::new_unchecked(name, value));
 }

@@ -103,11 +103,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         kernel: KernelAnswer {
             release: kernel.facts.release.clone(),
             arch: kernel.facts.arch,
-            cpu: crate::plan::cpu(kernel, &prepared.identification.machines).model.name().to_owned(),
+            cpu: crate::plan::cpu(kernel, &prepared.identification.machines)
+                .model
+                .name()
+                .to_owned(),
             page_offset: Hex(kernel.facts.page_offset),
             base: Hex(kernel.base),
         },
-        pointers: pointers.iter().map(|one| pointer(one, required.contains(&one.name))).collect(),
+        pointers: pointers
+            .iter()
+            .map(|one| pointer(one, required.contains(&one.name)))
+            .collect(),
         layouts: Vec::new(),
         wall_s: began.elapsed().as_micros() as f64 / 1e6,
     };
@@ -116,7 +122,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         print(&describe(&answer.pointers))?;
     }
     let lacks = |one: &PointerAnswer| one.required && one.address.is_none();
-    Ok(if answer.pointers.iter().any(lacks) { NEGATIVE } else { DONE })
+    Ok(if answer.pointers.iter().any(lacks) {
+        NEGATIVE
+    } else {
+        DONE
+    })
 }
 
 fn pointer(one: &Pointer, required: bool) -> PointerAnswer {
@@ -140,7 +150,11 @@ fn pointer(one: &Pointer, required: bool) -> PointerAnswer {
 /// that its notes require, and of a group, of which one is enough, the first
 /// that the kernel has, or all of them when it has none.
 fn required(driver: &Driver, pointers: &[Pointer]) -> HashSet<String> {
-    let has = |name: &String| pointers.iter().any(|one| &one.name == name && one.address().is_some());
+    let has = |name: &String| {
+        pointers
+            .iter()
+            .any(|one| &one.name == name && one.address().is_some())
+    };
     let mut groups: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
     let mut required = HashSet::new();
     for note in driver.members().iter().flat_map(|member| member.notes()) {
@@ -171,10 +185,14 @@ fn describe(pointers: &[PointerAnswer]) -> String {
     let rows: Vec<[String; 5]> = pointers
         .iter()
         .map(|one| {
-            let evidence = one.candidates.first().map(|first| first.evidence.join("; "));
+            let evidence = one
+                .candidates
+                .first()
+                .map(|first| first.evidence.join("; "));
             [
                 one.name.clone(),
-                one.address.map_or("-".to_owned(), |Hex(address)| format!("{address:#010x}")),
+                one.address
+                    .map_or("-".to_owned(), |Hex(address)| format!("{address:#010x}")),
                 match one.status {
                     Status::Found => "found".to_owned(),
                     Status::Ambiguous => format!("{} candidates", one.candidates.len()),
@@ -186,7 +204,10 @@ fn describe(pointers: &[PointerAnswer]) -> String {
             ]
         })
         .collect();
-    text::table(["pointer", "address", "status", "strategy", "evidence"], &rows)
+    text::table(
+        ["pointer", "address", "status", "strategy", "evidence"],
+        &rows,
+    )
 }
 
 #[cfg(test)]

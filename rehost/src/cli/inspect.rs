@@ -70,7 +70,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
 fn describe(firmware: &Firmware, machines: &Machines, symbols: &SymbolTable) -> String {
     let mut text = layers(&firmware.layers);
     text.push('\n');
-    text += &kernel(&firmware.kernel.facts, firmware.kernel.bytes.len(), firmware.load_address);
+    text += &kernel(
+        &firmware.kernel.facts,
+        firmware.kernel.bytes.len(),
+        firmware.load_address,
+    );
     let _ = writeln!(text, "symbols         {}", symbols.len());
     if firmware.config.is_some() {
         text += "configuration   inside the kernel\n";
@@ -119,7 +123,14 @@ fn kernel(facts: &Facts, length: usize, load_address: Option<u32>) -> String {
         None => "anywhere (the kernel patches itself)".to_owned(),
     };
     let load = load_address.map_or("not said".to_owned(), |address| format!("{address:#010x}"));
-    let Facts { release, banner, arch, page_offset, text_offset, .. } = facts;
+    let Facts {
+        release,
+        banner,
+        arch,
+        page_offset,
+        text_offset,
+        ..
+    } = facts;
     format!(
         "release         {release}
 banner          {}
@@ -148,7 +159,11 @@ fn machine_line(descriptor: &machine::Descriptor) -> String {
         let _ = write!(line, ", number {}", descriptor.nr);
     }
     if !descriptor.compatible.is_empty() {
-        let _ = write!(line, ", compatible with {}", descriptor.compatible.join(", "));
+        let _ = write!(
+            line,
+            ", compatible with {}",
+            descriptor.compatible.join(", ")
+        );
     }
     line + "\n"
 }

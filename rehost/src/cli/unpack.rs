@@ -53,7 +53,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         let end = initramfs.offset.saturating_add(initramfs.len);
         if let Some(bytes) = kernel.bytes.get(initramfs.offset..end) {
             let suffix = initramfs.compression.map(|format| format!(".{format}"));
-            write(format!("initramfs.cpio{}", suffix.unwrap_or_default()), bytes)?;
+            write(
+                format!("initramfs.cpio{}", suffix.unwrap_or_default()),
+                bytes,
+            )?;
         }
     }
     if let Some(config) = &firmware.config {
@@ -63,5 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
 }
 
 fn failed(path: &Path, source: std::io::Error) -> Error {
-    Error::Io { what: path.display().to_string(), source }
+    Error::Io {
+        what: path.display().to_string(),
+        source,
+    }
 }

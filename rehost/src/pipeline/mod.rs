@@ -65,7 +65,11 @@ impl Limits {
         virtual_time: Some(Duration::from_secs(600)),
     };
     /// For a person at a console.
-    pub const NONE: Limits = Limits { wall: None, instructions: None, virtual_time: None };
+    pub const NONE: Limits = Limits {
+        wall: None,
+        instructions: None,
+        virtual_time: None,
+    };
 }
 
 /// Everything that a run depends on.
