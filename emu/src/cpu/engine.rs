@@ -13,10 +13,13 @@ use unicorn_engine_sys::{
 };
 
 use super::count::Count;
-use super::live::{Live, psr, write_control};
+use super::live::{Cp15, Live, psr, write_control};
 use super::model::CpuModel;
 use super::ram::{PAGE, Ram};
 use crate::mmu::Access;
+
+/// Secure configuration: NS, FW, AW.
+const SCR: u32 = 0x31;
 
 /// Something that Unicorn refused.
 #[derive(Debug, Error)]
@@ -161,6 +164,11 @@ impl<H: Hooks> Engine<H> {
             })?;
         }
         engine.add_hooks()?;
+        // Unicorn starts models with security extensions in the non-secure state, where
+        // software may not unmask fast interrupts and aborts unless this says so.
+        if model.has_security() {
+            engine.live().set_cp15(Cp15::SCR, SCR);
+        }
         Ok(engine)
     }
 
