@@ -35,7 +35,10 @@ fn main() -> ExitCode {
 fn bench() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let runs = arguments.next().context("how many runs?")?;
-    let runs: usize = runs.to_string_lossy().parse().context("the number of runs")?;
+    let runs: usize = runs
+        .to_string_lossy()
+        .parse()
+        .context("the number of runs")?;
     let output = PathBuf::from(arguments.next().context("where does the JSON go?")?);
 
     let mut rows = Vec::new();
@@ -61,7 +64,8 @@ fn bench() -> Result<()> {
         },
     });
     let text = serde_json::to_string_pretty(&report)?;
-    std::fs::write(&output, text + "\n").with_context(|| format!("cannot write {}", output.display()))?;
+    std::fs::write(&output, text + "\n")
+        .with_context(|| format!("cannot write {}", output.display()))?;
     eprintln!("bench: written to {}", output.display());
     Ok(())
 }
@@ -94,7 +98,10 @@ fn guests() -> Vec<Guest> {
 fn measure(guest: &Guest, runs: usize, rows: &mut Vec<Row>) -> Result<()> {
     let boot = side_by_side(guest, &Work::NONE, runs)?;
     let start = boot.clone();
-    rows.push(Row { what: format!("{}: command to user space", guest.name), seconds: boot });
+    rows.push(Row {
+        what: format!("{}: command to user space", guest.name),
+        seconds: boot,
+    });
     if !guest.with_work {
         return Ok(());
     }
@@ -104,20 +111,29 @@ fn measure(guest: &Guest, runs: usize, rows: &mut Vec<Row>) -> Result<()> {
             let without = median(without);
             times.iter_mut().for_each(|time| *time -= without);
         }
-        rows.push(Row { what: work.name.to_owned(), seconds });
+        rows.push(Row {
+            what: work.name.to_owned(),
+            seconds,
+        });
     }
     Ok(())
 }
 
 /// Times of every peer in the order of [`Peer::ALL`], the runs interleaved.
 fn side_by_side(guest: &Guest, work: &Work, runs: usize) -> Result<Vec<Vec<f64>>> {
-    let archive = work.archive()?;
+    let archive = work.archive();
     let mut seconds = vec![Vec::new(); Peer::ALL.len()];
     for run in 1..=runs {
         for (peer, times) in Peer::ALL.iter().zip(&mut seconds) {
             let time = peer.time_to_user_space(guest, archive.path());
-            let time = time.with_context(|| format!("{}, {}, {}", guest.name, work.name, peer.name()))?;
-            eprintln!("bench: {}, {}, run {run}, {}: {time:.2} s", guest.name, work.name, peer.name());
+            let time =
+                time.with_context(|| format!("{}, {}, {}", guest.name, work.name, peer.name()))?;
+            eprintln!(
+                "bench: {}, {}, run {run}, {}: {time:.2} s",
+                guest.name,
+                work.name,
+                peer.name()
+            );
             times.push(time);
         }
     }
@@ -132,7 +148,10 @@ struct ImageToShell {
 
 fn image_to_shell(runs: usize) -> Result<ImageToShell> {
     let kernel = fixtures::kernel("bcm5301x-6.1", "zImage");
-    let mut result = ImageToShell { seconds: Vec::new(), peak_mib: 0.0 };
+    let mut result = ImageToShell {
+        seconds: Vec::new(),
+        peak_mib: 0.0,
+    };
     for _ in 0..runs {
         let mut ecmo = tests::command::ecmo();
         ecmo.arg("run").arg(&kernel).args(["--until", "shell"]);

@@ -18,7 +18,7 @@ const RAM: u32 = 128;
 pub(crate) struct Guest {
     pub(crate) name: &'static str,
     pub(crate) kernel: PathBuf,
-    /// The device tree that QEMU hands to it.
+    /// The device tree of the board, for a kernel that wants one.
     pub(crate) tree: Option<PathBuf>,
     pub(crate) qemu_cpu: &'static str,
     /// Whether the work in user space is measured on it too.
@@ -58,8 +58,14 @@ impl Peer {
 /// The whole process is counted, its end included.
 fn ours(guest: &Guest, archive: &Path) -> Result<f64> {
     let mut ecmo = command::ecmo();
-    ecmo.arg("run").arg(&guest.kernel).args(["--board", "versatile", "--until", "shell"]);
-    ecmo.args(["--ram", &RAM.to_string(), "--initrd"]).arg(archive);
+    ecmo.arg("run")
+        .arg(&guest.kernel)
+        .args(["--board", "versatile", "--until", "shell"]);
+    ecmo.args(["--ram", &RAM.to_string(), "--initrd"])
+        .arg(archive);
+    if let Some(tree) = &guest.tree {
+        ecmo.arg("--dtb").arg(tree);
+    }
     let finished = command::run(&mut ecmo, LIMIT);
     ensure!(finished.code() == 0, "no shell:\n{}", finished.stderr);
     Ok(finished.wall.as_secs_f64())
@@ -77,6 +83,10 @@ fn qemu(guest: &Guest, archive: &Path, options: &[&str]) -> Result<f64> {
     };
     let console = boot.until(&[READY], LIMIT);
     let ready = console.arrived.first().copied().flatten();
-    ensure!(ready.is_some(), "user space did not get ready; the console:\n{}", console.text);
+    ensure!(
+        ready.is_some(),
+        "user space did not get ready; the console:\n{}",
+        console.text
+    );
     Ok(ready.unwrap_or_default().as_secs_f64())
 }

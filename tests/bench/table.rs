@@ -29,11 +29,16 @@ impl Row {
 
     pub(crate) fn json(&self) -> Value {
         let medians = self.medians();
-        let peers = Peer::ALL.iter().zip(&self.seconds).zip(&medians).map(|((peer, times), median)| {
-            // Below 1: ours takes less time.
-            json!({"name": peer.name(), "median_s": median, "runs_s": times,
+        let peers =
+            Peer::ALL
+                .iter()
+                .zip(&self.seconds)
+                .zip(&medians)
+                .map(|((peer, times), median)| {
+                    // Below 1: ours takes less time.
+                    json!({"name": peer.name(), "median_s": median, "runs_s": times,
                    "ours_relative": medians[0] / median})
-        });
+                });
         json!({"what": self.what, "peers": peers.collect::<Vec<_>>()})
     }
 }
@@ -71,7 +76,10 @@ mod tests {
 
     #[test]
     fn ratios_are_ours_over_theirs() {
-        let row = Row { what: "x".into(), seconds: vec![vec![1.0], vec![4.0], vec![2.0]] };
+        let row = Row {
+            what: "x".into(),
+            seconds: vec![vec![1.0], vec![4.0], vec![2.0]],
+        };
         assert!(text(&[row]).contains("0.25         0.50"));
     }
 }

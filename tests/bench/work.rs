@@ -1,10 +1,6 @@
 //! What the guest does in user space before it says that it is ready.
 
-use std::io::Write;
-
-use anyhow::Result;
-use rehost::userland::cpio::Archive;
-use rehost::userland::{Abi, builtin};
+use tests::userland;
 
 /// A piece of work: a script for the shell of the built-in user space.
 pub(crate) struct Work {
@@ -14,11 +10,17 @@ pub(crate) struct Work {
 
 impl Work {
     /// Nothing: only the boot is measured.
-    pub(crate) const NONE: Work = Work { name: "boot", script: ":\n" };
+    pub(crate) const NONE: Work = Work {
+        name: "boot",
+        script: ":\n",
+    };
 
     /// Computing, process creation, and both with memory traffic.
     pub(crate) const ALL: &[Work] = &[
-        Work { name: "md5sum of 64 MiB", script: "dd if=/dev/zero bs=65536 count=1024 | md5sum\n" },
+        Work {
+            name: "md5sum of 64 MiB",
+            script: "dd if=/dev/zero bs=65536 count=1024 | md5sum\n",
+        },
         Work {
             name: "300 fork + exec",
             script: "i=0\nwhile [ $i -lt 300 ]; do /bin/busybox true; i=$((i + 1)); done\n",
@@ -29,20 +31,8 @@ impl Work {
         },
     ];
 
-    /// The built-in user space with the work put between its start and its
-    /// shell. A kernel unpacks one archive behind the other, and what comes
-    /// later replaces what came before.
-    pub(crate) fn archive(&self) -> Result<tempfile::NamedTempFile> {
-        let mut more = Archive::new();
-        let start = "::sysinit:/bin/sh /etc/rc\n\
-                     ::sysinit:/bin/sh /etc/work\n\
-                     ::respawn:/bin/setsid /bin/cttyhack /bin/sh /etc/shell\n";
-        more.file("etc/inittab", 0o644, start.as_bytes());
-        more.file("etc/work", 0o755, format!("PATH=/bin\n{}", self.script).as_bytes());
-        let mut file = tempfile::NamedTempFile::new()?;
-        file.write_all(&builtin(Abi::Soft))?;
-        file.write_all(&more.finish())?;
-        file.flush()?;
-        Ok(file)
+    /// The built-in user space with this work in it.
+    pub(crate) fn archive(&self) -> tempfile::NamedTempFile {
+        userland::with_script(self.script)
     }
 }

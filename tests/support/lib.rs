@@ -4,7 +4,9 @@
 //! * [`fixtures`]: kernels and user space from the cache, images of the corpus
 //! * [`command`]: `ecmo` and `ecmo-link` as processes, with time and memory taken
 //! * [`qemu`]: `qemu-system-arm` until a text stands on its console
+//! * [`userland`]: the built-in user space with a script in it
 
 pub mod command;
 pub mod fixtures;
 pub mod qemu;
+pub mod userland;

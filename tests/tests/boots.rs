@@ -131,7 +131,7 @@ fn bcm2835_armv6() {
 
 /// The vendor's own user space asks for an Enter before it gives its shell.
 #[test]
-fn ox820_armv6_with_its_own_user_space() {
+fn corpus_ox820_armv6_with_its_own_user_space() {
     let name = "ecmo-oxnas-3.18.20";
     let Some(image) = fixtures::image(name, "image") else {
         return;

@@ -33,6 +33,16 @@ pub(crate) fn cache() -> Result<PathBuf> {
     Ok(PathBuf::from(home).join(".cache").join("ecmo-rs"))
 }
 
+/// The folder of vendors' images, which need not be there: `$ECMO_CORPUS`, else
+/// `../shared/corpus` beside the checkout. `tests/support` looks in the same
+/// place.
+pub(crate) fn corpus() -> PathBuf {
+    match std::env::var_os("ECMO_CORPUS") {
+        Some(folder) => PathBuf::from(folder),
+        None => root().join("../shared/corpus"),
+    }
+}
+
 /// Writes a file so that it is there whole or not at all.
 pub(crate) fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file needs a folder")?;

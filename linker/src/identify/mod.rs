@@ -1,6 +1,23 @@
 //! Addresses for everything that a driver may ask for, each with evidence.
+//!
+//! Strategies so far: the kernel's symbol table, its export table, a file of
+//! symbols from the user, and the machine descriptors. Sources that disagree
+//! make a pointer ambiguous; none is ever preferred silently.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
+
+use crate::{
+    kernel::Kernel,
+    layouts::Layouts,
+    machine::{self, Machines, isa},
+    symbols::{Source, SymbolTable},
+};
+
+mod fields;
+mod names;
+mod resolve;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -61,5 +78,132 @@ impl Pointer {
             (Status::Found, [only]) => Some(only.address),
             _ => None,
         }
+    }
+}
+
+/// What identification may use.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Neither the kernel's symbol table nor its export table.
+    pub no_symbols: bool,
+    /// Symbols that the user knows.
+    pub extra: Option<SymbolTable>,
+}
+
+/// What is known of a kernel.
+#[derive(Debug, Clone)]
+pub struct Identification {
+    /// The names that a driver writer would want, found or not.
+    pub pointers: Vec<Pointer>,
+    /// Struct layouts and constants.
+    pub layouts: Layouts,
+    /// Machine descriptors and processors.
+    pub machines: Machines,
+    /// Every symbol that was used.
+    symbols: SymbolTable,
+    thumb: Thumb,
+}
+
+impl Identification {
+    /// One of [`Self::pointers`].
+    pub fn pointer(&self, name: &str) -> Option<&Pointer> {
+        self.pointers.iter().find(|pointer| pointer.name == name)
+    }
+
+    /// The address of any name, bit 0 set for a Thumb function: of one of the
+    /// pointers, or of any other symbol on whose address all sources agree.
+    pub fn address(&self, name: &str) -> Option<u32> {
+        match self.pointer(name) {
+            Some(pointer) => pointer.address(),
+            None => self.resolve(name).address(),
+        }
+    }
+
+    /// What is known of any name, pointer or not.
+    pub fn resolve(&self, name: &str) -> Pointer {
+        match self.pointer(name) {
+            Some(pointer) => pointer.clone(),
+            None => resolve::any(name, &self.symbols, &self.thumb),
+        }
+    }
+
+    /// The symbols that were used.
+    pub fn symbols(&self) -> &SymbolTable {
+        &self.symbols
+    }
+}
+
+/// Which functions are Thumb.
+#[derive(Debug, Clone)]
+pub(crate) struct Thumb {
+    kernel: bool,
+    /// Functions of a Thumb kernel that are not.
+    arm: BTreeSet<u32>,
+}
+
+impl Thumb {
+    fn of(kernel: &Kernel, symbols: &SymbolTable) -> Self {
+        let arm = match kernel.facts.thumb2 {
+            true => symbols
+                .iter()
+                .map(|symbol| symbol.address & !1)
+                .filter(|&address| !isa::is_thumb(kernel, address))
+                .collect(),
+            false => BTreeSet::new(),
+        };
+        Self {
+            kernel: kernel.facts.thumb2,
+            arm,
+        }
+    }
+
+    /// The address with which a function is called.
+    fn callable(&self, address: u32) -> u32 {
+        let even = address & !1;
+        match self.kernel && !self.arm.contains(&even) {
+            true => even | 1,
+            false => address,
+        }
+    }
+}
+
+/// Finds everything that can be found.
+///
+/// `symbols` is what [`crate::symbols::recover`] gave.
+pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Identification {
+    let own = match options.no_symbols {
+        true => SymbolTable::new(
+            symbols
+                .iter()
+                .filter(|symbol| !matches!(symbol.source, Source::Kallsyms | Source::Exports))
+                .cloned()
+                .collect(),
+        ),
+        false => symbols.clone(),
+    };
+    let symbols = match &options.extra {
+        Some(extra) => own.merged(extra),
+        None => own,
+    };
+    let mut machines = machine::find(kernel, &symbols);
+    let layouts = Layouts::of(kernel, &symbols, &machines);
+    fields::complete(&mut machines, &layouts);
+    let thumb = Thumb::of(kernel, &symbols);
+    let functions = names::FUNCTIONS
+        .iter()
+        .map(|name| resolve::one(name, Kind::Function, &symbols, &thumb, &machines));
+    let data = names::DATA
+        .iter()
+        .map(|name| resolve::one(name, Kind::Data, &symbols, &thumb, &machines));
+    let pointers = functions
+        .chain(data)
+        .chain(fields::pointers(&machines))
+        .collect();
+    Identification {
+        pointers,
+        layouts,
+        machines,
+        symbols,
+        thumb,
     }
 }

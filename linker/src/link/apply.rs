@@ -33,10 +33,7 @@ pub(super) fn settle(
                         let found = veneer(graph, &layout, id, edge, field, bytes);
                         veneers.extend(found.map_err(|fault| broken(graph, id, edge, fault))?);
                     }
-                    Some((
-                        Formula::GotRelative | Formula::GotOffset | Formula::GotAbsolute,
-                        _,
-                    )) => {
+                    Some((Formula::GotRelative | Formula::GotOffset | Formula::GotAbsolute, _)) => {
                         got.insert(edge.target);
                     }
                     _ => {}
@@ -79,10 +76,17 @@ fn branch(layout: &Layout, id: SectionId, edge: &Edge, field: Field, insn: u32) 
 /// The symbol and the addend of a branch as one destination. A symbol that does
 /// not say its instruction set has that of the branch.
 fn destination(branch: &Branch, edge: &Edge, graph: &Graph<'_>) -> Target {
-    let addend = edge.addend.unwrap_or_else(|| branch.field.addend(branch.insn));
+    let addend = edge
+        .addend
+        .unwrap_or_else(|| branch.field.addend(branch.insn));
     let distance = addend.wrapping_add_unsigned(branch.bias());
     match edge.target {
-        Target::Section { id, offset, function, thumb } => Target::Section {
+        Target::Section {
+            id,
+            offset,
+            function,
+            thumb,
+        } => Target::Section {
             id,
             offset: offset.wrapping_add_signed(distance),
             function: true,
@@ -162,11 +166,16 @@ pub(super) fn contents(
         put(&mut executable, (at - layout.code.start) as usize, bytes);
     };
     for (veneer, &at) in &layout.veneers {
-        add(at, &veneer.bytes(numeric(graph, layout, veneer.destination)));
+        add(
+            at,
+            &veneer.bytes(numeric(graph, layout, veneer.destination)),
+        );
     }
     for (chain, at) in &layout.chains {
         let functions = chain.functions.iter();
-        let addresses: Vec<u32> = functions.map(|&function| layout.function(function)).collect();
+        let addresses: Vec<u32> = functions
+            .map(|&function| layout.function(function))
+            .collect();
         add(*at, &chain.bytes(&addresses));
     }
     for (&target, &at) in &layout.got {
@@ -197,8 +206,17 @@ fn apply(
     let (address, thumb) = layout.address(edge.target, &graph.kernel);
     let data = address.wrapping_add_signed(addend);
     let function = data | u32::from(thumb);
-    let place = layout.sections.get(&id).copied().unwrap_or(0).wrapping_add(edge.offset);
-    let entry = layout.got.get(&edge.target).copied().unwrap_or(layout.got_base);
+    let place = layout
+        .sections
+        .get(&id)
+        .copied()
+        .unwrap_or(0)
+        .wrapping_add(edge.offset);
+    let entry = layout
+        .got
+        .get(&edge.target)
+        .copied()
+        .unwrap_or(layout.got_base);
     let entry = entry.wrapping_add_signed(addend);
     let value = match formula {
         Formula::Nothing => return Ok(()),
@@ -216,7 +234,10 @@ fn apply(
         Formula::GotRelative => entry.wrapping_sub(place),
         Formula::GotOffset => entry.wrapping_sub(layout.got_base),
         Formula::GotAbsolute => entry,
-        Formula::GotBase => layout.got_base.wrapping_add_signed(addend).wrapping_sub(place),
+        Formula::GotBase => layout
+            .got_base
+            .wrapping_add_signed(addend)
+            .wrapping_sub(place),
         Formula::FromGotBase => function.wrapping_sub(layout.got_base),
     };
     let insn = field.encode(edge.kind, insn, value)?;

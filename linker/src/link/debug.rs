@@ -29,20 +29,33 @@ pub(super) fn parts(layout: &Layout) -> Vec<Part> {
         part(".data", &layout.data, false),
         part(".bss", &layout.zero, true),
     ];
-    parts.into_iter().filter(|part| !part.range.is_empty()).collect()
+    parts
+        .into_iter()
+        .filter(|part| !part.range.is_empty())
+        .collect()
 }
 
 /// Every named symbol in a kept section, and names for what the linker made.
 pub(super) fn symbols(graph: &Graph<'_>, kept: &Reached, layout: &Layout) -> Vec<Symbol> {
     let mut symbols = Vec::new();
-    let members: BTreeSet<_> = kept.sections.iter().map(|id| (id.driver, id.member)).collect();
+    let members: BTreeSet<_> = kept
+        .sections
+        .iter()
+        .map(|id| (id.driver, id.member))
+        .collect();
     for (driver, member) in members {
         for symbol in graph.drivers[driver].members()[member].symbols() {
             let Definition::Section { section, offset } = symbol.definition else {
                 continue;
             };
-            let id = SectionId { driver, member, section };
-            let Some(&start) = layout.sections.get(&id) else { continue };
+            let id = SectionId {
+                driver,
+                member,
+                section,
+            };
+            let Some(&start) = layout.sections.get(&id) else {
+                continue;
+            };
             if symbol.name.is_empty() || symbol.section {
                 continue;
             }
@@ -72,7 +85,11 @@ pub(super) fn symbols(graph: &Graph<'_>, kept: &Reached, layout: &Layout) -> Vec
     }
     for (index, (chain, at)) in layout.chains.iter().enumerate() {
         made(&mut symbols, format!("__chain_{index}"), *at, false);
-        mark(&mut symbols, "$d", at + 16 + 12 * chain.functions.len() as u32);
+        mark(
+            &mut symbols,
+            "$d",
+            at + 16 + 12 * chain.functions.len() as u32,
+        );
     }
     symbols
 }
@@ -104,7 +121,11 @@ pub(super) fn sections(
     kept: &Reached,
     layout: &Layout,
 ) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let members: BTreeSet<_> = kept.sections.iter().map(|id| (id.driver, id.member)).collect();
+    let members: BTreeSet<_> = kept
+        .sections
+        .iter()
+        .map(|id| (id.driver, id.member))
+        .collect();
     let mut joined: BTreeMap<&str, Vec<SectionId>> = BTreeMap::new();
     let mut starts: HashMap<SectionId, u32> = HashMap::new();
     let mut lengths: HashMap<&str, u32> = HashMap::new();
@@ -115,7 +136,11 @@ pub(super) fn sections(
             if found.kind != SectionKind::Debug || dropped {
                 continue;
             }
-            let id = SectionId { driver, member, section };
+            let id = SectionId {
+                driver,
+                member,
+                section,
+            };
             let length = lengths.entry(&found.name).or_default();
             let start = length.next_multiple_of(found.align);
             starts.insert(id, start);
@@ -143,18 +168,28 @@ fn relocated(
 ) -> Result<Vec<u8>, Error> {
     let member = graph.member(id);
     let mut bytes = member.content(id.section)?.to_vec();
-    let lists = matches!(member.sections()[id.section].name.as_str(), ".debug_ranges" | ".debug_loc");
+    let lists = matches!(
+        member.sections()[id.section].name.as_str(),
+        ".debug_ranges" | ".debug_loc"
+    );
     for relocation in member.relocations(id.section)? {
         // Nothing else occurs in DWARF without thread-local variables.
         if !matches!(relocation.kind, R_ARM_ABS32 | R_ARM_REL32) {
             continue;
         }
         let at = relocation.offset as usize;
-        let Some(in_place) = le32(&bytes, at) else { continue };
+        let Some(in_place) = le32(&bytes, at) else {
+            continue;
+        };
         let addend = relocation.addend.unwrap_or(in_place.cast_signed());
         let target = graph.resolve_known(id, relocation.symbol)?;
         let value = match target {
-            Target::Section { id, offset, function, thumb } => {
+            Target::Section {
+                id,
+                offset,
+                function,
+                thumb,
+            } => {
                 let start = starts.get(&id).or_else(|| layout.sections.get(&id));
                 start.map(|start| {
                     let thumb = u32::from(function && thumb);

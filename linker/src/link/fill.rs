@@ -50,7 +50,11 @@ pub(super) fn slots<'a>(
     let mut slots = Slots::new();
     for (driver, found) in graph.drivers.iter().enumerate() {
         for (index, member) in found.members().iter().enumerate() {
-            for note in member.notes().iter().filter(|note| note.kind != NoteKind::Forward) {
+            for note in member
+                .notes()
+                .iter()
+                .filter(|note| note.kind != NoteKind::Forward)
+            {
                 let target = graph.resolve(driver, index, note.symbol)?;
                 let bad = |why: &str| Error::BadNote {
                     place: note.place.clone(),
@@ -104,7 +108,9 @@ fn value(
 }
 
 fn chip(name: &str, request: OpaqueRequest, board: &Board) -> Result<Resolved, String> {
-    let (chip, what) = name.split_once('.').ok_or("not of the form chip.property")?;
+    let (chip, what) = name
+        .split_once('.')
+        .ok_or("not of the form chip.property")?;
     let index = board
         .chips
         .iter()
@@ -127,50 +133,59 @@ fn chip(name: &str, request: OpaqueRequest, board: &Board) -> Result<Resolved, S
 /// Virtual address of a chip's register page: they are the last of the range.
 pub(super) fn chip_page(request: OpaqueRequest, board: &Board, index: usize) -> u32 {
     let from_end = (board.chips.len() - index) as u32 * PAGE;
-    request.base.wrapping_add(request.size).wrapping_sub(from_end)
+    request
+        .base
+        .wrapping_add(request.size)
+        .wrapping_sub(from_end)
 }
 
-/// Why code that uses these sections cannot run: required slots without a value
-/// of whose group none has one, and functions of the kernel that are called by
-/// their name and not there.
-pub(super) fn unmet(
+/// A group of one driver: its notes of all kinds stand in for each other.
+pub(super) type GroupId<'a> = (usize, &'a str);
+
+/// What code needs and cannot have.
+#[derive(Debug, Default)]
+pub(super) struct Needs<'a> {
+    /// Required slots without a value, and functions of the kernel that are
+    /// called by their name and not there.
+    pub(super) unmet: Vec<String>,
+    /// Groups of which a slot is in use: whether one has a value, and why the
+    /// others have none.
+    pub(super) groups: BTreeMap<GroupId<'a>, (bool, Vec<String>)>,
+}
+
+/// What the code in these sections needs.
+pub(super) fn needs<'a>(
     graph: &Graph<'_>,
-    slots: &Slots<'_>,
+    slots: &Slots<'a>,
     sections: &BTreeSet<SectionId>,
     kernel: &BTreeSet<usize>,
-) -> Vec<String> {
-    let mut reasons = Vec::new();
-    let mut groups: BTreeMap<&str, (bool, Vec<String>)> = BTreeMap::new();
-    let reached = sections.iter().filter_map(|id| slots.get(id)).flatten();
-    for slot in reached.filter(|slot| slot.note.required) {
-        let reason = || {
-            let why = slot.value.as_ref().err().map_or("", String::as_str);
-            format!("{} {why}", slot.note.kind.word())
-        };
-        match &slot.note.group {
-            None if slot.value.is_err() => reasons.push(reason()),
-            None => {}
-            Some(group) => {
-                let (met, missing) = groups.entry(group).or_default();
-                match slot.value {
-                    Ok(_) => *met = true,
-                    Err(_) => missing.push(reason()),
+) -> Needs<'a> {
+    let mut needs = Needs::default();
+    for id in sections {
+        let here = slots.get(id).into_iter().flatten();
+        for slot in here.filter(|slot| slot.note.required) {
+            let why = slot.value.as_ref().err();
+            let why = why.map(|why| format!("{} {why}", slot.note.kind.word()));
+            match (&slot.note.group, why) {
+                (None, None) => {}
+                (None, Some(why)) => needs.unmet.push(why),
+                (Some(group), why) => {
+                    let (met, missing) = needs.groups.entry((id.driver, group)).or_default();
+                    *met |= why.is_none();
+                    missing.extend(why);
                 }
             }
-        }
-    }
-    for (group, (met, missing)) in groups {
-        if !met {
-            reasons.push(format!("none of group {group}: {}", missing.join(", ")));
         }
     }
     for &name in kernel {
         let found = graph.kernel.get(name);
         if let Err(why) = &found.value {
-            reasons.push(format!("called by name: {}: {why}", found.name));
+            needs
+                .unmet
+                .push(format!("called by name: {}: {why}", found.name));
         }
     }
-    reasons.sort();
-    reasons.dedup();
-    reasons
+    needs.unmet.sort();
+    needs.unmet.dedup();
+    needs
 }

@@ -1,8 +1,8 @@
 //! Which functions of the drivers the kernel will call, and which it cannot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::fill::{self, Slots};
+use super::fill::{self, GroupId, Needs, Slots};
 use super::names::{SectionId, Target};
 use super::reach::{Graph, Reached};
 use super::{Error, Place, Provide};
@@ -40,7 +40,17 @@ struct Candidate<'a> {
     driver: usize,
     note: &'a Note,
     function: Function,
+    /// Where it goes, or why it does not.
     verdict: Result<(String, Place), Vec<String>>,
+    needs: Needs<'a>,
+}
+
+impl Candidate<'_> {
+    /// The group that it stands for when it is installed.
+    fn group(&self) -> Option<GroupId<'_>> {
+        let group = self.note.group.as_deref().filter(|_| self.note.required)?;
+        Some((self.driver, group))
+    }
 }
 
 /// Decides for every forward whether it is installed.
@@ -51,19 +61,21 @@ struct Candidate<'a> {
 pub(super) fn decide<'a>(
     graph: &mut Graph<'a>,
     provide: &dyn Provide,
-    slots: &Slots<'_>,
+    slots: &Slots<'a>,
 ) -> Result<Decision, Error> {
     let mut candidates = candidates(graph, provide)?;
     for candidate in &mut candidates {
         let reached = graph.reach(&[candidate.function.id])?;
-        let mut unmet = fill::unmet(graph, slots, &reached.sections, &reached.kernel);
-        if let Err(why) = &mut candidate.verdict {
-            why.append(&mut unmet);
-        } else if !unmet.is_empty() {
-            candidate.verdict = Err(unmet);
+        candidate.needs = fill::needs(graph, slots, &reached.sections, &reached.kernel);
+        let unmet = std::mem::take(&mut candidate.needs.unmet);
+        match &mut candidate.verdict {
+            Err(why) => why.extend(unmet),
+            Ok(_) if !unmet.is_empty() => candidate.verdict = Err(unmet),
+            Ok(_) => {}
         }
     }
     prefer_first(&mut candidates);
+    settle_groups(&mut candidates);
     require(graph, &candidates)?;
 
     let mut left_out = Vec::new();
@@ -91,7 +103,10 @@ pub(super) fn decide<'a>(
     if installed.is_empty() {
         return Err(Error::NothingInstalled {
             drivers: names(graph),
-            left_out: left_out.iter().map(|left| format!("{}: {}", left.what, left.why)).collect(),
+            left_out: left_out
+                .iter()
+                .map(|left| format!("{}: {}", left.what, left.why))
+                .collect(),
         });
     }
     let kept = graph.reach(&roots)?;
@@ -115,15 +130,22 @@ fn candidates<'a>(
     let mut candidates = Vec::new();
     for (driver, found) in graph.drivers.iter().enumerate() {
         for (index, member) in found.members().iter().enumerate() {
-            for note in member.notes().iter().filter(|note| note.kind == NoteKind::Forward) {
+            for note in member
+                .notes()
+                .iter()
+                .filter(|note| note.kind == NoteKind::Forward)
+            {
                 if candidates.len() == MAX_FORWARDS {
-                    return Err(Error::TooManyForwards { limit: MAX_FORWARDS });
+                    return Err(Error::TooManyForwards {
+                        limit: MAX_FORWARDS,
+                    });
                 }
                 candidates.push(Candidate {
                     driver,
                     note,
                     function: function(graph, driver, index, note)?,
                     verdict: place(note, provide),
+                    needs: Needs::default(),
                 });
             }
         }
@@ -153,7 +175,10 @@ fn function(
     note: &Note,
 ) -> Result<Function, Error> {
     let target = graph.resolve(driver, member, note.symbol)?;
-    let Target::Section { id, offset, thumb, .. } = target else {
+    let Target::Section {
+        id, offset, thumb, ..
+    } = target
+    else {
         return Err(Error::BadNote {
             place: note.place.clone(),
             why: "the function is not in the driver".to_owned(),
@@ -185,20 +210,61 @@ fn prefer_first(candidates: &mut [Candidate<'_>]) {
     }
 }
 
-/// Checks that nothing that is required was left out.
-fn require(graph: &Graph<'_>, candidates: &[Candidate<'_>]) -> Result<(), Error> {
-    let mut groups: BTreeMap<(usize, &str), bool> = BTreeMap::new();
-    for candidate in candidates {
-        if let Some(group) = &candidate.note.group {
-            let met = groups.entry((candidate.driver, group)).or_default();
-            *met |= candidate.verdict.is_ok();
+/// Leaves out what needs a group that has nothing: neither a slot with a value
+/// nor a forward that is installed. That may take such a forward away from
+/// another group, so it goes on until nothing changes.
+fn settle_groups(candidates: &mut [Candidate<'_>]) {
+    loop {
+        let installed: BTreeSet<(usize, String)> = candidates
+            .iter()
+            .filter(|candidate| candidate.verdict.is_ok())
+            .filter_map(|candidate| candidate.group())
+            .map(|(driver, group)| (driver, group.to_owned()))
+            .collect();
+        let mut changed = false;
+        for candidate in candidates
+            .iter_mut()
+            .filter(|candidate| candidate.verdict.is_ok())
+        {
+            let groups = candidate.needs.groups.iter();
+            let empty = groups.filter(|((driver, group), (met, _))| {
+                !met && !installed.contains(&(*driver, (*group).to_owned()))
+            });
+            let why: Vec<String> = empty
+                .map(|((_, group), (_, why))| format!("none of group {group}: {}", why.join(", ")))
+                .collect();
+            if !why.is_empty() {
+                candidate.verdict = Err(why);
+                changed = true;
+            }
+        }
+        if !changed {
+            return;
         }
     }
-    for candidate in candidates.iter().filter(|candidate| candidate.note.required) {
-        let group = candidate.note.group.as_deref();
-        let by_group = group.is_some_and(|group| groups.get(&(candidate.driver, group)) == Some(&true));
+}
+
+/// Checks that nothing that is required was left out.
+fn require(graph: &Graph<'_>, candidates: &[Candidate<'_>]) -> Result<(), Error> {
+    let installed = || {
+        candidates
+            .iter()
+            .filter(|candidate| candidate.verdict.is_ok())
+    };
+    let by_forward: BTreeSet<GroupId<'_>> = installed().filter_map(Candidate::group).collect();
+    let by_slot: BTreeSet<GroupId<'_>> = installed()
+        .flat_map(|candidate| &candidate.needs.groups)
+        .filter_map(|(&group, (met, _))| met.then_some(group))
+        .collect();
+    for candidate in candidates
+        .iter()
+        .filter(|candidate| candidate.note.required)
+    {
+        let group = candidate.group();
+        let stands_in =
+            group.is_some_and(|group| by_forward.contains(&group) || by_slot.contains(&group));
         if let Err(reasons) = &candidate.verdict
-            && !by_group
+            && !stands_in
         {
             return Err(Error::Unresolved {
                 driver: graph.drivers[candidate.driver].name().to_owned(),

@@ -141,7 +141,9 @@ impl Layout {
             layout.chains.push((chain.clone(), at as u32));
         }
         for &veneer in &extras.veneers {
-            layout.veneers.insert(veneer, cursor.take(veneer.size(), 4) as u32);
+            layout
+                .veneers
+                .insert(veneer, cursor.take(veneer.size(), 4) as u32);
         }
         layout.code = cursor.since(start);
         let start = place(&mut layout, &mut cursor, SectionKind::ReadOnly);
@@ -184,14 +186,23 @@ impl Layout {
     /// function.
     pub(super) fn address(&self, target: Target, kernel: &KernelNames<'_>) -> (u32, bool) {
         match target {
-            Target::Section { id, offset, function, thumb } => {
+            Target::Section {
+                id,
+                offset,
+                function,
+                thumb,
+            } => {
                 let start = self.sections.get(&id).copied().unwrap_or(0);
                 (start.wrapping_add(offset), function && thumb)
             }
             Target::Absolute(value) => (value, false),
             Target::Kernel(name) => {
                 let value = kernel.value(name).unwrap_or(0);
-                if kernel.get(name).function { (value & !1, value & 1 != 0) } else { (value, false) }
+                if kernel.get(name).function {
+                    (value & !1, value & 1 != 0)
+                } else {
+                    (value, false)
+                }
             }
             Target::GotBase => (self.got_base, false),
             Target::Nothing => (0, false),
@@ -204,7 +215,9 @@ fn biggest(graph: &Graph<'_>, kept: &Reached) -> Vec<(String, u32)> {
     sections.sort_by_key(|&id| std::cmp::Reverse(graph.section(id).size));
     sections.truncate(BIGGEST);
     let named = sections.into_iter();
-    named.map(|id| (graph.describe(id), graph.section(id).size)).collect()
+    named
+        .map(|id| (graph.describe(id), graph.section(id).size))
+        .collect()
 }
 
 /// The next free address. Sums of sizes are far below 64 bits: a library has at

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `provide` | what is asked of the one who knows the kernel |
+//! | `identified` | the answers that identification has |
 //! | `board` | the chips beside the driver |
 //! | `names` | symbols: which definition counts, which archive members come in |
 //! | `reach` | which sections a function needs |
@@ -18,6 +19,7 @@ mod board;
 mod debug;
 mod fill;
 mod forwards;
+mod identified;
 mod layout;
 mod names;
 mod provide;
@@ -221,7 +223,10 @@ pub fn link(
         mut left_out,
     } = forwards::decide(&mut graph, provide, &slots)?;
     let mut extras = layout::Extras::default();
-    for forward in installed.iter().filter(|forward| forward.functions.len() > 1) {
+    for forward in installed
+        .iter()
+        .filter(|forward| forward.functions.len() > 1)
+    {
         extras.chains.push(layout::Chain {
             functions: forward.functions.clone(),
         });
@@ -274,11 +279,17 @@ fn check_range(kernel: &Kernel, request: OpaqueRequest, board: &Board) -> Result
         return Err(wrong("base and size must be multiples of 0x1000"));
     }
     if size > MAX_OPAQUE_SIZE {
-        return Err(wrong("at most 0x2000000 bytes, which an ARM branch reaches"));
+        return Err(wrong(
+            "at most 0x2000000 bytes, which an ARM branch reaches",
+        ));
     }
-    let end = base.checked_add(size).ok_or_else(|| wrong("it runs over the end of memory"))?;
+    let end = base
+        .checked_add(size)
+        .ok_or_else(|| wrong("it runs over the end of memory"))?;
     if board.chips.len() >= (size / PAGE) as usize {
-        return Err(wrong("the chips' register pages leave no room for a driver"));
+        return Err(wrong(
+            "the chips' register pages leave no room for a driver",
+        ));
     }
     let kernel_end = kernel.end();
     if base < kernel_end && kernel.base < end {
@@ -303,7 +314,10 @@ fn install(
         let target = match forward.functions.as_slice() {
             [only] => layout.function(*only),
             several => {
-                let chain = layout.chains.iter().find(|(chain, _)| chain.functions == several);
+                let chain = layout
+                    .chains
+                    .iter()
+                    .find(|(chain, _)| chain.functions == several);
                 chain.map_or(0, |&(_, at)| at)
             }
         };
@@ -316,7 +330,10 @@ fn install(
                 va,
                 old: old.to_le_bytes().to_vec(),
                 new: target.to_le_bytes().to_vec(),
-                why: format!("{} calls the driver ({})", forward.place, forward.words.evidence),
+                why: format!(
+                    "{} calls the driver ({})",
+                    forward.place, forward.words.evidence
+                ),
             });
         }
         forwards.push(InstalledForward {
@@ -335,8 +352,12 @@ fn segments(layout: &layout::Layout, executable: Vec<u8>, writable: Vec<u8>) -> 
         size: (end - va).next_multiple_of(PAGE),
         writable,
     };
-    let mut segments =
-        vec![segment(layout.code.start, executable, layout.constants.end, false)];
+    let mut segments = vec![segment(
+        layout.code.start,
+        executable,
+        layout.constants.end,
+        false,
+    )];
     if layout.zero.end > layout.data.start {
         segments.push(segment(layout.data.start, writable, layout.zero.end, true));
     }
@@ -379,7 +400,11 @@ fn filled(
     filled
 }
 
-fn by_name(graph: &reach::Graph<'_>, kept: &reach::Reached, layout: &layout::Layout) -> Vec<ByName> {
+fn by_name(
+    graph: &reach::Graph<'_>,
+    kept: &reach::Reached,
+    layout: &layout::Layout,
+) -> Vec<ByName> {
     let mut used: Vec<ByName> = kept
         .kernel
         .iter()

@@ -82,7 +82,9 @@ impl<'a> Space<'a> {
         }
         let member = &self.driver.members()[index];
         for (group, found) in member.groups().iter().enumerate() {
-            self.groups.entry(&found.signature).or_insert((index, group));
+            self.groups
+                .entry(&found.signature)
+                .or_insert((index, group));
         }
         for (symbol, found) in member.symbols().iter().enumerate() {
             if found.binding == Binding::Local || !found.definition.is_definition() {
@@ -119,7 +121,10 @@ impl<'a> Space<'a> {
     /// Whether another member's group of the same signature was taken instead.
     pub(super) fn is_discarded(&self, member: usize, section: usize) -> bool {
         let found = &self.driver.members()[member];
-        let group = found.sections().get(section).and_then(|section| section.group);
+        let group = found
+            .sections()
+            .get(section)
+            .and_then(|section| section.group);
         group.is_some_and(|group| {
             let signature = found.groups()[group].signature.as_str();
             self.groups.get(signature) != Some(&(member, group))
@@ -169,7 +174,9 @@ impl<'a> Space<'a> {
             return self.target(winner.member, winner.symbol);
         }
         if !pull {
-            return Ok(kernel.known(&wanted.name).map_or(Target::Nothing, Target::Kernel));
+            return Ok(kernel
+                .known(&wanted.name)
+                .map_or(Target::Nothing, Target::Kernel));
         }
         let name = kernel.ask(&wanted.name);
         if weak && kernel.value(name).is_err() {
@@ -207,8 +214,12 @@ impl<'a> Space<'a> {
         if !self.is_discarded(member, section) || here.kind == SectionKind::Debug {
             return Ok((member, section));
         }
-        let signature = here.group.map(|group| found.groups()[group].signature.as_str());
-        let owner = signature.and_then(|signature| self.groups.get(signature)).copied();
+        let signature = here
+            .group
+            .map(|group| found.groups()[group].signature.as_str());
+        let owner = signature
+            .and_then(|signature| self.groups.get(signature))
+            .copied();
         let twin = owner.and_then(|(owner, group)| {
             let sections = self.driver.members()[owner].sections();
             let twin = sections.iter().position(|other| {
@@ -259,7 +270,11 @@ impl<'a> KernelNames<'a> {
         let function = as_function.is_ok();
         let value = as_function.or_else(|why| {
             self.provide.data(name).map_err(|also| {
-                if why == also { why } else { format!("{why}; {also}") }
+                if why == also {
+                    why
+                } else {
+                    format!("{why}; {also}")
+                }
             })
         });
         self.names.push(KernelName {
@@ -282,6 +297,9 @@ impl<'a> KernelNames<'a> {
     /// Its address, or why there is none.
     pub(super) fn value(&self, index: usize) -> Result<u32, &str> {
         let value = &self.names[index].value;
-        value.as_ref().map(|found| found.value).map_err(String::as_str)
+        value
+            .as_ref()
+            .map(|found| found.value)
+            .map_err(String::as_str)
     }
 }

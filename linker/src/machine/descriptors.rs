@@ -157,22 +157,27 @@ fn before_tags(kernel: &Kernel) -> Option<Array> {
     best
 }
 
-/// Addresses of tables of {tag, parser} with at least three of Linux's own
-/// tags (`ATAG_CORE` is 0x54410001; include/uapi/asm/setup.h).
+/// Addresses of tables of {tag, parser} with at least two of Linux's own tags.
+///
+/// `ATAG_CORE` is 0x54410001 and the others follow (include/uapi/asm/setup.h);
+/// a kernel without ATAGs keeps the two for an initial RAM disk, of which
+/// `ATAG_INITRD2` is 0x54420005.
 fn tag_tables(kernel: &Kernel) -> Vec<u32> {
     let is_entry = |va: u32| {
         kernel
             .word(va)
-            .is_some_and(|tag| (0x5441_0001..=0x5441_000f).contains(&tag))
+            .is_some_and(|tag| matches!(tag, 0x5441_0001..=0x5441_000f | 0x5442_0005))
             && kernel
                 .word(va.wrapping_add(4))
                 .is_some_and(|parser| may_be_function(kernel, parser))
     };
-    memchr::memmem::find_iter(&kernel.bytes, &[0x41, 0x54])
+    [0x41, 0x42]
+        .iter()
+        .flat_map(|&low| memchr::memmem::find_iter(&kernel.bytes, &[low, 0x54]).collect::<Vec<_>>())
         .filter_map(|at| at.checked_sub(2).filter(|at| at % 4 == 0))
         .map(|at| kernel.va(at))
         .filter(|&va| {
-            (0..3).all(|index| is_entry(va.wrapping_add(8 * index)))
+            (0..2).all(|index| is_entry(va.wrapping_add(8 * index)))
                 && !is_entry(va.wrapping_sub(8))
         })
         .collect()
@@ -257,8 +262,5 @@ fn compatible(kernel: &Kernel, list: u32) -> Option<Vec<String>> {
         }
         texts.push(name(kernel, at)?.to_owned());
     }
-    texts
-        .iter()
-        .any(|text| text.contains(','))
-        .then_some(texts)
+    texts.iter().any(|text| text.contains(',')).then_some(texts)
 }

@@ -34,7 +34,7 @@ pub(super) fn read(kernel: &Kernel, symbols: &SymbolTable, machines: &mut Machin
         found.callback("init_late", "init_late", &use_);
     }
     if let Some((address, how)) = code.handle_arch_irq() {
-        found.handle_irq(address, &how);
+        found.handle_irq(address, how);
     }
 }
 
@@ -65,20 +65,23 @@ impl Code<'_> {
 
     /// The one pointer out of a global through which the function calls.
     fn called_pointer(&self, function: &'static str) -> Option<Use> {
-        self.events(function).into_iter().find_map(|event| match event {
-            Event::CallValue { at, target } if rooted_in_global(&target) => Some(Use {
-                function,
-                at,
-                pointer: target,
-            }),
-            _ => None,
-        })
+        self.events(function)
+            .into_iter()
+            .find_map(|event| match event {
+                Event::CallValue { at, target } if rooted_in_global(&target) => Some(Use {
+                    function,
+                    at,
+                    pointer: target,
+                }),
+                _ => None,
+            })
     }
 
-    /// Where the kernel keeps the interrupt handler, and how that is known.
-    fn handle_arch_irq(&self) -> Option<(u32, String)> {
+    /// Where the kernel keeps the interrupt handler, with the reason when it is
+    /// not the symbol table that says it.
+    fn handle_arch_irq(&self) -> Option<(u32, Option<String>)> {
         if let Some(address) = self.symbols.address("handle_arch_irq") {
-            return Some((address, "symbol table".to_owned()));
+            return Some((address, None));
         }
         // set_handle_irq(handler) stores its argument there.
         self.events("set_handle_irq")
@@ -91,7 +94,9 @@ impl Code<'_> {
                     value: Value::Argument(0),
                 } => Some((
                     base.wrapping_add_signed(offset),
-                    format!("set_handle_irq stores its argument there at {at:#x}"),
+                    Some(format!(
+                        "set_handle_irq stores its argument there at {at:#x}"
+                    )),
                 )),
                 _ => None,
             })
@@ -162,9 +167,7 @@ impl Found<'_> {
                     base: Value::Const(base),
                     offset,
                     value,
-                } if base.wrapping_add_signed(*offset) == variable => {
-                    Some((*at, value.field()?.1))
-                }
+                } if base.wrapping_add_signed(*offset) == variable => Some((*at, value.field()?.1)),
                 _ => None,
             })
             .collect();
@@ -172,7 +175,9 @@ impl Found<'_> {
             self.field(
                 field,
                 offset,
-                format!("setup_arch copies [machine descriptor + {offset:#x}] to {global} at {at:#x}"),
+                format!(
+                    "setup_arch copies [machine descriptor + {offset:#x}] to {global} at {at:#x}"
+                ),
             );
         }
     }
@@ -189,7 +194,9 @@ impl Found<'_> {
                 self.field(
                     "timer",
                     offset,
-                    format!("time_init calls [[machine_desc + {offset:#x}] + {init:#x}] at {at:#x}"),
+                    format!(
+                        "time_init calls [[machine_desc + {offset:#x}] + {init:#x}] at {at:#x}"
+                    ),
                 );
                 self.sys_timer(init, *at);
             }
@@ -220,8 +227,10 @@ impl Found<'_> {
         );
     }
 
-    fn handle_irq(&mut self, address: u32, how: &str) {
-        self.variable("handle_arch_irq", address, how.to_owned());
+    fn handle_irq(&mut self, address: u32, how: Option<String>) {
+        if let Some(how) = how {
+            self.variable("handle_arch_irq", address, how);
+        }
         self.copied("handle_irq", "handle_arch_irq", address);
     }
 }

@@ -27,11 +27,6 @@ pub(crate) fn is_thumb(kernel: &Kernel, va: u32) -> bool {
     2 * always <= words.len()
 }
 
-/// The address with which a function is called: bit 0 set for Thumb.
-pub(crate) fn callable(kernel: &Kernel, va: u32) -> u32 {
-    va | u32::from(is_thumb(kernel, va))
-}
-
 /// Whether a word may be the address of a function in the image.
 pub(crate) fn may_be_function(kernel: &Kernel, word: u32) -> bool {
     let aligned = if word & 1 == 1 {

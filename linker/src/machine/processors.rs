@@ -43,8 +43,7 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Processor> {
                 // A pattern of an identification register: some bits must
                 // match, and no bit outside the mask can. It is no address.
                 let pattern = mask.count_ones() >= 4 && value & !mask == 0 && value != 0;
-                (pattern && kernel.offset(mask).is_none())
-                    .then_some((va, value, mask))
+                (pattern && kernel.offset(mask).is_none()).then_some((va, value, mask))
             })?;
             Some(Processor {
                 va,

@@ -37,7 +37,11 @@ pub(super) fn members(file: &str, bytes: &Arc<[u8]>) -> Result<Vec<Member>, Erro
         let (start, size) = member.file_range();
         let range = usize::try_from(start)
             .ok()
-            .zip(start.checked_add(size).and_then(|end| usize::try_from(end).ok()))
+            .zip(
+                start
+                    .checked_add(size)
+                    .and_then(|end| usize::try_from(end).ok()),
+            )
             .map(|(start, end)| start..end)
             .filter(|range| bytes.get(range.clone()).is_some())
             .ok_or_else(|| broken(format!("member {name} at {start:#x}: {size:#x} bytes long")))?;

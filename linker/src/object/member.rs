@@ -259,7 +259,8 @@ impl Member {
         }
         let (start, count, names) = (le32(file, 32), half(48), half(50));
         let start = start.unwrap_or(0) as usize;
-        let mut headers = Vec::with_capacity((count as usize).min(file.len() / SECTION_HEADER_SIZE));
+        let mut headers =
+            Vec::with_capacity((count as usize).min(file.len() / SECTION_HEADER_SIZE));
         for index in 0..count as usize {
             let offset = start.checked_add(index * SECTION_HEADER_SIZE);
             let read = offset.and_then(|offset| file.pread_with::<SectionHeader>(offset, LE).ok());
@@ -276,10 +277,9 @@ impl Member {
 
     /// The bytes of a section as they stand in the file.
     fn raw(&self, index: usize, what: &str) -> Result<&[u8], Error> {
-        let header = self
-            .headers
-            .get(index)
-            .ok_or_else(|| self.malformed("section headers", 0, format!("{what}: no section {index}")))?;
+        let header = self.headers.get(index).ok_or_else(|| {
+            self.malformed("section headers", 0, format!("{what}: no section {index}"))
+        })?;
         if header.sh_type == shdr::SHT_NOBITS {
             return Ok(&[]);
         }
@@ -334,7 +334,11 @@ impl Member {
                 group: None,
                 refused: refusal(header),
                 compressed: header.sh_flags & SHF_COMPRESSED != 0,
-                bytes: if bytes == 0 { 0..0 } else { start..start + bytes },
+                bytes: if bytes == 0 {
+                    0..0
+                } else {
+                    start..start + bytes
+                },
                 relocations: Vec::new(),
                 name,
             });
@@ -345,7 +349,10 @@ impl Member {
                     self.malformed(
                         "section headers",
                         index as u64,
-                        format!("relocations for section {} which is not there", header.sh_info),
+                        format!(
+                            "relocations for section {} which is not there",
+                            header.sh_info
+                        ),
                     )
                 })?;
                 target.relocations.push(index);
@@ -356,7 +363,10 @@ impl Member {
     }
 
     fn read_symbols(&mut self) -> Result<(), Error> {
-        let table = self.headers.iter().position(|header| header.sh_type == shdr::SHT_SYMTAB);
+        let table = self
+            .headers
+            .iter()
+            .position(|header| header.sh_type == shdr::SHT_SYMTAB);
         let Some(table) = table else { return Ok(()) };
         let names = self.raw(self.headers[table].sh_link as usize, "symbol names")?;
         let bytes = self.raw(table, "symbols")?;
@@ -404,7 +414,8 @@ impl Member {
             }
         };
         if kind == sym::STT_GNU_IFUNC {
-            let why = format!("symbol {name} is an indirect function: nothing in the guest resolves it");
+            let why =
+                format!("symbol {name} is an indirect function: nothing in the guest resolves it");
             return Err(self.malformed(".symtab", at, why));
         }
         let thumb = function && raw.st_value & 1 != 0;
@@ -467,14 +478,15 @@ impl Member {
             if header.sh_type != shdr::SHT_GROUP {
                 continue;
             }
-            let signature = self.symbols.get(header.sh_info as usize).map(|symbol| {
-                match symbol.definition {
-                    Definition::Section { section, .. } if symbol.section => {
-                        self.sections[section].name.clone()
-                    }
-                    _ => symbol.name.clone(),
-                }
-            });
+            let signature =
+                self.symbols
+                    .get(header.sh_info as usize)
+                    .map(|symbol| match symbol.definition {
+                        Definition::Section { section, .. } if symbol.section => {
+                            self.sections[section].name.clone()
+                        }
+                        _ => symbol.name.clone(),
+                    });
             let signature = signature.ok_or_else(|| {
                 let why = format!("group {index} is named by symbol {}", header.sh_info);
                 self.malformed("section headers", index as u64, why)
@@ -509,7 +521,13 @@ impl Member {
                     .into_iter()
                     .map(|relocation| (relocation.offset, relocation))
                     .collect();
-                note::read(self, section, self.content(index)?, &relocations, &mut notes)?;
+                note::read(
+                    self,
+                    section,
+                    self.content(index)?,
+                    &relocations,
+                    &mut notes,
+                )?;
             }
         }
         self.notes = notes;
@@ -559,11 +577,17 @@ impl Member {
                 };
                 let symbol = (info >> 8) as usize;
                 if offset >= found.size.max(1) {
-                    let why = format!("relocation behind the end of the section ({:#x})", found.size);
+                    let why = format!(
+                        "relocation behind the end of the section ({:#x})",
+                        found.size
+                    );
                     return Err(self.malformed(&found.name, offset.into(), why));
                 }
                 if symbol >= self.symbols.len() {
-                    let why = format!("relocation against symbol {symbol} of {}", self.symbols.len());
+                    let why = format!(
+                        "relocation against symbol {symbol} of {}",
+                        self.symbols.len()
+                    );
                     return Err(self.malformed(&found.name, offset.into(), why));
                 }
                 list.push(Relocation {
@@ -589,7 +613,11 @@ fn kind(header: &SectionHeader, name: &str) -> SectionKind {
     }
     if !flag(shdr::SHF_ALLOC) {
         let debug = name.starts_with(".debug_") && header.sh_type == shdr::SHT_PROGBITS;
-        return if debug { SectionKind::Debug } else { SectionKind::Other };
+        return if debug {
+            SectionKind::Debug
+        } else {
+            SectionKind::Other
+        };
     }
     match header.sh_type {
         shdr::SHT_PROGBITS | shdr::SHT_INIT_ARRAY | shdr::SHT_FINI_ARRAY => {}

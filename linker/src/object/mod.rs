@@ -6,6 +6,7 @@
 //! | `archive` | the members of a static library |
 //! | `member` | one relocatable ELF object: sections, symbols, relocations |
 //! | `note` | the records of sections `.ecmo.note*` (`driver/src/note.rs`) |
+//! | `text` | a library as text |
 //!
 //! Everything is untrusted. No member may say more than its bytes can hold: the
 //! sections of an object together are never longer than the object, so what is
@@ -14,6 +15,7 @@
 mod archive;
 mod member;
 mod note;
+mod text;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -118,7 +118,10 @@ pub(super) fn read(
             other => return Err(wrong(offset + 4, format!("kind {other}, expected 1 to 5"))),
         };
         if flags & !(REQUIRED | DATA) != 0 {
-            return Err(wrong(offset + 6, format!("flags {flags:#x}, only bits 0 and 1 are known")));
+            return Err(wrong(
+                offset + 6,
+                format!("flags {flags:#x}, only bits 0 and 1 are known"),
+            ));
         }
         if length > MAX_TEXT {
             let why = format!("text of {length:#x} bytes, at most {MAX_TEXT:#x}");
@@ -126,9 +129,14 @@ pub(super) fn read(
         }
         let start = offset + HEADER;
         let text = bytes.get(start..start + length as usize).ok_or_else(|| {
-            wrong(offset + 12, format!("text of {length:#x} bytes leaves the section"))
+            wrong(
+                offset + 12,
+                format!("text of {length:#x} bytes leaves the section"),
+            )
         })?;
-        let relocation = u32::try_from(offset + AT).ok().and_then(|at| relocations.get(&at));
+        let relocation = u32::try_from(offset + AT)
+            .ok()
+            .and_then(|at| relocations.get(&at));
         let relocation = relocation
             .filter(|relocation| relocation.kind == R_ARM_ABS32)
             .ok_or_else(|| wrong(offset + AT, "no R_ARM_ABS32 for the address".to_owned()))?;
@@ -156,7 +164,10 @@ fn strings(text: &[u8]) -> Result<[&str; 4], &'static str> {
     let mut parts = text.split('\0');
     let mut next = || parts.next().ok_or("text holds less than four strings");
     let strings = [next()?, next()?, next()?, next()?];
-    if strings[0].split('|').any(|name| name.is_empty() || name.len() > 256) {
+    if strings[0]
+        .split('|')
+        .any(|name| name.is_empty() || name.len() > 256)
+    {
         return Err("empty or overlong name");
     }
     if text.matches('\0').count() < 4 {

@@ -56,11 +56,16 @@ pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
     let tables = FORMS.map(|form| read_form(kernel, form));
     let best = tables.into_iter().max_by_key(Vec::len).unwrap_or_default();
     best.into_iter()
-        .map(|(value, name)| Symbol {
-            address: value & !u32::from(kernel.facts.thumb2),
-            kind: '?',
-            name: name.to_owned(),
-            source: Source::Exports,
+        .map(|(value, name)| {
+            // Bit 0 marks a Thumb function; data at an odd address is so rare
+            // an export that it is not told apart.
+            let thumb = kernel.facts.thumb2 && value & 1 == 1;
+            Symbol {
+                address: value & !u32::from(thumb),
+                kind: if thumb { 'T' } else { '?' },
+                name: name.to_owned(),
+                source: Source::Exports,
+            }
         })
         .collect()
 }

@@ -1,5 +1,7 @@
 //! Names for addresses: the kernel's own tables, or a list from outside.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::kernel::Kernel;
@@ -45,12 +47,12 @@ pub fn recover(kernel: &Kernel) -> SymbolTable {
     SymbolTable::new(symbols)
 }
 
-/// All symbols known of a kernel, sorted by address.
+/// All symbols known of a kernel, sorted by address. A copy costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct SymbolTable {
-    symbols: Vec<Symbol>,
+    symbols: Arc<[Symbol]>,
     /// Indices into `symbols`, sorted by name and then address.
-    by_name: Vec<u32>,
+    by_name: Arc<[u32]>,
 }
 
 impl SymbolTable {
@@ -65,7 +67,10 @@ impl SymbolTable {
             let (left, right) = (&symbols[a as usize], &symbols[b as usize]);
             (&left.name, a).cmp(&(&right.name, b))
         });
-        Self { symbols, by_name }
+        Self {
+            symbols: symbols.into(),
+            by_name: by_name.into(),
+        }
     }
 
     /// This table and another: nothing is lost, also where they disagree.

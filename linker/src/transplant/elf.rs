@@ -85,14 +85,25 @@ pub(crate) fn write(image: &Image<'_>) -> Result<Vec<u8>, String> {
     let mut out = Writer::new(Endianness::Little, false, &mut file);
     out.reserve_file_header();
     out.reserve_program_headers(image.loads.len() as u32);
-    let loads: Vec<u64> =
-        image.loads.iter().map(|load| out.reserve(load.bytes.len() as u64, PAGE.into())).collect();
-    let debug: Vec<u64> =
-        image.debug.iter().map(|(_, bytes)| out.reserve(bytes.len() as u64, 1)).collect();
+    let loads: Vec<u64> = image
+        .loads
+        .iter()
+        .map(|load| out.reserve(load.bytes.len() as u64, PAGE.into()))
+        .collect();
+    let debug: Vec<u64> = image
+        .debug
+        .iter()
+        .map(|(_, bytes)| out.reserve(bytes.len() as u64, 1))
+        .collect();
     let part_names: Vec<_> = image
         .parts
         .iter()
-        .map(|part| (out.add_section_name(part.name.as_bytes()), out.reserve_section_index()))
+        .map(|part| {
+            (
+                out.add_section_name(part.name.as_bytes()),
+                out.reserve_section_index(),
+            )
+        })
         .collect();
     let debug_names: Vec<_> = image
         .debug
@@ -156,9 +167,16 @@ pub(crate) fn write(image: &Image<'_>) -> Result<Vec<u8>, String> {
     }
     out.write_null_symbol();
     for (symbol, name) in symbols.iter().zip(names) {
-        let part = image.parts.iter().position(|part| part.range.contains(&symbol.value));
+        let part = image
+            .parts
+            .iter()
+            .position(|part| part.range.contains(&symbol.value));
         let section = part.map(|part| part_names[part].1.0);
-        let binding = if symbol.global { e::STB_GLOBAL } else { e::STB_LOCAL };
+        let binding = if symbol.global {
+            e::STB_GLOBAL
+        } else {
+            e::STB_LOCAL
+        };
         let kind = match symbol.kind {
             SymbolKind::Function => e::STT_FUNC,
             SymbolKind::Object => e::STT_OBJECT,
@@ -220,7 +238,11 @@ fn part_header(image: &Image<'_>, loads: &[u64], part: &Part, sh_name: u32) -> S
     });
     SectionHeader {
         sh_name,
-        sh_type: if part.zero { e::SHT_NOBITS } else { e::SHT_PROGBITS },
+        sh_type: if part.zero {
+            e::SHT_NOBITS
+        } else {
+            e::SHT_PROGBITS
+        },
         sh_flags: flags,
         sh_addr: start.into(),
         sh_offset: offset,

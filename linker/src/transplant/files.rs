@@ -166,9 +166,17 @@ pub fn kernel_elf(kernel: &Kernel, symbols: &SymbolTable) -> Result<Vec<u8>, Str
         let function = matches!(symbol.kind, 't' | 'T' | 'w' | 'W');
         Symbol {
             name: symbol.name.clone(),
-            value: if function { symbol.address | thumb } else { symbol.address },
+            value: if function {
+                symbol.address | thumb
+            } else {
+                symbol.address
+            },
             size: 0,
-            kind: if function { SymbolKind::Function } else { SymbolKind::Object },
+            kind: if function {
+                SymbolKind::Function
+            } else {
+                SymbolKind::Object
+            },
             global: symbol.kind.is_ascii_uppercase(),
         }
     });

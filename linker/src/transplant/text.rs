@@ -13,10 +13,17 @@ impl fmt::Display for Transplant {
         for segment in &opaque.segments {
             let kind = if segment.writable { "rw-" } else { "r-x" };
             let (va, size, used) = (segment.va, segment.size, segment.bytes.len());
-            writeln!(out, "  {va:#010x} {size:#7x} {kind} {used:#x} bytes in the file")?;
+            writeln!(
+                out,
+                "  {va:#010x} {size:#7x} {kind} {used:#x} bytes in the file"
+            )?;
         }
         for chip in &opaque.chips {
-            write!(out, "  {:#010x}         rw- {} at {:#010x}", chip.va, chip.chip, chip.phys)?;
+            write!(
+                out,
+                "  {:#010x}         rw- {} at {:#010x}",
+                chip.va, chip.chip, chip.phys
+            )?;
             if let Some(irq) = chip.irq {
                 write!(out, ", irq {irq}")?;
             }
@@ -34,11 +41,19 @@ impl fmt::Display for Transplant {
         }
         heading(out, "slots", self.slots.len())?;
         for slot in &self.slots {
-            writeln!(out, "  {:#010x} = {:#010x} {} ({})", slot.va, slot.value, slot.name, slot.evidence)?;
+            writeln!(
+                out,
+                "  {:#010x} = {:#010x} {} ({})",
+                slot.va, slot.value, slot.name, slot.evidence
+            )?;
         }
         heading(out, "by name", self.by_name.len())?;
         for used in &self.by_name {
-            write!(out, "  {:#010x} {} ({})", used.value, used.name, used.evidence)?;
+            write!(
+                out,
+                "  {:#010x} {} ({})",
+                used.value, used.name, used.evidence
+            )?;
             for va in &used.veneers {
                 write!(out, " by {va:#010x}")?;
             }
@@ -62,5 +77,9 @@ fn heading(out: &mut fmt::Formatter<'_>, what: &str, count: usize) -> fmt::Resul
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+    bytes
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -9,7 +9,11 @@ const UP: u32 = 1 << 23;
 pub(super) fn addend(field: Field, insn: u32) -> i32 {
     let signed = |magnitude: u32| {
         let magnitude = magnitude.cast_signed();
-        if insn & UP != 0 { magnitude } else { -magnitude }
+        if insn & UP != 0 {
+            magnitude
+        } else {
+            -magnitude
+        }
     };
     match field {
         Field::ArmBranch => {
@@ -21,8 +25,14 @@ pub(super) fn addend(field: Field, insn: u32) -> i32 {
         Field::ArmMove { .. } => sign_extend(insn >> 4 & 0xf000 | insn & 0xfff, 16),
         Field::Arm12 => (insn & 0xfff).cast_signed(),
         Field::ArmAlu { .. } => {
-            let value = (insn & 0xff).rotate_right(2 * (insn >> 8 & 0xf)).cast_signed();
-            if insn & 1 << 22 != 0 { value.wrapping_neg() } else { value }
+            let value = (insn & 0xff)
+                .rotate_right(2 * (insn >> 8 & 0xf))
+                .cast_signed();
+            if insn & 1 << 22 != 0 {
+                value.wrapping_neg()
+            } else {
+                value
+            }
         }
         Field::ArmLoad { .. } => signed(insn & 0xfff),
         Field::ArmLoadShort { .. } => signed(insn >> 4 & 0xf0 | insn & 0xf),
@@ -45,7 +55,12 @@ pub(super) fn encode(field: Field, kind: u32, insn: u32, value: u32) -> Result<u
             Ok(insn & 0xff00_0000 | value >> 2 & 0xff_ffff)
         }
         Field::ArmMove { top } => {
-            expect(kind, insn, insn & 0x0fb0_0000 == 0x0300_0000, "MOVW or MOVT")?;
+            expect(
+                kind,
+                insn,
+                insn & 0x0fb0_0000 == 0x0300_0000,
+                "MOVW or MOVT",
+            )?;
             let half = if top { value >> 16 } else { value & 0xffff };
             Ok(insn & 0xfff0_f000 | (half & 0xf000) << 4 | half & 0xfff)
         }
@@ -69,13 +84,23 @@ pub(super) fn encode(field: Field, kind: u32, insn: u32, value: u32) -> Result<u
             Ok(insn & 0xff3f_f000 | opcode | chosen)
         }
         Field::ArmLoad { group } => {
-            expect(kind, insn, insn & 0x0e00_0000 == 0x0400_0000, "LDR or STR with an offset")?;
+            expect(
+                kind,
+                insn,
+                insn & 0x0e00_0000 == 0x0400_0000,
+                "LDR or STR with an offset",
+            )?;
             let rest = remainder(signed.unsigned_abs() as u32, group);
             within(kind, i64::from(rest), 0, 0xfff)?;
             Ok(insn & 0xff7f_f000 | up(signed) | rest)
         }
         Field::ArmLoadShort { group } => {
-            expect(kind, insn, insn & 0x0e40_0090 == 0x0040_0090, "LDRH, LDRD or the like")?;
+            expect(
+                kind,
+                insn,
+                insn & 0x0e40_0090 == 0x0040_0090,
+                "LDRH, LDRD or the like",
+            )?;
             let rest = remainder(signed.unsigned_abs() as u32, group);
             within(kind, i64::from(rest), 0, 0xff)?;
             Ok(insn & 0xff7f_f0f0 | up(signed) | (rest & 0xf0) << 4 | rest & 0xf)
@@ -105,7 +130,11 @@ fn part(value: u32, group: u32) -> (u32, u32) {
         let top = 31u32.saturating_sub(rest.leading_zeros()) & !1;
         let shift = top.saturating_sub(6);
         let byte = rest >> shift & 0xff;
-        encoded = if shift == 0 { byte } else { (32 - shift) / 2 << 8 | byte };
+        encoded = if shift == 0 {
+            byte
+        } else {
+            (32 - shift) / 2 << 8 | byte
+        };
         rest &= !(0xff << shift);
     }
     (encoded, rest)

@@ -34,7 +34,7 @@ pub enum Fault {
         left: usize,
     },
     /// The result does not fit.
-    #[error("{name}: {value:#x} is outside of {low:#x}..={high:#x}")]
+    #[error("{name}: {} is outside of {}..={}", hex(*value), hex(*low), hex(*high))]
     OutOfRange {
         /// The relocation.
         name: String,
@@ -47,7 +47,7 @@ pub enum Fault {
     },
     /// The result lacks the alignment that the field implies, or cannot be
     /// expressed as a rotated byte.
-    #[error("{name}: {value:#x} cannot be encoded: {why}")]
+    #[error("{name}: {} cannot be encoded: {why}", hex(*value))]
     NotEncodable {
         /// The relocation.
         name: String,
@@ -66,6 +66,11 @@ pub enum Fault {
         /// What the relocation is for.
         expected: &'static str,
     },
+}
+
+fn hex(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    format!("{sign}{:#x}", value.unsigned_abs())
 }
 
 /// What a relocation computes.
@@ -198,9 +203,18 @@ pub(crate) fn rule(kind: u32) -> Option<(Formula, Field)> {
         r::R_ARM_LDRS_PC_G0 => (Formula::RelativeData, Field::ArmLoadShort { group: 0 }),
         r::R_ARM_LDRS_PC_G1 => (Formula::RelativeData, Field::ArmLoadShort { group: 1 }),
         r::R_ARM_LDRS_PC_G2 => (Formula::RelativeData, Field::ArmLoadShort { group: 2 }),
-        r::R_ARM_LDC_PC_G0 => (Formula::RelativeData, Field::ArmLoadCoprocessor { group: 0 }),
-        r::R_ARM_LDC_PC_G1 => (Formula::RelativeData, Field::ArmLoadCoprocessor { group: 1 }),
-        r::R_ARM_LDC_PC_G2 => (Formula::RelativeData, Field::ArmLoadCoprocessor { group: 2 }),
+        r::R_ARM_LDC_PC_G0 => (
+            Formula::RelativeData,
+            Field::ArmLoadCoprocessor { group: 0 },
+        ),
+        r::R_ARM_LDC_PC_G1 => (
+            Formula::RelativeData,
+            Field::ArmLoadCoprocessor { group: 1 },
+        ),
+        r::R_ARM_LDC_PC_G2 => (
+            Formula::RelativeData,
+            Field::ArmLoadCoprocessor { group: 2 },
+        ),
         r::R_ARM_GOTOFF => (Formula::FromGotBase, Field::Word),
         r::R_ARM_GOTPC => (Formula::GotBase, Field::Word),
         r::R_ARM_GOT32 => (Formula::GotOffset, Field::Word),

@@ -43,7 +43,11 @@ pub(super) fn addend(field: Field, insn: u32) -> i32 {
         Field::ThumbAlu12 => {
             let value = insn >> 15 & 0x800 | insn >> 4 & 0x700 | insn & 0xff;
             let value = value.cast_signed();
-            if insn & 0x00a0_0000 != 0 { -value } else { value }
+            if insn & 0x00a0_0000 != 0 {
+                -value
+            } else {
+                value
+            }
         }
         _ => 0,
     }
@@ -95,7 +99,12 @@ pub(super) fn encode(field: Field, kind: u32, insn: u32, value: u32) -> Result<u
             Ok(insn & 0xfd07 | (value & 0x40) << 3 | (value & 0x3e) << 2)
         }
         Field::ThumbMove { top } => {
-            expect(kind, insn, insn & 0xfb70_8000 == 0xf240_0000, "MOVW or MOVT")?;
+            expect(
+                kind,
+                insn,
+                insn & 0xfb70_8000 == 0xf240_0000,
+                "MOVW or MOVT",
+            )?;
             let half = if top { value >> 16 } else { value & 0xffff };
             Ok(insn & 0xfbf0_8f00 | wide12(half) | (half & 0xf000) << 4)
         }

@@ -35,6 +35,7 @@ pub(crate) enum Value {
     /// The result of the call at this address.
     Result(u32),
     /// The word at a distance from a value; at the number itself for `Const`.
+    /// That a field was loaded is worth knowing even if its struct is not.
     Load(Rc<Value>, i32),
 }
 
@@ -42,7 +43,6 @@ impl Value {
     /// The word at a distance from this value.
     fn load(&self, offset: i32) -> Value {
         match self {
-            Value::Unknown => Value::Unknown,
             Value::Const(base) => {
                 Value::Load(Rc::new(Value::Const(base.wrapping_add_signed(offset))), 0)
             }

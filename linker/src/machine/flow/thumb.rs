@@ -252,9 +252,7 @@ impl Trace<'_> {
         };
         let next = if is_load {
             let place = match rn {
-                PC => {
-                    Place::Literal((at.wrapping_add(4) & !3).wrapping_add_signed(offset))
-                }
+                PC => Place::Literal((at.wrapping_add(4) & !3).wrapping_add_signed(offset)),
                 register => Place::Register(register, offset),
             };
             self.load(state, at, rt, place)

@@ -1,0 +1,125 @@
+//! From names to candidates.
+
+use std::collections::BTreeMap;
+
+use super::{Candidate, Kind, Pointer, Status, Thumb};
+use crate::{
+    machine::Machines,
+    symbols::{Source, Symbol, SymbolTable},
+};
+
+/// Addresses, each with what speaks for it: a strategy and a text.
+type Votes = BTreeMap<u32, Vec<(&'static str, String)>>;
+
+/// One of the names that are asked for always.
+pub(super) fn one(
+    name: &str,
+    kind: Kind,
+    symbols: &SymbolTable,
+    thumb: &Thumb,
+    machines: &Machines,
+) -> Pointer {
+    let mut votes = votes(name, symbols);
+    if kind == Kind::Data
+        && let Some(known) = machines.variables.get(name)
+    {
+        // A list from outside may call a descriptor `machine_desc`, which in
+        // the kernel is the name of the pointer to it.
+        let descriptor = |address: &u32| machines.descriptors.iter().any(|it| it.va == *address);
+        votes.retain(|address, _| !descriptor(address));
+        votes
+            .entry(known.value)
+            .or_default()
+            .push(("machine_desc", known.evidence.clone()));
+    }
+    pointer(name, kind, votes, thumb)
+}
+
+/// Any name that a symbol has.
+pub(super) fn any(name: &str, symbols: &SymbolTable, thumb: &Thumb) -> Pointer {
+    // Only a letter that says so makes it data: a name in a list without
+    // letters is most likely a function.
+    let kinds = || symbols.all(name).map(|symbol| symbol.kind);
+    let data = kinds().any(|kind| "bBdDrRaAgGsSvV".contains(kind));
+    let kind = match data && !kinds().any(is_code) {
+        true => Kind::Data,
+        false => Kind::Function,
+    };
+    pointer(name, kind, votes(name, symbols), thumb)
+}
+
+fn is_code(kind: char) -> bool {
+    matches!(kind, 't' | 'T' | 'w' | 'W')
+}
+
+/// What the symbols say.
+fn votes(name: &str, symbols: &SymbolTable) -> Votes {
+    let mut votes = Votes::new();
+    for source in [Source::Kallsyms, Source::Elf, Source::Exports, Source::File] {
+        let of_source: Vec<&Symbol> = symbols
+            .all(name)
+            .filter(|symbol| symbol.source == source)
+            .collect();
+        let global: Vec<&Symbol> = of_source
+            .iter()
+            .copied()
+            .filter(|symbol| symbol.kind.is_ascii_uppercase())
+            .collect();
+        let (strategy, text) = match source {
+            Source::Kallsyms => ("symbol_table", "the kernel's symbol table"),
+            Source::Elf => ("symbol_table", "the ELF file's symbol table"),
+            Source::Exports => ("export_table", "the kernel's export table"),
+            Source::File => ("symbols_file", "the file of symbols"),
+        };
+        let others = of_source.len() - global.len();
+        match global[..] {
+            // Of static functions there may be many of one name; what other
+            // files call by it is the global one.
+            [only] if others > 0 => {
+                let text = format!("{text}: the global one of {} of this name", others + 1);
+                votes
+                    .entry(only.address)
+                    .or_default()
+                    .push((strategy, text));
+            }
+            _ => {
+                for symbol in of_source {
+                    let vote = (strategy, text.to_owned());
+                    votes.entry(symbol.address).or_default().push(vote);
+                }
+            }
+        }
+    }
+    votes
+}
+
+fn pointer(name: &str, kind: Kind, votes: Votes, thumb: &Thumb) -> Pointer {
+    let mut candidates: Vec<(&'static str, Candidate)> = votes
+        .into_iter()
+        .filter_map(|(address, votes)| {
+            let candidate = Candidate {
+                address: match kind {
+                    Kind::Function => thumb.callable(address),
+                    Kind::Data | Kind::Field => address,
+                },
+                score: votes.len() as f64,
+                evidence: votes.iter().map(|(_, text)| text.clone()).collect(),
+            };
+            Some((votes.first()?.0, candidate))
+        })
+        .collect();
+    candidates.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
+    Pointer {
+        name: name.to_owned(),
+        kind,
+        status: match candidates.len() {
+            0 => Status::Missing,
+            1 => Status::Found,
+            _ => Status::Ambiguous,
+        },
+        strategy: candidates
+            .first()
+            .map(|(strategy, _)| (*strategy).to_owned()),
+        candidates: candidates.into_iter().map(|(_, it)| it).collect(),
+    }
+}

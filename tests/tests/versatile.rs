@@ -1,0 +1,194 @@
+//! The machine itself, without a transplant: kernels for ARM's Versatile board
+//! say and show the same here and in QEMU.
+//!
+//! Compared are the kernel's messages about processor, memory, interrupts, timer
+//! and UART, and what the user space sees of them. Chips that only QEMU has
+//! (graphics, network, USB, disks) are left out.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rehost::userland::READY;
+use tests::qemu::Boot;
+use tests::{command, fixtures, userland};
+
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// What user space shows of the machine.
+const SCRIPT: &str = "\
+echo begin
+uname -s -r -m
+grep -v -i bogomips /proc/cpuinfo
+grep MemTotal /proc/meminfo
+grep -E 'System RAM|Kernel|uart|serial' /proc/iomem
+echo 'forty-two' | md5sum
+stty -a < /dev/ttyAMA0 | head -n 1
+sleep 1
+grep -c timer /proc/interrupts
+echo end
+";
+
+struct Kernel {
+    image: PathBuf,
+    tree: Option<PathBuf>,
+    qemu_cpu: &'static str,
+}
+
+fn on_ours(kernel: &Kernel, archive: &Path) -> String {
+    let mut ecmo = command::ecmo();
+    ecmo.arg("run")
+        .arg(&kernel.image)
+        .args(["--board", "versatile", "--ram", "128"]);
+    ecmo.args([
+        "--until", "shell", "--budget", "200", "--json", "-", "--initrd",
+    ])
+    .arg(archive);
+    if let Some(tree) = &kernel.tree {
+        ecmo.arg("--dtb").arg(tree);
+    }
+    let finished = command::run(&mut ecmo, LIMIT);
+    let report = finished.json();
+    let console = report["console"]
+        .as_str()
+        .expect("the console is text")
+        .to_owned();
+    assert_eq!(
+        report["verdict"].as_str(),
+        Some("shell"),
+        "{}\n{console}",
+        finished.stderr
+    );
+    // Untransplanted: no driver of ours may have run.
+    assert_eq!(report["driver_instructions"].as_u64(), Some(0));
+    assert_eq!(report["patches"].as_u64(), Some(0));
+    console
+}
+
+fn on_qemu(kernel: &Kernel, archive: &Path) -> String {
+    let boot = Boot {
+        cpu: kernel.qemu_cpu,
+        kernel: &kernel.image,
+        tree: kernel.tree.as_deref(),
+        initrd: Some(archive),
+        append: "console=ttyAMA0 rdinit=/init",
+        ram_mib: 128,
+        options: &["-icount", "shift=3,sleep=off"],
+    };
+    let console = boot.until(&[READY], LIMIT);
+    assert!(
+        console.arrived[0].is_some(),
+        "QEMU came to no shell:\n{}",
+        console.text
+    );
+    console.text
+}
+
+/// The kernel's messages about what both machines have, without time stamps and
+/// without what a time makes of them.
+fn messages(console: &str) -> BTreeSet<String> {
+    const ABOUT: &[&str] = &[
+        "Linux version",
+        "CPU: ",
+        "CPU0",
+        "Machine",
+        "Memory:",
+        "Memory policy",
+        "Zone ranges",
+        "DMA ",
+        "Normal ",
+        "node   0",
+        "Initmem setup",
+        "NR_IRQS",
+        "VIC @",
+        "interrupt",
+        "irq",
+        "sched_clock",
+        "clocksource",
+        "Console:",
+        "ttyAMA",
+        "PL011",
+        "uart",
+        "SMP",
+        "cache",
+        "Kernel panic",
+        "Oops",
+        "WARNING",
+    ];
+    const NOT_HERE: &[&str] = &[
+        "Kernel command line",
+        "mmc",
+        "aaci",
+        "kmi",
+        "smc91",
+        "usb",
+        "pci",
+        "flash",
+    ];
+    let lines = console.lines().map(str::trim_end).filter_map(|line| {
+        let (stamp, text) = line.strip_prefix('[')?.split_once("] ")?;
+        stamp.trim().parse::<f64>().ok().map(|_| text.to_owned())
+    });
+    lines
+        .filter(|line| ABOUT.iter().any(|word| line.contains(word)))
+        .filter(|line| {
+            !NOT_HERE
+                .iter()
+                .any(|word| line.to_lowercase().contains(&word.to_lowercase()))
+        })
+        .collect()
+}
+
+/// What the script printed.
+fn shown(console: &str) -> Vec<&str> {
+    let lines = console
+        .lines()
+        .map(str::trim_end)
+        .skip_while(|line| *line != "begin");
+    lines.skip(1).take_while(|line| *line != "end").collect()
+}
+
+fn compare(kernel: &Kernel) {
+    let archive = userland::with_script(SCRIPT);
+    let (ours, theirs) = (
+        on_ours(kernel, archive.path()),
+        on_qemu(kernel, archive.path()),
+    );
+    let (our_lines, their_lines) = (messages(&ours), messages(&theirs));
+    assert!(
+        their_lines.len() > 12,
+        "too little to compare: {their_lines:#?}"
+    );
+    let only_ours: Vec<_> = our_lines.difference(&their_lines).collect();
+    let only_theirs: Vec<_> = their_lines.difference(&our_lines).collect();
+    assert!(
+        only_ours.is_empty() && only_theirs.is_empty(),
+        "only here: {only_ours:#?}\nonly in QEMU: {only_theirs:#?}"
+    );
+    assert!(
+        shown(&theirs).len() > 10,
+        "the script showed nothing:\n{theirs}"
+    );
+    assert_eq!(shown(&ours), shown(&theirs));
+}
+
+#[test]
+fn linux_6_1_with_a_device_tree() {
+    compare(&Kernel {
+        image: fixtures::kernel("versatile-6.1", "zImage"),
+        tree: Some(fixtures::kernel("versatile-6.1", "versatile-pb.dtb")),
+        qemu_cpu: "arm926",
+    });
+}
+
+#[test]
+fn corpus_linux_3_10_with_tags() {
+    let Some(image) = fixtures::image("qemu-rpi-3.10.25", "image") else {
+        return;
+    };
+    compare(&Kernel {
+        image,
+        tree: None,
+        qemu_cpu: "arm1176",
+    });
+}
