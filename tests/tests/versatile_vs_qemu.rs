@@ -204,7 +204,7 @@ fn lines(console: &str) -> Vec<String> {
         .lines()
         .map(|line| without_time(line.trim_matches(['\r', '\0'])))
         .filter(|line| !absent(line))
-        .map(|line| without_count(line))
+        .map(without_count)
         .collect();
     lines.sort_by_key(|line| ANYWHERE.iter().any(|start| line.starts_with(start)));
     lines
