@@ -19,8 +19,10 @@ pub struct Prepared {
 
 /// Opens an image. `name` is for messages.
 pub fn open(name: &str, bytes: &[u8]) -> Result<Firmware, Error> {
-    image::open(bytes)
-        .map_err(|error| Error::Input { file: name.to_owned(), why: error.to_string() })
+    image::open(bytes).map_err(|error| Error::Input {
+        file: name.to_owned(),
+        why: error.to_string(),
+    })
 }
 
 /// Recovers names and identifies pointers.
@@ -35,5 +37,9 @@ pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error>
         })?,
     };
     let identification = identify::identify(kernel, &symbols, &identify::Options::default());
-    Ok(Prepared { firmware, symbols, identification })
+    Ok(Prepared {
+        firmware,
+        symbols,
+        identification,
+    })
 }

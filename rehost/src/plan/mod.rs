@@ -172,7 +172,7 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         UserSpace::Archive(bytes) => bytes,
         UserSpace::InKernel | UserSpace::None => &[],
     };
-    let cpu = cpu::choose(facts.arch, facts.smp, &input.machines.processors);
+    let cpu = cpu(kernel, input.machines);
     let ram = memory::ram(facts, kernel.bytes.len(), archive.len(), input.wishes)?;
     let command_line = command_line::build(
         input.board.console(),
@@ -237,13 +237,22 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     })
 }
 
+/// The processor for a kernel.
+pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
+    cpu::choose(kernel.facts.arch, kernel.facts.smp, &machines.processors)
+}
+
 /// The descriptor to boot under when nothing else tells: the board's own, for a
 /// tree the first that names something a tree can be matched with, for tags the
 /// first.
 pub fn descriptor(machines: &Machines, board: Board, device_tree: bool) -> Option<&Descriptor> {
     let all = &machines.descriptors;
-    let own = all.iter().find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
-    let matched = all.iter().find(|one| device_tree && !one.compatible.is_empty());
+    let own = all
+        .iter()
+        .find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
+    let matched = all
+        .iter()
+        .find(|one| device_tree && !one.compatible.is_empty());
     own.or(matched).or_else(|| all.first())
 }
 

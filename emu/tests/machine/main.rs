@@ -1,0 +1,9 @@
+//! The machine as its users see it, run with short programs without a kernel.
+
+mod bench;
+mod exceptions;
+mod faults;
+mod memory;
+mod opaque;
+mod programs;
+mod running;

@@ -1,0 +1,340 @@
+//! Counting, time, budgets, waiting, repeatability.
+
+use emu::board::BoardConfig;
+use emu::clock::Time;
+use emu::cpu::CpuModel;
+use emu::machine::{Config, Entry, Error, Exit, Machine, Milestone, RamBank};
+
+use super::bench::{Bench, CODE, DATA};
+use super::programs as p;
+
+const TIMER: u32 = 0x101e_2000;
+const CONTROLLER: u32 = 0x1014_0000;
+
+#[test]
+fn arm_instructions_are_counted_exactly() {
+    // add; add; svc, whose handler is: movs pc, lr; then a milestone.
+    let mut bench = Bench::new(CpuModel::Arm926);
+    bench.arm(
+        CODE,
+        &[
+            0xe280_0001,
+            0xe280_0001,
+            0xef00_0000,
+            0xe280_0001,
+            0xeaff_fffe,
+        ],
+    );
+    bench.arm(8, &[0xe1b0_f00e]);
+    bench
+        .machine
+        .watch(CODE + 12, Milestone::StartKernel)
+        .unwrap();
+    bench.start(CODE).run(100);
+    let reached = bench.machine.milestones().last().copied().unwrap();
+    assert_eq!(reached.milestone, Milestone::StartKernel);
+    assert_eq!(reached.instructions, Bench::FRONT + 4);
+    assert_eq!(reached.time, Time(2 * (Bench::FRONT + 4)));
+}
+
+#[test]
+fn thumb_instructions_are_counted_truly() {
+    // 2 + 10 * 5 instructions, of which one in five is wide; then a loop.
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    bench.thumb(CODE, p::THUMB_LOOP);
+    let last = CODE + 2 * p::THUMB_LOOP.len() as u32 - 2;
+    bench.machine.watch(last | 1, Milestone::Initcalls).unwrap();
+    bench.start(CODE | 1).run(200);
+    let reached = bench.machine.milestones().last().copied().unwrap();
+    assert_eq!(reached.milestone, Milestone::Initcalls);
+    assert_eq!(reached.instructions, Bench::FRONT + 52);
+}
+
+#[test]
+fn blocks_that_abort_are_counted_as_far_as_they_went() {
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    bench
+        .identity()
+        .arm(0, p::VECTORS)
+        .arm(CODE, p::LOAD_BETWEEN);
+    bench.machine.watch(0x10, Milestone::StartKernel).unwrap();
+    bench.machine.watch(CODE, Milestone::InitIrq).unwrap();
+    bench.r(6, 0x7000_0000).start_mapped(CODE, 0).run(200);
+    let at = |milestone| {
+        let reached = bench.machine.milestones().iter();
+        reached
+            .filter(|reached| reached.milestone == milestone)
+            .map(|reached| reached.instructions)
+            .next()
+            .unwrap()
+    };
+    assert_eq!(at(Milestone::StartKernel) - at(Milestone::InitIrq), 2);
+}
+
+#[test]
+fn a_watched_address_in_the_middle_of_a_block_is_seen() {
+    let mut bench = Bench::new(CpuModel::Arm926);
+    bench
+        .arm(CODE, &[0xe280_0001; 8])
+        .arm(CODE + 32, &[0xeaff_fff6]);
+    // Translated already when it is watched.
+    bench.start(CODE).run(100);
+    bench
+        .machine
+        .watch(CODE + 16, Milestone::StartKernel)
+        .unwrap();
+    assert_eq!(
+        bench.machine.run(1000).unwrap(),
+        Exit::Milestone(Milestone::StartKernel)
+    );
+    // Once.
+    assert_eq!(bench.machine.run(1000).unwrap(), Exit::Budget);
+}
+
+#[test]
+fn budgets_are_kept_to_a_block() {
+    let mut bench = Bench::new(CpuModel::Arm926);
+    bench.arm(CODE, &[0xeaff_fffe]).start(CODE);
+    assert_eq!(bench.machine.run(0).unwrap(), Exit::Budget);
+    assert_eq!(bench.machine.instructions(), 0);
+    bench.run(50);
+    for budget in [1, 2, 1000, 12345] {
+        let before = bench.machine.instructions();
+        assert_eq!(bench.machine.run(budget).unwrap(), Exit::Budget);
+        assert_eq!(bench.machine.instructions(), before + budget);
+    }
+}
+
+#[test]
+fn a_machine_must_be_started() {
+    let mut bench = Bench::new(CpuModel::Arm926);
+    assert!(matches!(bench.machine.run(1), Err(Error::NotStarted)));
+}
+
+#[test]
+fn waiting_jumps_to_the_next_event() {
+    for cpu in CpuModel::ALL {
+        let mut bench = Bench::new(cpu);
+        // On Armv7 the wait of Armv6 does nothing.
+        let mut program = p::TIMER_THEN_WAIT.to_vec();
+        if cpu.name().starts_with("cortex") {
+            program[6] = p::WAIT[0];
+        }
+        bench.arm(CODE, &program);
+        // 5 ms.
+        bench.r(0, TIMER).r(1, CONTROLLER).r(2, 5000).start(CODE);
+        let registers = bench.run(100);
+        assert_eq!((registers.r[5], registers.r[6]), (1, 1), "{cpu}");
+        let now = bench.machine.now().0;
+        assert!((5_000_000..5_100_000).contains(&now), "{cpu} {now}");
+        assert!(bench.machine.instructions() < 200, "{cpu}");
+    }
+}
+
+#[test]
+fn waiting_for_nothing_is_idle() {
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    bench.arm(CODE, p::WAIT).start(CODE);
+    assert_eq!(bench.until(u64::MAX), Exit::Idle);
+    // It still waits.
+    assert_eq!(bench.until(1000), Exit::Idle);
+    assert_eq!(bench.machine.registers().r[5], 0);
+}
+
+#[test]
+fn time_can_be_held() {
+    let mut bench = Bench::new(CpuModel::Arm926);
+    bench.arm(CODE, p::TIMER_THEN_WAIT);
+    bench.r(0, TIMER).r(1, CONTROLLER).r(2, 5000).start(CODE);
+    bench.machine.hold_at(Some(Time(1_000_000)));
+    assert_eq!(bench.until(1_000_000), Exit::Held);
+    assert_eq!(bench.machine.now(), Time(1_000_000));
+    assert_eq!(bench.until(1_000_000), Exit::Held);
+    bench.machine.hold_at(None);
+    assert_eq!(bench.run(1000).r[5], 1);
+    // A guest that does not wait is held, too.
+    let mut bench = Bench::new(CpuModel::Arm926);
+    bench.arm(CODE, &[0xeaff_fffe]).start(CODE);
+    bench.machine.hold_at(Some(Time(2000)));
+    assert_eq!(bench.until(1_000_000), Exit::Held);
+    assert_eq!(bench.machine.instructions(), 1000);
+}
+
+#[test]
+fn runs_are_repeatable_to_the_instruction() {
+    let run = |slice: u64| {
+        let mut bench = Bench::new(CpuModel::CortexA9);
+        bench
+            .identity()
+            .arm(0, p::VECTORS)
+            .arm(CODE, p::TIMER_THEN_COUNT);
+        // r0 to r4 are taken: mov r0, r9; mov r1, r10; mov r2, r11; mov r3, #0; b
+        bench.arm(
+            CODE - 20,
+            &[
+                0xe1a0_0009,
+                0xe1a0_100a,
+                0xe1a0_200b,
+                0xe3a0_3000,
+                0xeaff_ffff,
+            ],
+        );
+        bench
+            .r(9, TIMER)
+            .r(10, CONTROLLER)
+            .r(11, 777)
+            .start_mapped(CODE - 20, 0);
+        for _ in 0..400_000 / slice {
+            bench.until(slice);
+        }
+        let reached: Vec<_> = bench.machine.milestones().to_vec();
+        (bench.machine.registers(), reached)
+    };
+    let once = run(400_000);
+    assert_eq!(once, run(400_000));
+    // However it is cut.
+    assert_eq!(once, run(1000));
+    assert!(
+        once.1
+            .iter()
+            .any(|reached| reached.milestone == Milestone::FirstTick)
+    );
+}
+
+#[test]
+fn milestones_come_in_order() {
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    bench.identity();
+    // User mode: its page, its code; mrs, orr, msr to user mode, then b .
+    bench
+        .second(0x7000_0000, DATA | super::bench::PAGE)
+        .arm(DATA, &[0xeaff_fffe]);
+    // mrs r0, cpsr; bic r0, r0, #0xf; msr spsr_cxsf, r0; movs pc, r6
+    bench.arm(CODE, &[0xe10f_0000, 0xe3c0_000f, 0xe16f_f000, 0xe1b0_f006]);
+    bench.r(6, 0x7000_0000).start_mapped(CODE, 0);
+    let mut exits = Vec::new();
+    loop {
+        match bench.machine.run(100).unwrap() {
+            Exit::Milestone(milestone) => exits.push(milestone),
+            _ => break,
+        }
+    }
+    assert_eq!(exits, [Milestone::Mmu, Milestone::Userspace]);
+    let reached: Vec<_> = bench
+        .machine
+        .milestones()
+        .iter()
+        .map(|r| r.milestone)
+        .collect();
+    assert_eq!(
+        reached,
+        [Milestone::Entered, Milestone::Mmu, Milestone::Userspace]
+    );
+    assert!(bench.machine.in_user_mode());
+    // Switching on takes 8 instructions and a jump, the rest 4.
+    let user = bench.machine.milestones()[2].instructions;
+    assert_eq!(user, Bench::FRONT + p::MMU_ON.len() as u64 + 4);
+}
+
+#[test]
+fn long_descriptors_are_an_error() {
+    let mut bench = Bench::new(CpuModel::CortexA15);
+    // mov r0, #1 << 31; mcr p15, 0, r0, c2, c0, 2; then switch the MMU on.
+    bench.arm(CODE, &[0xe3a0_0102, 0xee02_0f50]);
+    bench.arm(
+        CODE + 8,
+        &[0xee11_3f10, 0xe383_3001, 0xee01_3f10, 0xeaff_fffe],
+    );
+    bench.start(CODE);
+    let error = loop {
+        match bench.machine.run(100) {
+            Ok(Exit::Milestone(_)) => {}
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::LongDescriptors(_)));
+}
+
+#[test]
+fn configurations_that_cannot_be() {
+    let machine = |banks: &[(u32, u64)]| {
+        Machine::new(Config {
+            cpu: CpuModel::Arm926,
+            midr: None,
+            ram: banks
+                .iter()
+                .map(|&(base, size)| RamBank { base, size })
+                .collect(),
+            board: BoardConfig::Versatile,
+        })
+        .map(|_| ())
+    };
+    assert!(matches!(machine(&[(0, 0)]), Err(Error::Bank { .. })));
+    assert!(matches!(machine(&[(0, 0x1234)]), Err(Error::Bank { .. })));
+    assert!(matches!(
+        machine(&[(0xffff_f000, 0x2000)]),
+        Err(Error::Bank { .. })
+    ));
+    assert!(matches!(
+        machine(&[(0, 0x2000), (0x1000, 0x1000)]),
+        Err(Error::Bank { .. })
+    ));
+    assert!(matches!(
+        machine(&[(0x1000_0000, 0x10_0000)]),
+        Err(Error::Chip { .. })
+    ));
+    assert!(machine(&[(0xffff_f000, 0x1000), (0, 0x1000)]).is_ok());
+    assert!(machine(&[]).is_ok());
+}
+
+#[test]
+fn another_identification_register() {
+    let mut machine = Machine::new(Config {
+        cpu: CpuModel::Arm926,
+        midr: Some(0x5615_1310),
+        ram: vec![RamBank {
+            base: 0,
+            size: 1 << 20,
+        }],
+        board: BoardConfig::Versatile,
+    })
+    .unwrap();
+    // mrc p15, 0, r0, c0, c0, 0; b .
+    let code: Vec<u8> = [0xee10_0f10_u32, 0xeaff_fffe]
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    machine.load(CODE, &code).unwrap();
+    machine.start(Entry {
+        pc: CODE,
+        r: [0; 3],
+    });
+    machine.run(10).unwrap();
+    assert_eq!(machine.registers().r[0], 0x5615_1310);
+}
+
+#[test]
+fn a_guest_that_runs_wild_is_ended_by_its_budget() {
+    // Random words everywhere; any outcome but a hang or a panic will do.
+    let mut seed = 0x1234_5678_u32;
+    for cpu in CpuModel::ALL {
+        for _ in 0..8 {
+            let mut bench = Bench::new(cpu);
+            let words: Vec<u32> = (0..4096)
+                .map(|_| {
+                    seed ^= seed << 13;
+                    seed ^= seed >> 17;
+                    seed ^= seed << 5;
+                    seed
+                })
+                .collect();
+            bench.arm(0, &words).start(0x2000);
+            for _ in 0..20 {
+                if bench.machine.run(20_000).is_err() {
+                    break;
+                }
+            }
+        }
+    }
+}
