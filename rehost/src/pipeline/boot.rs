@@ -101,7 +101,7 @@ pub fn boot(
             return Err(Error::Usage("--initrd vendor: the image has no user space".to_owned()));
         }
         (Initrd::Default | Initrd::Builtin, _) => {
-            builtin = userland::builtin(plan::abi(kernel));
+            builtin = userland::builtin(userland::Abi::of(kernel));
             (UserSpace::Archive(&builtin), shell::Expected::Builtin)
         }
     };
