@@ -18,6 +18,7 @@ mod board;
 mod debug;
 mod fill;
 mod forwards;
+mod identified;
 mod layout;
 mod names;
 mod provide;
