@@ -13,10 +13,13 @@ use unicorn_engine_sys::{
 };
 
 use super::count::Count;
-use super::live::{Live, psr, write_control};
+use super::live::{Cp15, Live, psr, write_control};
 use super::model::CpuModel;
 use super::ram::{PAGE, Ram};
 use crate::mmu::Access;
+
+/// Secure configuration: NS, FW, AW.
+const SCR: u32 = 0x31;
 
 /// Something that Unicorn refused.
 #[derive(Debug, Error)]
@@ -161,6 +164,11 @@ impl<H: Hooks> Engine<H> {
             })?;
         }
         engine.add_hooks()?;
+        // Unicorn starts models with security extensions in the non-secure state, where
+        // software may not unmask fast interrupts and aborts unless this says so.
+        if model.has_security() {
+            engine.live().set_cp15(Cp15::SCR, SCR);
+        }
         Ok(engine)
     }
 
@@ -393,7 +401,8 @@ unsafe fn live<'a, H>(uc: *mut uc_engine, data: *mut c_void) -> Live<'a> {
     unsafe { Live::new(uc, &(*data.cast::<Shared<H>>()).alias) }
 }
 
-/// The hot path: once per block.
+/// The hot path: once per block. It calls nothing but as its last act, so that
+/// no register needs to be saved.
 unsafe extern "C" fn on_block<H: Hooks>(
     uc: *mut uc_engine,
     address: u64,
@@ -403,15 +412,30 @@ unsafe extern "C" fn on_block<H: Hooks>(
     // SAFETY: `data` is our `Shared`, and no callback is under way.
     let count = unsafe { part!(data, count) };
     let address = address as u32;
+    if count.retired < count.deadline && count.is_arm(address) {
+        count.started(address, size / 4);
+    } else {
+        // SAFETY: as above.
+        unsafe { on_other_block::<H>(uc, address, size, data) }
+    }
+}
+
+/// A block of Thumb code, or one at the deadline.
+///
+/// # Safety
+/// As for [`on_block`].
+#[inline(never)]
+unsafe fn on_other_block<H: Hooks>(uc: *mut uc_engine, address: u32, size: u32, data: *mut c_void) {
+    // SAFETY: `data` is our `Shared`, and no callback is under way.
+    let (host, count, cpu) =
+        unsafe { (part!(data, host), part!(data, count), live::<H>(uc, data)) };
     if count.retired >= count.deadline {
-        // SAFETY: as above; the engine is open.
-        let (host, cpu) = unsafe { (part!(data, host), live::<H>(uc, data)) };
         count.block_instructions = 0;
         match host.boundary(&cpu, count, address) {
             Flow::Run => {}
             Flow::Redirected => return,
             Flow::Stop => {
-                // SAFETY: as above.
+                // SAFETY: as above; the engine is open and runs.
                 unsafe {
                     (*data.cast::<Shared<H>>()).stop_asked.set(true);
                     uc_emu_stop(uc);
@@ -420,13 +444,9 @@ unsafe extern "C" fn on_block<H: Hooks>(
             }
         }
     }
-    let instructions = count.instructions(address, size, || {
-        // SAFETY: as above.
-        unsafe { live::<H>(uc, data) }.cpsr() & psr::THUMB != 0
-    });
-    count.block = address;
-    count.block_instructions = instructions;
-    count.retired += u64::from(instructions);
+    let thumb = || cpu.cpsr() & psr::THUMB != 0;
+    let instructions = count.instructions(address, size, thumb);
+    count.started(address, instructions);
 }
 
 unsafe extern "C" fn on_translated<H: Hooks>(

@@ -223,7 +223,7 @@ impl Guest {
         let control = Control {
             architecture: self.model.architecture(),
             sctlr: cpu.cp15(Cp15::SCTLR).unwrap_or(0),
-            vbar: if self.model.has_vbar() {
+            vbar: if self.model.has_security() {
                 cpu.cp15(Cp15::VBAR).unwrap_or(0)
             } else {
                 0

@@ -291,7 +291,14 @@ impl Mmu {
                 }
                 entry.execute = true;
             }
-            Access::Read => entry.execute = rights.execute && *state & page::FETCHED != 0,
+            Access::Read if *state & page::FETCHED != 0 => entry.execute = rights.execute,
+            // Most data that is read is written next.
+            Access::Read => {
+                entry.write = rights.write;
+                if rights.write {
+                    *state |= page::WRITTEN;
+                }
+            }
             Access::Write => {
                 entry.write = true;
                 if *state & page::FETCHED != 0 {

@@ -213,11 +213,8 @@ fn milestones_come_in_order() {
     bench.arm(CODE, &[0xe10f_0000, 0xe3c0_000f, 0xe16f_f000, 0xe1b0_f006]);
     bench.r(6, 0x7000_0000).start_mapped(CODE, 0);
     let mut exits = Vec::new();
-    loop {
-        match bench.machine.run(100).unwrap() {
-            Exit::Milestone(milestone) => exits.push(milestone),
-            _ => break,
-        }
+    while let Exit::Milestone(milestone) = bench.machine.run(100).unwrap() {
+        exits.push(milestone);
     }
     assert_eq!(exits, [Milestone::Mmu, Milestone::Userspace]);
     let reached: Vec<_> = bench
