@@ -1,12 +1,21 @@
 //! Firmware image in, verdict out: the whole pipeline, and the command `ecmo`.
 //!
-//! 1. [`userland`], [`embedded`]: what the program brings along
+//! The parts in the order in which a run goes through them:
+//!
+//! 1. [`pipeline`]: the steps of a run and what joins them
 //! 2. [`plan`]: processor, RAM, tags or tree, command line
-//! 3. [`verdict`]: milestones, shell detection, reasons
-//! 4. [`report`]: the result as JSON
+//! 3. [`userland`], [`embedded`]: what the program brings along
+//! 4. [`session`]: a running machine and what is noted of it
+//! 5. [`verdict`]: milestones, shell detection, reasons
+//! 6. [`report`]: the result as JSON
+//! 7. [`console`], [`cli`]: the terminal and the commands
 
+pub mod cli;
+pub mod console;
 pub mod embedded;
+pub mod pipeline;
 pub mod plan;
 pub mod report;
+pub mod session;
 pub mod userland;
 pub mod verdict;

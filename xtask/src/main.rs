@@ -52,7 +52,7 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "fuzz",
-        arguments: "[SECONDS]",
+        arguments: "[SECONDS] [TARGET]...",
         help: "run every fuzz target, each for that many seconds (60)",
         run: fuzz::run,
     },

@@ -4,7 +4,6 @@
 //! Line n is Linux interrupt n. Numbers 1 to 15 exist in every kernel without
 //! being allocated (`NR_IRQS_LEGACY` is 16), and 0 is no interrupt.
 
-use core::ffi::c_char;
 use core::ops::RangeInclusive;
 use core::ptr::NonNull;
 
@@ -12,7 +11,8 @@ use safe_mmio::fields::{ReadPure, ReadPureWrite, WriteOnly};
 use safe_mmio::{UniqueMmioPointer, field};
 
 use crate::kernel::irq::{
-    self, IRQ_NOPROBE, IRQ_NOREQUEST, IRQF_VALID_AND_PROBE, IrqChip, IrqData, MachineDesc, PtRegs,
+    self, IRQ_LEVEL, IRQ_NOPROBE, IRQ_NOREQUEST, IRQF_VALID_AND_PROBE, IrqChip, IrqData,
+    MachineDesc, PtRegs,
 };
 use crate::kit::{Storage, barrier};
 
@@ -121,7 +121,7 @@ extern "C" fn init_irq() {
         }
     }
     for line in LINES {
-        set_chip(line, chip, c"level".as_ptr());
+        set_chip(line, chip);
         allow_requests(line);
     }
 
@@ -144,10 +144,12 @@ fn install_handler() {
 }
 
 /// Makes a line an interrupt of this chip.
-fn set_chip(line: u32, chip: *mut IrqChip, name: *const c_char) {
+fn set_chip(line: u32, chip: *mut IrqChip) {
     let handle = irq::handle_level_irq();
+    // The flow needs no name of its own in /proc/interrupts.
+    let name = core::ptr::null();
     if let Some(irq_set_chip_and_handler_name) = irq::irq_set_chip_and_handler_name() {
-        // SAFETY: chip and name live for ever, and the number exists.
+        // SAFETY: the chip lives for ever, and the number exists.
         unsafe { irq_set_chip_and_handler_name(line, chip, handle, name) };
     } else if let (Some(set_irq_chip), Some(set_irq_handler)) =
         (irq::set_irq_chip(), irq::__set_irq_handler())
@@ -160,11 +162,12 @@ fn set_chip(line: u32, chip: *mut IrqChip, name: *const c_char) {
     }
 }
 
-/// Lets drivers request the interrupt: ARM forbids it for all at the start.
+/// Lets drivers request the interrupt, which ARM forbids for all at the start,
+/// and says that its level counts.
 fn allow_requests(line: u32) {
     if let Some(irq_modify_status) = irq::irq_modify_status() {
         // SAFETY: the number exists.
-        unsafe { irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, 0) };
+        unsafe { irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, IRQ_LEVEL) };
     } else if let Some(set_irq_flags) = irq::set_irq_flags() {
         // SAFETY: as above.
         unsafe { set_irq_flags(line, IRQF_VALID_AND_PROBE) };
@@ -200,124 +203,4 @@ fn dispatch(line: u32, regs: *mut PtRegs) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chips::mock::{Mock, registers};
-
-    // As words from the start of the page.
-    const STATUS: usize = 0;
-    const ENABLE: usize = 4;
-    const ENABLE_CLEAR: usize = 5;
-    const SOFT_CLEAR: usize = 7;
-
-    fn controller(mock: &Mock) -> *mut [u32; 1024] {
-        let page: *mut [u32; 1024] = registers();
-        mock.fill(&pl190::va::SLOT, page.expose_provenance());
-        page
-    }
-
-    fn read(page: *mut [u32; 1024], word: usize) -> u32 {
-        // SAFETY: the page lives for ever and has no other user now.
-        unsafe { (*page)[word] }
-    }
-
-    #[test]
-    fn registers_are_where_the_manual_has_them() {
-        assert_eq!(core::mem::offset_of!(Registers, int_select), 0x0c);
-        assert_eq!(core::mem::offset_of!(Registers, int_en_clear), 0x14);
-        assert_eq!(core::mem::offset_of!(Registers, soft_int_clear), 0x1c);
-    }
-
-    #[test]
-    fn init_irq_gives_fifteen_lines_to_a_modern_kernel() {
-        let mock = Mock::new();
-        mock.modern_irq();
-        let page = controller(&mock);
-        init_irq();
-        let calls = mock.calls();
-        assert_eq!(calls[..2], ["chip 1 PL190 level", "status 1 -0xc00 +0x0"]);
-        assert_eq!(
-            calls[28..],
-            [
-                "chip 15 PL190 level",
-                "status 15 -0xc00 +0x0",
-                "set_handle_irq"
-            ]
-        );
-        assert_eq!(read(page, ENABLE_CLEAR), u32::MAX);
-        assert_eq!(read(page, SOFT_CLEAR), u32::MAX);
-    }
-
-    #[test]
-    fn init_irq_knows_the_functions_of_an_old_kernel() {
-        let mock = Mock::new();
-        mock.old_irq();
-        controller(&mock);
-        init_irq();
-        let calls = mock.calls();
-        assert_eq!(
-            calls[..3],
-            ["chip 1 PL190", "handler 1 0 level", "flags 1 3"]
-        );
-        assert_eq!(calls.len(), 45);
-    }
-
-    #[test]
-    fn handle_arch_irq_is_written_where_it_is_known() {
-        let mock = Mock::new();
-        mock.modern_irq();
-        controller(&mock);
-        let mut variable = 0usize;
-        mock.fill(
-            &irq::handle_arch_irq::SLOT,
-            (&raw mut variable).expose_provenance(),
-        );
-        init_irq();
-        assert!(!mock.calls().contains(&"set_handle_irq".to_owned()));
-        assert_eq!(variable, handle_irq as *const () as usize);
-    }
-
-    #[test]
-    fn callbacks_take_the_line_from_irq_data() {
-        let mock = Mock::new();
-        mock.modern_irq();
-        let page = controller(&mock);
-        // The number is at offset 16, where the mock says it is.
-        let data = [0u32, 0, 0, 0, 4];
-        let data: *const IrqData = data.as_ptr().cast();
-        mask(data);
-        assert_eq!(read(page, ENABLE_CLEAR), 1 << 4);
-        unmask(data);
-        assert_eq!(read(page, ENABLE), 1 << 4);
-        mask_ack(data);
-        assert_eq!(read(page, SOFT_CLEAR), 1 << 4);
-    }
-
-    #[test]
-    fn callbacks_of_an_old_kernel_take_the_number() {
-        let mock = Mock::new();
-        mock.old_irq();
-        let page = controller(&mock);
-        unmask(core::ptr::without_provenance(5));
-        assert_eq!(read(page, ENABLE), 1 << 5);
-        unmask(core::ptr::without_provenance(99));
-        assert_eq!(read(page, ENABLE), 0);
-    }
-
-    #[test]
-    fn every_line_that_is_up_is_handled_lowest_first() {
-        for (old, name) in [(false, "handle_IRQ"), (true, "asm_do_IRQ")] {
-            let mock = Mock::new();
-            if old {
-                mock.old_irq()
-            } else {
-                mock.modern_irq()
-            }
-            let page = controller(&mock);
-            // SAFETY: the page lives for ever and has no other user now.
-            unsafe { (*page)[STATUS] = 1 << 5 | 1 << 4 };
-            handle_irq(page.cast());
-            assert_eq!(mock.calls(), [format!("{name} 4"), format!("{name} 5")]);
-        }
-    }
-}
+mod tests;

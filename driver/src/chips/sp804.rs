@@ -261,14 +261,49 @@ fn start_events() {
     let mut timer = event_timer();
     field!(timer, int_clear).write(1);
     if request_timer_irq(sp804::irq() as u32, tick, c"sp804", device.cast()) {
+        register_events(device);
+    }
+}
+
+/// Registers the clock event device.
+fn register_events(device: *mut ClockEventDevice) {
+    let hz = sp804::clock_hz() as u32;
+    if let Some(config_and_register) = clock::clockevents_config_and_register() {
         // SAFETY: the device is filled in, and lives for ever.
+        unsafe { config_and_register(device, hz, MIN_TICKS, MAX_TICKS) };
+    } else if let Some(register) = clock::clockevents_register_device() {
+        // SAFETY: as above.
         unsafe {
-            clock::clockevents_config_and_register(
-                device,
-                sp804::clock_hz() as u32,
-                MIN_TICKS,
-                MAX_TICKS,
-            );
+            set_conversion(device, hz);
+            register(device);
+        }
+    }
+}
+
+/// Fills in what `clockevents_config_and_register` calculates.
+///
+/// # Safety
+///
+/// `device` must be writable.
+unsafe fn set_conversion(device: *mut ClockEventDevice, hz: u32) {
+    /// 2^32 / 10^9, times 2^28: without a division of 64 bits, which is a
+    /// kilobyte of code.
+    const NANOSECOND: u64 = 1_152_921_505;
+    let mult = ((u64::from(hz) * NANOSECOND) >> 28) as u32;
+    let tick_ns = 1_000_000_000u32.checked_div(hz).unwrap_or(0);
+    // SAFETY: the caller vouches for the device.
+    unsafe {
+        if let Some(field) = ClockEventDevice::mult() {
+            field.set(device, mult);
+        }
+        if let Some(field) = ClockEventDevice::shift() {
+            field.set(device, 32);
+        }
+        if let Some(field) = ClockEventDevice::min_delta_ns() {
+            field.set(device, MIN_TICKS as u32 * tick_ns);
+        }
+        if let Some(field) = ClockEventDevice::max_delta_ns() {
+            field.set(device, i32::MAX as u32);
         }
     }
 }
@@ -304,183 +339,4 @@ unsafe fn set_state_callbacks(device: *mut ClockEventDevice) {
 }
 
 #[cfg(test)]
-mod tests {
-    use core::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-    use crate::chips::mock::{self, HZ, Mock};
-    use crate::kernel::irq;
-
-    // As words from the start of the page.
-    const LOAD: usize = 0;
-    const VALUE: usize = 1;
-    const CONTROL: usize = 2;
-    const INT_CLEAR: usize = 3;
-    const COUNTER: usize = 8;
-
-    fn timer(mock: &Mock) -> *mut [u32; 1024] {
-        let page: *mut [u32; 1024] = mock::registers();
-        mock.fill(&sp804::va::SLOT, page.expose_provenance());
-        mock.fill(&sp804::irq::SLOT, 4);
-        mock.fill(&sp804::clock_hz::SLOT, 1_000_000);
-        page
-    }
-
-    fn read(page: *mut [u32; 1024], word: usize) -> u32 {
-        // SAFETY: the page lives for ever and has no other user now.
-        unsafe { (*page)[word] }
-    }
-
-    #[test]
-    fn registers_are_where_the_manual_has_them() {
-        assert_eq!(core::mem::offset_of!(Timer, background_load), 0x18);
-        assert_eq!(core::mem::offset_of!(Registers, counter), 0x20);
-    }
-
-    #[test]
-    fn a_new_kernel_gets_a_callback_for_each_state() {
-        let mock = Mock::new();
-        mock.modern_irq();
-        mock.clock();
-        mock.fill(&clock::clock_event_device::set_state_shutdown::SLOT, 160);
-        mock.fill(&clock::clock_event_device::set_state_periodic::SLOT, 176);
-        mock.fill(&clock::clock_event_device::set_state_oneshot::SLOT, 192);
-        mock.fill(
-            &clock::sched_clock_register::SLOT,
-            mock::sched_clock_register as *const () as usize,
-        );
-        mock.fill(
-            &clock::clocksource_mmio_init::SLOT,
-            mock::clocksource_mmio_init as *const () as usize,
-        );
-        let page = timer(&mock);
-        init_time();
-        assert_eq!(
-            mock.calls(),
-            [
-                "sched_clock 0xffffffff 32 1000000",
-                "source sp804 1000000 350 32 0xffffffff 0x0",
-                "request 4 0x200 sp804",
-                "events 1000000 0xf 0xffffffff",
-            ]
-        );
-        assert_eq!(read(page, COUNTER + LOAD), u32::MAX);
-        assert_eq!(read(page, COUNTER + CONTROL), 0xc2);
-
-        let device = EVENT.get();
-        // SAFETY: `init_time` has filled the device in.
-        let (features, periodic, shutdown) = unsafe {
-            (
-                ClockEventDevice::features().get(device),
-                ClockEventDevice::set_state_periodic().map(|field| field.get(device)),
-                ClockEventDevice::set_state_shutdown().map(|field| field.get(device)),
-            )
-        };
-        assert_eq!(features, FEATURE_PERIODIC | FEATURE_ONESHOT);
-        assert_eq!(periodic.map(|callback| callback(device)), Some(0));
-        assert_eq!(read(page, LOAD) as usize, 1_000_000 / HZ);
-        assert_eq!(read(page, CONTROL), 0xe2);
-        assert_eq!(shutdown.map(|callback| callback(device)), Some(0));
-        assert_eq!(read(page, CONTROL), 0);
-    }
-
-    #[test]
-    fn an_old_kernel_gets_set_mode_and_setup_irq() {
-        let mock = Mock::new();
-        mock.old_irq();
-        mock.clock();
-        mock.fill(&clock::clock_event_device::set_mode::SLOT, 160);
-        mock.fill(&irq::IRQF_TIMER::SLOT, 0x14200);
-        let page = timer(&mock);
-        init_time();
-        assert_eq!(
-            mock.calls(),
-            [
-                "setup 4 Some(14200) Some(\"sp804\")",
-                "events 1000000 0xf 0xffffffff"
-            ]
-        );
-        let device = EVENT.get();
-        // SAFETY: `init_time` has filled the device in.
-        let mode = ClockEventDevice::set_mode().map(|field| unsafe { field.get(device) });
-        if let Some(mode) = mode {
-            mode(MODE_PERIODIC, device);
-            assert_eq!(read(page, CONTROL), 0xe2);
-            // One-shot: nothing runs until an event is programmed.
-            mode(3, device);
-        }
-        assert_eq!(read(page, CONTROL), 0);
-    }
-
-    #[test]
-    fn one_shot_counts_the_ticks_asked_for() {
-        let mock = Mock::new();
-        let page = timer(&mock);
-        assert_eq!(set_next_event(1234, core::ptr::null_mut()), 0);
-        assert_eq!(read(page, LOAD), 1234);
-        assert_eq!(read(page, CONTROL), 0xa3);
-    }
-
-    #[test]
-    fn without_the_length_of_a_tick_there_is_no_periodic_mode() {
-        let mock = Mock::new();
-        mock.modern_irq();
-        mock.clock();
-        mock.fill(&clock::msecs_to_jiffies::SLOT, 0);
-        timer(&mock);
-        init_time();
-        // SAFETY: `init_time` has filled the device in.
-        let features = unsafe { ClockEventDevice::features().get(EVENT.get()) };
-        assert_eq!(features, FEATURE_ONESHOT);
-    }
-
-    #[test]
-    fn a_clock_source_of_our_own_needs_every_field() {
-        let mock = Mock::new();
-        mock.modern_irq();
-        mock.clock();
-        timer(&mock);
-        mock.fill(
-            &clock::__clocksource_register_scale::SLOT,
-            mock::clocksource_register_scale as *const () as usize,
-        );
-        assert_eq!(register_source(1_000_000), None);
-        mock.lay_out(&[
-            &clock::clocksource::read::SLOT,
-            &clock::clocksource::mask::SLOT,
-            &clock::clocksource::name::SLOT,
-            &clock::clocksource::rating::SLOT,
-            &clock::clocksource::flags::SLOT,
-        ]);
-        assert_eq!(register_source(1_000_000), Some(()));
-        assert_eq!(mock.calls(), ["register 1 1000000 Some(ffffffff)"]);
-    }
-
-    #[test]
-    fn a_tick_clears_the_interrupt_and_calls_the_kernel() {
-        static TICKS: AtomicU32 = AtomicU32::new(0);
-        extern "C" fn count(_: *mut ClockEventDevice) {
-            TICKS.fetch_add(1, Ordering::Relaxed);
-        }
-        let mock = Mock::new();
-        mock.clock();
-        let page = timer(&mock);
-        let device = EVENT.get();
-        // SAFETY: the storage has room for the field.
-        unsafe { ClockEventDevice::event_handler().set(device, Some(count)) };
-        assert_eq!(tick(4, device.cast()), IRQ_HANDLED);
-        assert_eq!(TICKS.load(Ordering::Relaxed), 1);
-        assert_eq!(read(page, INT_CLEAR), 1);
-    }
-
-    #[test]
-    fn the_counter_counts_up() {
-        let mock = Mock::new();
-        let page = timer(&mock);
-        // SAFETY: the page lives for ever and has no other user now.
-        unsafe { (*page)[COUNTER + VALUE] = 0xffff_fff0 };
-        assert_eq!(read_source(core::ptr::null_mut()), 15);
-        assert_eq!(read_sched_clock(), 15);
-        assert_eq!(read_sched_clock_32(), 15);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use core::ffi::{c_char, c_void};
 
 crate::layout! {
-    /// include/linux/clockchips.h. set_mode up to 4.1 (some to 4.6), set_state_... from 4.2 on.
+    /// include/linux/clockchips.h. set_mode up to 4.2, set_state_shutdown and its like from 4.1 on.
     pub(crate) struct clock_event_device as ClockEventDevice {
         /// Shown in /proc/timer_list.
         required name: *const c_char,
@@ -19,6 +19,14 @@ crate::layout! {
         required event_handler: Option<extern "C" fn(*mut ClockEventDevice)>,
         /// Programs one interrupt, in so many ticks of the clock.
         required set_next_event: extern "C" fn(usize, *mut ClockEventDevice) -> i32,
+        /// Ticks in a nanosecond, times 1 << shift.
+        optional mult: u32,
+        /// Goes with mult.
+        optional shift: u32,
+        /// The shortest event in nanoseconds: the low word, 64 bits since about 2.6.35.
+        optional min_delta_ns: u32,
+        /// The longest event, likewise.
+        optional max_delta_ns: u32,
         /// One callback for all modes; of the old era.
         group("clock event modes") set_mode: extern "C" fn(i32, *mut ClockEventDevice),
         /// One callback for each state; of the new era.
@@ -63,9 +71,13 @@ pub(crate) const MODE_PERIODIC: i32 = 2;
 pub(crate) const CONTINUOUS: usize = 1;
 
 crate::backward! {
-    /// kernel/time/clockevents.c, 3.0 and later.
-    pub(crate) required fn clockevents_config_and_register(
+    /// kernel/time/clockevents.c, 2.6.39 and later.
+    pub(crate) group("clock events") fn clockevents_config_and_register(
         device: *mut ClockEventDevice, frequency: u32, min_delta: usize, max_delta: usize,
+    );
+    /// kernel/time/clockevents.c, in every version; before 2.6.39 the driver converts its ticks.
+    pub(crate) group("clock events") fn clockevents_register_device(
+        device: *mut ClockEventDevice,
     );
 
     /// kernel/time/time.c (kernel/time.c before 3.17); with the underscores since 4.4.

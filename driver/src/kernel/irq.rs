@@ -20,8 +20,9 @@ pub(crate) type Handler = extern "C" fn(i32, *mut c_void) -> i32;
 /// `IRQ_HANDLED` of include/linux/irqreturn.h: 1 in every version.
 pub(crate) const IRQ_HANDLED: i32 = 1;
 
-/// `IRQ_NOPROBE` and `IRQ_NOREQUEST` of include/linux/irq.h. The values are the
-/// same in every version that has `irq_modify_status`.
+/// Status bits of include/linux/irq.h. The values are the same in every version
+/// that has `irq_modify_status`.
+pub(crate) const IRQ_LEVEL: usize = 1 << 8;
 pub(crate) const IRQ_NOPROBE: usize = 1 << 10;
 pub(crate) const IRQ_NOREQUEST: usize = 1 << 11;
 
@@ -47,24 +48,24 @@ crate::layout! {
         optional irq: u32,
     }
 
-    /// include/linux/irq.h. The fields are named as from 2.6.37 on; before, they had no `irq_`.
+    /// include/linux/irq.h. The fields have had their `irq_` since 2.6.37.
     pub(crate) struct irq_chip as IrqChip {
         /// Shown in /proc/interrupts.
         required name: *const c_char,
         /// Called by handle_level_irq before 2.6.38 without asking whether it is there.
-        required irq_ack: ChipCallback,
+        required irq_ack: ChipCallback as "irq_chip.irq_ack|irq_chip.ack",
         /// Turns the line off.
-        required irq_mask: ChipCallback,
+        required irq_mask: ChipCallback as "irq_chip.irq_mask|irq_chip.mask",
         /// Turns the line on.
-        required irq_unmask: ChipCallback,
-        /// Both at once, in place of two calls.
-        optional irq_mask_ack: ChipCallback,
+        required irq_unmask: ChipCallback as "irq_chip.irq_unmask|irq_chip.unmask",
+        /// Turns the line off and acknowledges it, in place of two calls.
+        optional irq_mask_ack: ChipCallback as "irq_chip.irq_mask_ack|irq_chip.mask_ack",
     }
 
     /// arch/arm/include/asm/mach/arch.h.
     pub(crate) struct machine_desc as MachineDesc {
-        /// What setup_arch copies to handle_arch_irq: 2.6.39 and later, with
-        /// CONFIG_MULTI_IRQ_HANDLER (from 4.18 on CONFIG_GENERIC_IRQ_MULTI_HANDLER).
+        /// What setup_arch copies to handle_arch_irq, with CONFIG_MULTI_IRQ_HANDLER (since 4.18
+        /// CONFIG_GENERIC_IRQ_MULTI_HANDLER).
         group("irq entry") handle_irq: extern "C" fn(*mut PtRegs),
     }
 
@@ -107,13 +108,13 @@ crate::backward! {
     /// multi-handler: what the interrupt vector calls.
     pub(crate) group("irq entry") static handle_arch_irq: extern "C" fn(*mut PtRegs);
 
-    /// arch/arm/kernel/irq.c, 3.2 and later. Does irq_enter and irq_exit itself up to 5.17; from
-    /// 5.18 on the kernel's generic_handle_arch_irq does so around the whole handler.
+    /// arch/arm/kernel/irq.c, 3.2 and later. Does irq_enter and irq_exit itself until, between 5.15
+    /// and 6.1, generic_handle_arch_irq came and does so around the whole handler.
     pub(crate) group("irq dispatch") fn handle_IRQ(irq: u32, regs: *mut PtRegs);
-    /// arch/arm/kernel/irq.c, up to 5.17: always with irq_enter and irq_exit.
+    /// arch/arm/kernel/irq.c, up to 5.15 and a little later: always with irq_enter and irq_exit.
     pub(crate) group("irq dispatch") fn asm_do_IRQ(irq: u32, regs: *mut PtRegs);
     /// kernel/irq/irqdesc.c, 2.6.39 and later (inlined before). Without irq_enter and
-    /// set_irq_regs, so it will do by itself only from 5.18 on.
+    /// set_irq_regs, so it will do by itself only where generic_handle_arch_irq is.
     pub(crate) group("irq dispatch") fn generic_handle_irq(irq: u32) -> i32;
 
     /// kernel/irq/manage.c, 2.6.30 and later.

@@ -128,7 +128,9 @@ fn too_large() -> ! {
 /// for each field a function of its name: a `required` one returns a
 /// [`Field`](crate::kit::Field), an `optional` or `group("word")` one
 /// `Option<Field>`, `None` when this kernel has no such field or nobody knows
-/// where it is. `IrqData::size()` is the size, where that is known.
+/// where it is. `IrqData::size()` is the size, where that is known. A field whose
+/// name changed is given all of its names:
+/// `required irq_ack: Callback as "irq_chip.irq_ack|irq_chip.ack"`.
 ///
 /// ```
 /// use driver::kit::Struct;
@@ -158,7 +160,7 @@ macro_rules! layout {
         $vis:vis struct $c:ident as $name:ident {
             $(
                 $(#[doc = $field_doc:literal])*
-                $need:ident $(($group:literal))? $field:ident: $type:ty
+                $need:ident $(($group:literal))? $field:ident: $type:ty $(as $names:literal)?
             ),* $(,)?
         }
     )*) => {$(
@@ -190,7 +192,7 @@ macro_rules! layout {
         $(
             $crate::__note!(
                 Layout, $crate::__need!($need), &raw const $c::$field::SLOT as *const (),
-                concat!(stringify!($c), ".", stringify!($field)), concat!($($group)?),
+                $crate::__field_names!($c, $field $(, $names)?), concat!($($group)?),
                 $crate::note::Declaration::Variable(
                     <$type as $crate::kit::c::Type>::NAME, stringify!($field),
                 ),
@@ -229,6 +231,18 @@ macro_rules! opaque {
                 $crate::kit::c::Name::Plain(concat!("struct ", stringify!($c)));
         }
     )*};
+}
+
+/// The names given, else the field's own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __field_names {
+    ($c:ident, $field:ident) => {
+        concat!(stringify!($c), ".", stringify!($field))
+    };
+    ($c:ident, $field:ident, $names:literal) => {
+        $names
+    };
 }
 
 /// The accessor of one field.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use linker::object::Driver;
 use linker::transplant::Transplant;
 
@@ -24,8 +23,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if args.path.is_dir() {
         super::print(&Transplant::read_from(&args.path)?)?;
     } else {
-        let bytes = std::fs::read(&args.path)
-            .with_context(|| format!("cannot read {}", args.path.display()))?;
+        let bytes = super::input::read(&args.path)?;
         let name = args.path.file_name().unwrap_or_default().to_string_lossy();
         super::print(&Driver::read(&name, &bytes)?)?;
     }

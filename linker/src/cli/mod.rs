@@ -1,6 +1,9 @@
 //! The command line of `ecmo-link`: a file for each command.
 
 mod dump;
+mod identify;
+mod input;
+mod link;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -10,6 +13,8 @@ use clap::{Parser, Subcommand};
 
 /// Did what was asked.
 const DONE: u8 = 0;
+/// Ran, but the result is negative.
+const NEGATIVE: u8 = 1;
 /// The input cannot be used; clap itself answers wrong usage with 2.
 const UNUSABLE: u8 = 3;
 /// A fault of this program.
@@ -31,6 +36,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Link(link::Args),
+    Identify(identify::Args),
     Dump(dump::Args),
 }
 
@@ -39,6 +46,8 @@ enum Command {
 enum Outcome {
     /// It did what was asked.
     Done,
+    /// It ran, but something was not found.
+    Negative,
 }
 
 /// Runs the command that the arguments name.
@@ -49,10 +58,13 @@ pub(crate) fn main() -> ExitCode {
         std::process::exit(FAULT);
     }));
     let result = match Arguments::parse().command {
+        Command::Link(args) => link::run(&args),
+        Command::Identify(args) => identify::run(&args),
         Command::Dump(args) => dump::run(&args),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::from(DONE),
+        Ok(Outcome::Negative) => ExitCode::from(NEGATIVE),
         Err(error) => {
             eprintln!("ecmo-link: {error:#}");
             ExitCode::from(UNUSABLE)

@@ -13,6 +13,8 @@ pub(super) const MAGIC: &[u8; 8] = b"ANDROID!";
 const WHAT: &str = "Android boot image";
 /// In all versions, except that vendors of version 0 kept another length here.
 const VERSION_AT: usize = 40;
+/// Length of the header of version 1, the longest of those without a tree.
+const HEADER: usize = 0x660;
 /// Pages of versions 3 and 4.
 const PAGE: u32 = 4096;
 
@@ -58,13 +60,7 @@ fn text(bytes: &[u8], offset: usize, len: usize) -> String {
 
 fn contents(span: Span<'_>) -> Result<Contents, Error> {
     let bytes = span.bytes;
-    let short = || Error::Truncated {
-        what: WHAT,
-        place: span.place,
-        part: "header",
-        end: span.at(0x660).offset as u64,
-        available: span.place.offset + bytes.len(),
-    };
+    let short = || span.cut_off(HEADER, WHAT, "header");
     let version = le32(bytes, VERSION_AT).ok_or_else(short)?;
     if matches!(version, 3 | 4) {
         return Ok(Contents {
@@ -126,5 +122,96 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     }
     opener.load_address = contents.load;
     opener.command_line = Some(contents.command_line).filter(|line| !line.is_empty());
-    opener.open(kernel, depth + 1)
+    opener
+        .open(kernel, depth + 1)
+        .map_err(|error| error.within(WHAT, span.place))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::compress::Format;
+    use super::super::fixture::{self, refused};
+    use super::super::open;
+
+    fn pad(bytes: &mut Vec<u8>, page: usize) {
+        bytes.resize(bytes.len().next_multiple_of(page), 0);
+    }
+
+    /// An image of version 0 to 2, or of 3.
+    fn image(version: u32, page: u32) -> Vec<u8> {
+        let kernel = fixture::zimage(&fixture::compress(Format::Lz4, &fixture::kernel()));
+        let ramdisk = fixture::compress(Format::Gzip, b"070701 and so on");
+        let (kernel_size, ramdisk_size) = (kernel.len() as u32, ramdisk.len() as u32);
+        let mut bytes = super::MAGIC.to_vec();
+        let words: &[u32] = if version < 3 {
+            &[
+                kernel_size,
+                0x3000_8000,
+                ramdisk_size,
+                0,
+                0,
+                0,
+                0,
+                page,
+                version,
+                0,
+            ]
+        } else {
+            &[kernel_size, ramdisk_size, 0, 1580, 0, 0, 0, 0, version, 0]
+        };
+        for word in words {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.truncate(if version < 3 { 48 } else { 44 });
+        bytes.resize(if version < 3 { 64 } else { 44 }, 0);
+        bytes.extend(b"console=ttyS2");
+        pad(&mut bytes, page as usize);
+        bytes.extend(&kernel);
+        pad(&mut bytes, page as usize);
+        bytes.extend(&ramdisk);
+        pad(&mut bytes, page as usize);
+        bytes
+    }
+
+    #[test]
+    fn opens_all_versions() {
+        for (version, page, load) in [
+            (0, 2048, Some(0x3000_8000)),
+            (2, 4096, Some(0x3000_8000)),
+            (3, 4096, None),
+        ] {
+            let firmware = open(&image(version, page)).unwrap();
+            assert_eq!(firmware.load_address, load);
+            assert_eq!(firmware.command_line.as_deref(), Some("console=ttyS2"));
+            assert_eq!(firmware.ramdisks.len(), 1);
+            assert_eq!(firmware.ramdisks[0].compression, Some(Format::Gzip));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let mut bad = image(0, 2048);
+        bad[36] = 3;
+        bad.truncate(2048);
+        refused(
+            &bad,
+            expect![
+                "Android boot image: page size at 0x24 is 0x803, expected a power of two from 0x200 to 0x20000"
+            ],
+        );
+        refused(
+            &image(0, 2048)[..3000],
+            expect![
+                "Android boot image at 0x0 is cut off: its kernel should end at 0x1308, but the data end at 0xbb8"
+            ],
+        );
+        refused(
+            &image(3, 4096)[..20],
+            expect![
+                "Android boot image at 0x0 is cut off: its header should end at 0x660, but the data end at 0x14"
+            ],
+        );
+    }
 }

@@ -57,6 +57,11 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     let mut tried = Tried::default();
     opener.spend_scan(span)?;
     for (offset, kind) in candidates(span.bytes) {
+        // What the span begins with has been tried; an unpacked part within an
+        // unpacked part would double the work with each.
+        if offset == 0 && kind != Kind::Jffs2 {
+            continue;
+        }
         let part = span.from(offset);
         let result = opener.attempt(|opener| match kind {
             Kind::Jffs2 => jffs2::open(opener, part, depth),
@@ -90,7 +95,7 @@ fn stream(
 ) -> Result<Option<Kernel>, Error> {
     const PEEK: usize = 0x400;
     opener.spend_scan(span)?;
-    for (offset, format) in compress::streams(span.bytes) {
+    for (offset, format) in compress::streams(span.bytes, 1).filter(|(offset, _)| *offset > 0) {
         let stream = span.from(offset);
         let start = opener.peek(format, stream, PEEK)?;
         let promising = kernel::begins(&start)

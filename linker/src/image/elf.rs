@@ -36,13 +36,7 @@ fn check_machine(span: Span<'_>) -> Result<(), Error> {
 
 pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<Kernel, Error> {
     check_machine(span)?;
-    let short = |part: &'static str, end: usize| Error::Truncated {
-        what: WHAT,
-        place: span.place,
-        part,
-        end: span.at(end).offset as u64,
-        available: span.place.offset + span.bytes.len(),
-    };
+    let short = |part, end| span.cut_off(end, WHAT, part);
     let header: Header = span
         .bytes
         .pread(0)
@@ -131,4 +125,98 @@ pub(super) fn is_kernel(bytes: &[u8]) -> bool {
         && u16_at(bytes, 16, scroll::LE) == Some(EXECUTABLE)
         && u16_at(bytes, 18, scroll::LE) == Some(EM_ARM)
         && le32(bytes, 24).is_some_and(|entry| entry >= LOWEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::fixture::{self, refused};
+    use super::super::open;
+
+    /// An executable with the kernel in two segments, the second at a virtual
+    /// address of its own as the exception vectors are.
+    fn elf(kernel: &[u8]) -> Vec<u8> {
+        let (first, second) = kernel.split_at(0x7000);
+        let mut bytes = b"\x7fELF\x01\x01\x01".to_vec();
+        bytes.resize(16, 0);
+        bytes.extend([2, 0, 40, 0]);
+        for word in [1, fixture::BASE, 52, 0, 0x0500_0200] {
+            bytes.extend(u32::to_le_bytes(word));
+        }
+        for half in [52u16, 32, 2, 40, 0, 0] {
+            bytes.extend(half.to_le_bytes());
+        }
+        let mut offset = 0x1000;
+        let mut physical = fixture::BASE;
+        for (data, address) in [(first, fixture::BASE), (second, 0xffff_0000)] {
+            let size = data.len() as u32;
+            for word in [1, offset, address, physical, size, size, 5, 0x1000] {
+                bytes.extend(u32::to_le_bytes(word));
+            }
+            offset += size;
+            physical += size;
+        }
+        bytes.resize(0x1000, 0);
+        bytes.extend(kernel);
+        bytes
+    }
+
+    #[test]
+    fn lays_segments_out_by_physical_address() {
+        let kernel = fixture::kernel();
+        let firmware = open(&elf(&kernel)).unwrap();
+        assert!(firmware.kernel.bytes == kernel);
+        assert_eq!(firmware.warnings, [""; 0]);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let image = elf(&fixture::kernel());
+        refused(
+            &image[..0x2000],
+            expect![
+                "ELF file at 0x0 is cut off: its segment should end at 0x8000, but the data end at 0x2000"
+            ],
+        );
+        refused(
+            &image[..0x40],
+            expect![
+                "ELF file at 0x0 is cut off: its program header should end at 0x54, but the data end at 0x40"
+            ],
+        );
+        let head = &image[..0x1000];
+        let mut other = head.to_vec();
+        other[18] = 62;
+        refused(
+            &other,
+            expect![
+                "at 0x0: an ELF file for x86-64 (machine number 62 at 0x12); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used"
+            ],
+        );
+        other[18] = 99;
+        refused(
+            &other,
+            expect![
+                "at 0x0: an ELF file for machine number 99 at 0x12, expected 40 (ARM); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used"
+            ],
+        );
+        let mut big = head.to_vec();
+        big[5] = 2;
+        big.swap(18, 19);
+        refused(
+            &big,
+            expect![
+                "at 0x0: a big-endian ARM kernel, which is not supported; only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used"
+            ],
+        );
+        let mut wide = head.to_vec();
+        wide[52 + 32 + 15] = 0xff;
+        refused(
+            &wide,
+            expect![
+                "ELF file: room that the loadable segments take at 0x0 is 0x3f018000, expected 1 to 0x8000000"
+            ],
+        );
+    }
 }

@@ -36,7 +36,7 @@ pub enum Error {
     Empty,
     /// A container says that it is longer than what is there.
     #[error(
-        "{what} at {place}: its {part} ends at {end:#x}, but the data ends at {available:#x} (cut off)"
+        "{what} at {place} is cut off: its {part} should end at {end:#x}, but the data end at {available:#x}"
     )]
     Truncated {
         /// The container.
@@ -51,7 +51,7 @@ pub enum Error {
         available: usize,
     },
     /// A field of a header has a value that it cannot have.
-    #[error("{what} at {place}: {field} is {found}, expected {expected}")]
+    #[error("{what}: {field} at {place} is {found}, expected {expected}")]
     Field {
         /// The container.
         what: &'static str,
@@ -144,9 +144,29 @@ impl Error {
         }
     }
 
+    /// As the reason why a container has no kernel, unless it says more itself.
+    pub(super) fn within(self, what: &'static str, place: Place) -> Error {
+        if self.is_container() || self.is_telling() {
+            return self;
+        }
+        Error::NoKernel {
+            what,
+            place,
+            tried: vec![self.to_string()],
+        }
+    }
+
     /// A limit was hit, so that looking further is of no use.
     pub(super) fn is_final(&self) -> bool {
-        matches!(self, Error::Work { .. })
+        matches!(self, Error::Work { .. } | Error::Depth { .. })
+    }
+
+    /// It speaks of a container, as opposed to bytes in which there is none.
+    pub(super) fn is_container(&self) -> bool {
+        !matches!(
+            self,
+            Error::Empty | Error::Kernel { .. } | Error::Nothing { .. }
+        )
     }
 
     /// The image is known for what it is, but cannot be used: a better answer

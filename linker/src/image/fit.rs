@@ -119,3 +119,82 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use dtoolkit::model::{DeviceTree, DeviceTreeNode};
+    use expect_test::expect;
+
+    use super::super::compress::Format;
+    use super::super::fixture::{self, refused, set};
+    use super::super::open;
+
+    /// A FIT image with a kernel, a tree and a ramdisk, in the tree or behind it.
+    fn fit(external: bool, arch: &str, kernel: &[u8]) -> Vec<u8> {
+        let kernel = fixture::compress(Format::Gzip, kernel);
+        let tree = fixture::tree();
+        let mut behind: Vec<u8> = Vec::new();
+        let mut whole = DeviceTree::new();
+        let images = whole
+            .root
+            .add_child_mut(DeviceTreeNode::new_unchecked("images"));
+        for (name, kind, data) in [
+            ("kernel-1", "kernel", kernel.as_slice()),
+            ("fdt-1", "flat_dt", &tree),
+            ("ramdisk-1", "ramdisk", b"files"),
+        ] {
+            let node = images.add_child_mut(DeviceTreeNode::new_unchecked(name));
+            if external {
+                set(node, "data-offset", behind.len() as u32);
+                set(node, "data-size", data.len() as u32);
+                behind.extend(data);
+            } else {
+                set(node, "data", data);
+            }
+            set(node, "type", kind);
+            set(node, "arch", arch);
+            set(node, "load", 0x8020_8000_u32);
+            let hash = node.add_child_mut(DeviceTreeNode::new_unchecked("hash-1"));
+            set(hash, "algo", "crc32");
+        }
+        let mut bytes = whole.to_dtb();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend(behind);
+        bytes
+    }
+
+    #[test]
+    fn opens_data_in_and_behind_the_tree() {
+        for external in [false, true] {
+            let firmware = open(&fit(external, "arm", &fixture::kernel())).unwrap();
+            assert!(firmware.kernel.bytes == fixture::kernel());
+            assert_eq!(firmware.load_address, Some(0x8020_8000));
+            assert_eq!(firmware.trees.len(), 1);
+            assert!(firmware.trees[0].bytes == fixture::tree());
+            assert_eq!(firmware.ramdisks[0].bytes, b"files");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        refused(
+            &fit(false, "arm64", b"another kernel"),
+            expect![[
+                r#"FIT image at 0x0: no kernel in it (tried: FIT image: arch of the kernel at 0x0 is "arm64", expected "arm")"#
+            ]],
+        );
+        refused(
+            &fit(true, "arm", b"no kernel"),
+            expect![
+                "FIT image at 0x0: no kernel in it (tried: no ARM Linux kernel found in 9 bytes: no raw kernel, zImage, uImage, FIT, Android boot image, ELF kernel, JFFS2 nor compressed stream with one)"
+            ],
+        );
+        let image = fit(true, "arm", &fixture::kernel());
+        refused(
+            &image[..0x200],
+            expect![
+                "device tree or FIT image at 0x0 is cut off: its data should end at 0x222, but the data end at 0x200"
+            ],
+        );
+    }
+}

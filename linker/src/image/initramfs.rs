@@ -122,8 +122,8 @@ fn plain(kernel: &[u8]) -> Vec<Initramfs> {
 fn packed(kernel: &[u8], limit: usize, work: &mut Work) -> Vec<Initramfs> {
     let mut result = Vec::new();
     let mut free = 0;
-    for (offset, format) in compress::streams(kernel) {
-        if offset < free || offset % 4 != 0 {
+    for (offset, format) in compress::streams(kernel, 4) {
+        if offset < free {
             continue;
         }
         let stream = kernel.get(offset..).unwrap_or_default();

@@ -34,6 +34,9 @@ struct RawInode {
     stored: u32,
     length: u32,
     compression: u8,
+    _user_compression: u8,
+    _flags: u16,
+    data_crc: u32,
 }
 
 /// A piece of a file.
@@ -99,7 +102,8 @@ fn inode<'a>(files: &mut Files<'a>, bytes: &'a [u8], endian: Endian) {
         return;
     };
     let data = part(bytes, INODE_HEADER, raw.stored as usize);
-    if data.len() < raw.stored as usize {
+    // A node that was being written when the power went is as good as absent.
+    if data.len() < raw.stored as usize || crc32(0, data) != raw.data_crc {
         return;
     }
     files.pieces.entry(raw.number).or_default().push(Piece {
@@ -151,26 +155,48 @@ fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
     Some(contents)
 }
 
-/// Puts a file together.
-fn assemble(opener: &mut Opener, pieces: &mut [Piece<'_>]) -> Result<Option<Vec<u8>>, Error> {
+/// Puts a file together; `None` for those that are too small for a kernel.
+fn assemble(
+    opener: &mut Opener,
+    span: Span<'_>,
+    pieces: &mut [Piece<'_>],
+) -> Result<Option<Vec<u8>>, Error> {
     /// Several times what the kernel writes at once.
     const LONGEST_PIECE: usize = 1 << 20;
+    let damaged = |at: usize, found: String| Error::Field {
+        what: WHAT,
+        place: span.place,
+        field: "piece of a file",
+        found,
+        expected: format!("contents for offset {at:#x}"),
+    };
     pieces.sort_by_key(|piece| piece.version);
     let size = pieces.last().map_or(0, |piece| piece.size);
-    let stored: usize = pieces
-        .iter()
-        .map(|piece| piece.length.min(LONGEST_PIECE))
-        .sum();
-    // A file may have holes, but not one that is mostly holes.
-    if size < SMALLEST || size > opener.limits.output || stored < size / 2 {
+    if !(SMALLEST..=opener.limits.output).contains(&size) {
         return Ok(None);
+    }
+    // Writers leave no holes in what they write once and for all.
+    let mut covered: Vec<(usize, usize)> = pieces
+        .iter()
+        .map(|piece| (piece.offset, piece.offset.saturating_add(piece.length)))
+        .collect();
+    covered.sort_unstable();
+    let end = covered.iter().fold(
+        0,
+        |end, &(from, to)| {
+            if from <= end { end.max(to) } else { end }
+        },
+    );
+    if end < size {
+        return Err(damaged(end, "missing".into()));
     }
     opener.spend(size as u64)?;
     let mut file = vec![0; size];
     for piece in pieces {
         opener.spend(piece.length.min(LONGEST_PIECE) as u64)?;
         let Some(contents) = unpack(piece, LONGEST_PIECE) else {
-            return Ok(None);
+            let found = format!("packed by method {} and damaged", piece.compression);
+            return Err(damaged(piece.offset, found));
         };
         for (target, byte) in file.iter_mut().skip(piece.offset).zip(contents) {
             *target = byte;
@@ -185,8 +211,14 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     let mut files = read(span.bytes);
     let mut tried = Tried::default();
     for (number, mut pieces) in files.pieces {
-        let Some(file) = assemble(opener, &mut pieces)? else {
-            continue;
+        let file = match assemble(opener, span, &mut pieces) {
+            Ok(Some(file)) => file,
+            Ok(None) => continue,
+            Err(error) if error.is_final() => return Err(error),
+            Err(error) => {
+                tried.add(error);
+                continue;
+            }
         };
         let name = files.names.remove(&number).unwrap_or_default();
         let result = opener.attempt(|opener| {
@@ -211,4 +243,112 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
         place: span.place,
         tried,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{compress::Format, fixture, open};
+    use super::*;
+
+    fn word(bytes: &mut Vec<u8>, value: u32, endian: Endian) {
+        let value = if endian.is_little() {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        };
+        bytes.extend(value);
+    }
+
+    /// A node: type, then words, then bytes.
+    fn node(kind: u16, words: &[u32], rest: &[u8], endian: Endian) -> Vec<u8> {
+        let total = 12 + words.len() * 4 + rest.len();
+        let mut bytes = Vec::new();
+        for half in [MAGIC, kind] {
+            bytes.extend(if endian.is_little() {
+                half.to_le_bytes()
+            } else {
+                half.to_be_bytes()
+            });
+        }
+        word(&mut bytes, total as u32, endian);
+        let checksum = crc32(0, &bytes);
+        word(&mut bytes, checksum, endian);
+        for value in words {
+            word(&mut bytes, *value, endian);
+        }
+        bytes.extend(rest);
+        bytes.resize(bytes.len().next_multiple_of(4), 0xff);
+        bytes
+    }
+
+    /// A file system with one file, its pages compressed by turns.
+    fn image(file: &[u8], endian: Endian) -> Vec<u8> {
+        let name = [&[7, 8, 0, 0], [0; 8].as_slice(), b"vmlinuz"].concat();
+        let mut bytes = node(DIRENT, &[1, 1, 2, 0], &name, endian);
+        for (index, page) in (0u32..).zip(file.chunks(4096)) {
+            let (packed, compression) = match index % 3 {
+                0 => (page.to_vec(), 0),
+                1 => {
+                    let level = flate2::Compression::best();
+                    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
+                    std::io::Write::write_all(&mut encoder, page).unwrap();
+                    (encoder.finish().unwrap(), 6)
+                }
+                _ => (lzokay::compress::compress(page).unwrap(), 7),
+            };
+            let words = [
+                2,
+                index + 1,
+                0,
+                0,
+                file.len() as u32,
+                0,
+                0,
+                0,
+                index * 4096,
+                packed.len() as u32,
+                page.len() as u32,
+            ];
+            let mut tail = vec![compression, 0, 0, 0];
+            word(&mut tail, crc32(0, &packed), endian);
+            word(&mut tail, 0, endian);
+            tail.extend(packed);
+            bytes.extend(node(INODE, &words, &tail, endian));
+            if index % 7 == 0 {
+                bytes.extend([0xff; 256]);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn puts_files_together() {
+        let kernel = fixture::kernel();
+        for endian in [Endian::Little, Endian::Big] {
+            let firmware = open(&image(&kernel, endian)).unwrap();
+            assert!(firmware.kernel.bytes == kernel);
+            expect_test::expect![[r#""vmlinuz", 98304 bytes in 24 nodes"#]]
+                .assert_eq(&firmware.layers[0].text);
+        }
+    }
+
+    #[test]
+    fn a_damaged_page_is_not_a_kernel() {
+        let mut image = image(&fixture::kernel(), Endian::Little);
+        let page = image.len() / 3 * 2;
+        image[page..page + 2000].fill(0x5a);
+        fixture::refused(
+            &image,
+            expect_test::expect![
+                "no ARM Linux kernel found in 36192 bytes: no raw kernel, zImage, uImage, FIT, Android boot image, ELF kernel, JFFS2 nor compressed stream with one (tried: JFFS2 file system at 0x0: no kernel in it (tried: JFFS2 file system: piece of a file at 0x0 is missing, expected contents for offset 0xf000); at 0x74: not a kernel: 36076 bytes, expected at least 65536)"
+            ],
+        );
+    }
+
+    #[test]
+    fn a_stream_in_a_file_is_opened_too() {
+        let mut contents = fixture::zimage(&fixture::compress(Format::Gzip, &fixture::kernel()));
+        contents.resize(SMALLEST, 0);
+        assert!(open(&image(&contents, Endian::Little)).is_ok());
+    }
 }

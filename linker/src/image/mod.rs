@@ -18,9 +18,13 @@ mod config;
 mod elf;
 mod error;
 mod fit;
+#[cfg(test)]
+mod fixture;
 mod initramfs;
 mod jffs2;
 mod opener;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod uimage;
 mod zimage;

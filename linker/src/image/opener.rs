@@ -45,17 +45,20 @@ impl<'a> Span<'a> {
     ) -> Result<Span<'a>, Error> {
         let result = self.part(offset, len);
         if result.bytes.len() < len {
-            return Err(Error::Truncated {
-                what,
-                place: self.place,
-                part,
-                end: (self.place.offset as u64)
-                    .saturating_add(offset as u64)
-                    .saturating_add(len as u64),
-                available: self.place.offset + self.bytes.len(),
-            });
+            return Err(self.cut_off(offset.saturating_add(len), what, part));
         }
         Ok(result)
+    }
+
+    /// The error that says that something should reach up to `end`.
+    pub(super) fn cut_off(self, end: usize, what: &'static str, part: &'static str) -> Error {
+        Error::Truncated {
+            what,
+            place: self.place,
+            part,
+            end: (self.place.offset as u64).saturating_add(end as u64),
+            available: self.place.offset + self.bytes.len(),
+        }
     }
 
     /// The place of a byte.
@@ -141,27 +144,31 @@ impl Opener {
         ) {
             return Err(first);
         }
-        let (kernel, what) = match carve::open(self, span, depth) {
-            Ok(kernel) => return Ok(kernel),
-            Err(error) => (error, span.bytes.len()),
-        };
-        if first.is_telling() || !matches!(first, Error::Nothing { .. }) && !kernel.is_telling() {
-            return Err(first);
+        match carve::open(self, span, depth) {
+            Ok(kernel) => {
+                if first.is_container() {
+                    self.warnings.push(first.to_string());
+                }
+                Ok(kernel)
+            }
+            Err(error) if error.is_final() => Err(error),
+            Err(_) if first.is_container() || first.is_telling() => Err(first),
+            Err(error) => Err(error),
         }
-        match kernel {
-            Error::Nothing { tried, .. } => Err(Error::Nothing { len: what, tried }),
-            other => Err(other),
+    }
+
+    /// An error when there are too many layers already.
+    fn check_depth(&self, place: Place, depth: usize) -> Result<(), Error> {
+        let limit = self.limits.depth;
+        if depth > limit {
+            return Err(Error::Depth { place, limit });
         }
+        Ok(())
     }
 
     /// Opens what the span begins with.
     pub(super) fn open(&mut self, span: Span<'_>, depth: usize) -> Result<Kernel, Error> {
-        if depth > self.limits.depth {
-            return Err(Error::Depth {
-                place: span.place,
-                limit: self.limits.depth,
-            });
-        }
+        self.check_depth(span.place, depth)?;
         if let Some(foreign) = Foreign::of(span.bytes) {
             return Err(Error::Kernel {
                 place: span.place,
@@ -180,19 +187,17 @@ impl Opener {
         if fit::begins(span.bytes) {
             return fit::open(self, span, depth);
         }
+        if let Some(length) = tree::cut_off(span.bytes) {
+            return Err(span.cut_off(length, "device tree or FIT image", "data"));
+        }
         if let Some(stub) = zimage::begins(span.bytes) {
             return zimage::open(self, span, stub, depth);
         }
         if let Some(format) = compress::recognise(span.bytes) {
             return self.open_stream(format, span, depth);
         }
-        if kernel::begins(span.bytes) {
-            return self.take_kernel(span.place, span.bytes.to_vec(), depth);
-        }
-        Err(Error::Nothing {
-            len: span.bytes.len(),
-            tried: Vec::new(),
-        })
+        self.spend(span.bytes.len() as u64)?;
+        self.take_kernel(span.place, span.bytes.to_vec(), depth)
     }
 
     /// Decodes the stream that the span begins with and opens its contents.
@@ -202,12 +207,14 @@ impl Opener {
         span: Span<'_>,
         depth: usize,
     ) -> Result<Kernel, Error> {
+        self.check_depth(span.place, depth)?;
         let (decoded, place) = self.decode(format, span, depth)?;
         let contents = Span {
             place,
             bytes: &decoded,
         };
         if kernel::begins(contents.bytes) {
+            // Without a copy: this is the way that most images take.
             return self.take_kernel(place, decoded, depth + 1);
         }
         let result = self.open_all(contents, depth + 1)?;
@@ -361,18 +368,10 @@ impl Opener {
             .rfind(|layer| layer.what == LayerKind::Kernel)
             .cloned();
         let (space, depth) = inner.map_or((0, 0), |layer| (layer.space, layer.depth + 1));
-        // Trees of unpacked parts are already here; those of the file go first.
-        let unpacked = std::mem::take(&mut self.trees);
-        if space != file.place.space {
-            self.find_trees(file, 0);
-        }
-        self.trees.extend(unpacked);
-        carve::note_file_systems(&mut self, file);
         let contents = Span {
             place: Place { space, offset: 0 },
             bytes: &kernel.bytes,
         };
-        self.find_trees(contents, depth);
         let initramfs = initramfs::find(&kernel.bytes, self.limits.output, &mut self.work);
         if let Some(found) = &initramfs {
             let span = contents.part(found.offset, found.len);
@@ -384,6 +383,15 @@ impl Opener {
             let span = contents.part(*offset, *len);
             self.note(span, depth, LayerKind::Config, lines);
         }
+        // Those beside the kernel are the ones that it was meant for.
+        let unpacked = std::mem::take(&mut self.trees);
+        self.find_trees(contents, depth);
+        let within = std::mem::take(&mut self.trees);
+        if space != file.place.space {
+            self.find_trees(file, 0);
+        }
+        self.trees.extend(unpacked.into_iter().chain(within));
+        carve::note_file_systems(&mut self, file);
         let text_offset = kernel.facts.text_offset;
         // A constant that is not RAM plus text offset is not what it seems.
         let decompress_address = self

@@ -55,7 +55,7 @@ fn header(bytes: &[u8]) -> Option<Header> {
         && within(header.structure, header.structure_size)
         && within(header.strings, header.strings_size)
         && within(header.reservations, 16)
-        && header.structure % 4 == 0;
+        && header.structure.is_multiple_of(4);
     let first = first_token(bytes, header.structure as usize)?;
     (sane && first == BEGIN_NODE).then_some(header)
 }
@@ -65,6 +65,13 @@ fn first_token(bytes: &[u8], structure: usize) -> Option<u32> {
     (0..8)
         .filter_map(|index| be32(bytes, structure.checked_add(index * 4)?))
         .find(|token| *token != NOTHING)
+}
+
+/// The length that a tree at the start of the bytes claims when it is cut off.
+pub(super) fn cut_off(bytes: &[u8]) -> Option<usize> {
+    let total = be32(bytes, 4)?;
+    let longer = total <= LONGEST && total as usize > bytes.len();
+    (bytes.starts_with(&MAGIC) && longer).then_some(total as usize)
 }
 
 /// The length of the tree at the start of the bytes.

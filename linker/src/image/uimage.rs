@@ -119,14 +119,11 @@ fn compression(number: u8, place: Place) -> Result<Option<Format>, Error> {
 }
 
 pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<Kernel, Error> {
-    let short = |_| Error::Truncated {
-        what: WHAT,
-        place: span.place,
-        part: "header",
-        end: span.at(HEADER).offset as u64,
-        available: span.place.offset + span.bytes.len(),
-    };
-    let header: Header = span.bytes.pread_with(0, scroll::BE).map_err(short)?;
+    let head = span.whole(0, HEADER, WHAT, "header")?;
+    let header: Header = head
+        .bytes
+        .pread_with(0, scroll::BE)
+        .map_err(|_| head.cut_off(HEADER, WHAT, "header"))?;
     if header.arch != ARM {
         return Err(Error::Field {
             what: WHAT,
@@ -170,7 +167,7 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
             if header.kind != KERNEL_NOLOAD {
                 opener.load_address = Some(header.load);
             }
-            part(opener, format, data, depth + 1)
+            part(opener, format, data, depth + 1).map_err(|error| error.within(WHAT, span.place))
         }
         MULTI => {
             opener.load_address = Some(header.load);
@@ -259,4 +256,115 @@ fn multi(
             tried,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::fixture::{self, refused};
+    use super::super::open;
+    use super::*;
+
+    fn zimage() -> Vec<u8> {
+        fixture::zimage(&fixture::compress(Format::Gzip, &fixture::kernel()))
+    }
+
+    #[test]
+    fn opens_a_zimage_in_it() {
+        let firmware = open(&fixture::uimage(KERNEL, 0, &zimage())).unwrap();
+        assert_eq!(firmware.load_address, Some(0x8000_8000));
+        assert_eq!(firmware.warnings, [""; 0]);
+        expect_test::expect![[
+            r#"kernel "Linux-5.4.3", load 0x80008000, entry 0x80008000, checksums right"#
+        ]]
+        .assert_eq(&firmware.layers[0].text);
+    }
+
+    #[test]
+    fn opens_a_compressed_kernel_in_it() {
+        for (number, format) in [(1, Format::Gzip), (2, Format::Bzip2), (3, Format::Lzma)] {
+            let data = fixture::compress(format, &fixture::kernel());
+            let firmware = open(&fixture::uimage(KERNEL, number, &data)).unwrap();
+            assert!(firmware.kernel.bytes == fixture::kernel());
+        }
+    }
+
+    #[test]
+    fn opens_several_files() {
+        let (zimage, tree) = (zimage(), fixture::tree());
+        let ramdisk = b"a ramdisk of odd length";
+        let mut data = Vec::new();
+        for length in [zimage.len(), ramdisk.len(), tree.len(), 0] {
+            data.extend((length as u32).to_be_bytes());
+        }
+        for file in [zimage.as_slice(), ramdisk, &tree] {
+            data.extend(file);
+            data.resize(data.len().next_multiple_of(4), 0);
+        }
+        let firmware = open(&fixture::uimage(MULTI, 0, &data)).unwrap();
+        assert_eq!(firmware.ramdisks.len(), 1);
+        assert_eq!(firmware.ramdisks[0].bytes, ramdisk);
+        assert_eq!(firmware.trees.len(), 1);
+        assert!(firmware.trees[0].bytes == tree);
+    }
+
+    #[test]
+    fn wrong_checksums_are_reported_and_no_more() {
+        let mut image = fixture::uimage(KERNEL, 0, &zimage());
+        image[40] ^= 1;
+        let last = image.len() - 1;
+        image[last] ^= 1;
+        let firmware = open(&image).unwrap();
+        assert_eq!(
+            firmware.warnings,
+            [
+                "uImage at 0x0: checksum of its header is wrong",
+                "uImage at 0x0: checksum of its data is wrong"
+            ]
+        );
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let image = fixture::uimage(KERNEL, 0, &zimage());
+        refused(
+            &image[..1000],
+            expect![
+                "uImage at 0x0 is cut off: its data should end at 0x9c0, but the data end at 0x3e8"
+            ],
+        );
+        refused(
+            &image[..50],
+            expect![
+                "uImage at 0x0 is cut off: its header should end at 0x40, but the data end at 0x32"
+            ],
+        );
+        let mut mips = fixture::uimage(KERNEL, 0, b"a kernel for MIPS");
+        mips[29] = 5;
+        refused(
+            &mips,
+            expect!["uImage: architecture at 0x1d is 5 (MIPS), expected 2 (ARM)"],
+        );
+        refused(
+            &fixture::uimage(6, 0, b"echo"),
+            expect!["uImage: type at 0x1e is script, expected kernel or multi-file"],
+        );
+        refused(
+            &fixture::uimage(KERNEL, 9, b"packed"),
+            expect!["uImage: compression at 0x1f is 9, expected 0 to 6"],
+        );
+        refused(
+            &fixture::uimage(MULTI, 0, &[1; 400]),
+            expect![
+                "uImage: length of a file at 0xc0 is 0x1010101, expected 0 after at most 32 files"
+            ],
+        );
+        refused(
+            &fixture::uimage(KERNEL, 0, b"no kernel"),
+            expect![
+                "uImage at 0x0: no kernel in it (tried: at 0x40: not a kernel: 9 bytes, expected at least 65536)"
+            ],
+        );
+    }
 }

@@ -82,10 +82,15 @@ pub(super) fn open(
         // Whatever failed, this is why.
         image.whole(0, length, WHAT, "code and data")?;
     }
-    Err(tried.into_error(|tried| Error::NoKernel {
-        what: WHAT,
-        place: image.place,
-        tried,
+    Err(tried.into_error(|mut tried| {
+        if tried.is_empty() {
+            tried.push("no stream of a known compression with contents".into());
+        }
+        Error::NoKernel {
+            what: WHAT,
+            place: image.place,
+            tried,
+        }
     }))
 }
 
@@ -101,7 +106,7 @@ fn payload(
     const PEEK: usize = 512;
     opener.spend_scan(image)?;
     let mut others = Vec::new();
-    for (offset, format) in compress::streams(image.bytes) {
+    for (offset, format) in compress::streams(image.bytes, 1) {
         let stream = image.from(offset);
         let start = opener.peek(format, stream, PEEK)?;
         if !kernel::begins(&start) {
@@ -157,4 +162,129 @@ fn decompress_address(bytes: &[u8]) -> Option<u32> {
             }
             None
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::fixture::{self, refused};
+    use super::super::{compress::Format, open};
+    use super::*;
+
+    #[test]
+    fn opens_with_every_compression() {
+        let kernel = fixture::kernel();
+        for format in [
+            Format::Gzip,
+            Format::Xz,
+            Format::Lzma,
+            Format::Lzo,
+            Format::Lz4,
+            Format::Zstd,
+            Format::Bzip2,
+        ] {
+            let image = fixture::zimage(&fixture::compress(format, &kernel));
+            let firmware = open(&image).unwrap();
+            assert!(firmware.kernel.bytes == kernel, "{format}");
+            assert_eq!(firmware.kernel.base, fixture::BASE);
+            assert_eq!(firmware.kernel.facts.release, fixture::RELEASE);
+        }
+    }
+
+    #[test]
+    fn opens_without_compression() {
+        let mut kernel = fixture::kernel();
+        let firmware = open(&fixture::zimage(&kernel)).unwrap();
+        // Where the kernel ends nothing says; the length word is behind it.
+        kernel.extend([0x12, 0x34, 0x56, 0, 0, 0, 0, 0]);
+        kernel.truncate(firmware.kernel.bytes.len());
+        assert!(firmware.kernel.bytes == kernel);
+    }
+
+    #[test]
+    fn opens_behind_a_stub_and_before_trees() {
+        let stub = [0x06, 0x1c, 0xa0, 0xe3, 0x61, 0x10, 0x81, 0xe3];
+        let image = fixture::zimage(&fixture::compress(Format::Gzip, &fixture::kernel()));
+        let tree = fixture::tree();
+        let trees = [tree.as_slice(), &[0; 12], &tree].concat();
+        let whole = [stub.as_slice(), &image, &trees].concat();
+        let firmware = open(&whole).unwrap();
+        let places: Vec<usize> = firmware
+            .trees
+            .iter()
+            .map(|tree| tree.place.offset)
+            .collect();
+        let first = stub.len() + image.len();
+        assert_eq!(places, [first, first + tree.len() + 12]);
+        assert!(firmware.trees[1].bytes == tree);
+        let layers: Vec<String> = firmware
+            .layers
+            .iter()
+            .map(|layer| format!("{}{} {}", "  ".repeat(layer.depth), layer.what, layer.text))
+            .collect();
+        expect![[r#"
+            zImage behind a stub of 8 bytes
+              gzip stream 98304 bytes unpacked
+                kernel Linux 5.4.3-test, V7, at 0xc0008000
+            device tree "Test board", compatible with "test,board"
+            device tree "Test board", compatible with "test,board""#]]
+        .assert_eq(&layers.join("\n"));
+    }
+
+    #[test]
+    fn a_stream_that_is_no_kernel_is_passed_over() {
+        let other = fixture::compress(Format::Gzip, b"not a kernel");
+        let kernel = fixture::compress(Format::Lzma, &fixture::kernel());
+        let image = fixture::zimage(&[other, kernel].concat());
+        assert!(open(&image).is_ok());
+    }
+
+    #[test]
+    fn says_what_is_missing() {
+        let stream = fixture::compress(Format::Gzip, &fixture::kernel());
+        let image = fixture::zimage(&stream);
+        refused(
+            &image[..image.len() - 300],
+            expect![
+                "zImage at 0x0 is cut off: its code and data should end at 0x980, but the data end at 0x854"
+            ],
+        );
+        refused(
+            &fixture::zimage(&[0x55; 5000]),
+            expect![
+                "zImage at 0x0: no kernel in it (tried: no stream of a known compression with contents)"
+            ],
+        );
+        let mut damaged = image.clone();
+        damaged[0x900] ^= 0xff;
+        refused(
+            &damaged,
+            expect![
+                "zImage at 0x0: no kernel in it (tried: gzip stream at 0x800: corrupt gzip stream does not have a matching checksum (after 99324 bytes of output))"
+            ],
+        );
+    }
+
+    #[test]
+    fn finds_the_address_in_the_code() {
+        let head = |words: &[(usize, u32)]| {
+            let mut bytes = vec![0; 0x400];
+            for (offset, word) in words {
+                bytes[*offset..*offset + 4].copy_from_slice(&word.to_le_bytes());
+            }
+            bytes
+        };
+        // adr r0, 0x148; ldmia r0, {r1 - r6, ip, sp}
+        let old = head(&[
+            (0x6c, 0xe28f_00d4),
+            (0x70, 0xe890_307e),
+            (0x154, 0x3000_8000),
+        ]);
+        assert_eq!(decompress_address(&old), Some(0x3000_8000));
+        // ldr r4, [pc, #0x100]
+        let newer = head(&[(0x60, 0xe59f_4100), (0x168, 0x8000_8000)]);
+        assert_eq!(decompress_address(&newer), Some(0x8000_8000));
+        assert_eq!(decompress_address(&head(&[])), None);
+    }
 }

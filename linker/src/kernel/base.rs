@@ -31,10 +31,11 @@ pub(super) fn find(bytes: &[u8]) -> Result<u32, u32> {
             continue;
         }
         let base = first.wrapping_sub(offset);
-        if base >= LOWEST && base.trailing_zeros() >= PAGE_BITS {
-            if let Some(count) = votes.get_mut((base >> PAGE_BITS) as usize) {
-                *count += 1;
-            }
+        if base >= LOWEST
+            && base.trailing_zeros() >= PAGE_BITS
+            && let Some(count) = votes.get_mut((base >> PAGE_BITS) as usize)
+        {
+            *count += 1;
         }
     }
     let (page, most) = (0u32..)

@@ -42,7 +42,7 @@ impl Head {
             let text_offset = base.wrapping_sub(*page_offset);
             // The page tables lie below the text; PAGE_OFFSET is a multiple of
             // 2 MiB at least (arch/arm/include/asm/memory.h).
-            page_offset % 0x20_0000 == 0 && (0x4000..0x1000_0000).contains(&text_offset)
+            page_offset.is_multiple_of(0x20_0000) && (0x4000..0x1000_0000).contains(&text_offset)
         };
         let literal = (0..HEAD)
             .step_by(4)

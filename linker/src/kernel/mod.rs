@@ -15,6 +15,8 @@ mod foreign;
 mod head;
 mod phys;
 
+use std::fmt;
+
 use serde::Serialize;
 
 pub use banner::Banner;
@@ -52,6 +54,14 @@ pub enum Error {
         "Linux {release}, but not for ARM: no processor table entry (\"armv7\", \"v7\" or alike), and the first bytes are not arch/arm/kernel/head.S"
     )]
     NotArm {
+        /// From the banner.
+        release: String,
+    },
+    /// An ARM Linux kernel, but not from its first byte on.
+    #[error(
+        "ARM Linux {release}, but the bytes do not begin with its first: no entry code of arch/arm/kernel/head.S"
+    )]
+    NoEntry {
         /// From the banner.
         release: String,
     },
@@ -116,7 +126,7 @@ pub struct Facts {
 }
 
 /// A decompressed, little-endian, 32-bit ARM Linux kernel.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Kernel {
     /// The bytes as they lie in memory before the first instruction runs.
     pub bytes: Vec<u8>,
@@ -124,6 +134,17 @@ pub struct Kernel {
     pub base: u32,
     /// What the bytes say about themselves.
     pub facts: Facts,
+}
+
+impl fmt::Debug for Kernel {
+    // Nobody wants to read the megabytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel")
+            .field("len", &self.bytes.len())
+            .field("base", &format_args!("{:#010x}", self.base))
+            .field("facts", &self.facts)
+            .finish()
+    }
 }
 
 impl Kernel {
@@ -156,11 +177,19 @@ impl Kernel {
                 });
             }
         };
-        let head = head.unwrap_or_default();
         let base = base::find(&bytes).map_err(|pairs| Error::NoBase {
             release: banner.release.clone(),
             pairs,
         })?;
+        // Without known entry code the first byte is that of a kernel only if it
+        // lies where one is linked to, not when a kernel lies somewhere within.
+        const NEAR: std::ops::Range<u32> = 0x4000..0x100_0000;
+        if head.is_none() && !NEAR.contains(&(base - base::page_offset(base))) {
+            return Err(Error::NoEntry {
+                release: banner.release,
+            });
+        }
+        let head = head.unwrap_or_default();
         let page_offset = head
             .page_offset(&bytes, base)
             .unwrap_or_else(|| base::page_offset(base));

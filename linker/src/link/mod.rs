@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `provide` | what is asked of the one who knows the kernel |
+//! | `identified` | the answers that identification has |
 //! | `board` | the chips beside the driver |
 //! | `names` | symbols: which definition counts, which archive members come in |
 //! | `reach` | which sections a function needs |
@@ -18,6 +19,7 @@ mod board;
 mod debug;
 mod fill;
 mod forwards;
+mod identified;
 mod layout;
 mod names;
 mod provide;
@@ -251,6 +253,7 @@ pub fn link(
         parts: debug::parts(&layout),
         symbols: debug::symbols(&graph, &kept, &layout),
         debug: debug::sections(&mut graph, &kept, &layout)?,
+        attributes: debug::attributes(&graph, &kept)?,
     })
     .map_err(Error::Elf)?;
     Ok(Transplant {

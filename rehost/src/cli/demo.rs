@@ -54,7 +54,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         input: Some(TYPED.as_bytes().to_vec()),
         limits: Limits::SCRIPT,
     };
-    tell(format!("{}, {} bytes\n", settings.name, settings.image.len()))?;
+    tell(format!(
+        "{}, {} bytes\n",
+        settings.name,
+        settings.image.len()
+    ))?;
     let firmware = prepare::open(&settings.name, &settings.image)?;
     let facts = &firmware.kernel.facts;
     tell(format!(
@@ -82,7 +86,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         Some(mib) => tell(format!(", {mib} MiB of memory at most\n"))?,
         None => tell("\n".to_owned())?,
     }
-    tell(format!("verdict: {}\n", report.verdict.map_or("nothing", Milestone::name)))?;
+    tell(format!(
+        "verdict: {}\n",
+        report.verdict.map_or("nothing", Milestone::name)
+    ))?;
     match &report.reason {
         None => Ok(DONE),
         Some(reason) => {
@@ -94,11 +101,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
 
 /// The kernel in the cache folder.
 fn demo_kernel() -> Result<PathBuf, Error> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let cache = set("ECMO_CACHE")
         .or_else(|| Some(set("XDG_CACHE_HOME")?.join("ecmo-rs")))
         .or_else(|| Some(set("HOME")?.join(".cache/ecmo-rs")));
-    let path = cache.map(|cache| cache.join(KERNEL)).filter(|path| path.is_file());
+    let path = cache
+        .map(|cache| cache.join(KERNEL))
+        .filter(|path| path.is_file());
     path.ok_or_else(|| Error::Input {
         file: KERNEL.to_owned(),
         why: "not in the cache folder; run `cargo xtask setup`, or name an image".to_owned(),
@@ -110,13 +123,17 @@ fn answer(console: &str) -> String {
     let from = console.rfind(crate::userland::READY).unwrap_or(0);
     let lines = console[from..].lines().map(str::trim_end);
     // The query for the terminal's cursor that the shell sends with its prompt.
-    lines.map(|line| line.replace("\u{1b}[6n", "") + "\n").collect()
+    lines
+        .map(|line| line.replace("\u{1b}[6n", "") + "\n")
+        .collect()
 }
 
 /// The most memory that this process has held, in MiB (`VmHWM` of Linux).
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib.div_ceil(1024))
 }
@@ -161,7 +178,8 @@ mod tests {
 
     #[test]
     fn the_answer_begins_at_the_ready_line() {
-        let console = "[    0.1] boot\r\necmo: shell ready (6.1)\r\necmo:~# \u{1b}[6nid\r\nuid=0\r\n";
+        let console =
+            "[    0.1] boot\r\necmo: shell ready (6.1)\r\necmo:~# \u{1b}[6nid\r\nuid=0\r\n";
         expect_test::expect![[""]].assert_eq(&answer(console));
     }
 }

@@ -73,13 +73,18 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Error> {
 }
 
 fn unusable(path: &Path, why: impl ToString) -> Error {
-    Error::Input { file: path.display().to_string(), why: why.to_string() }
+    Error::Input {
+        file: path.display().to_string(),
+        why: why.to_string(),
+    }
 }
 
 /// The names to use, from the options that all commands share.
 pub(crate) fn symbols(hidden: bool, list: Option<&Path>) -> Result<Symbols, Error> {
     Ok(match list {
-        Some(path) => Symbols::Listed(read_text(path)?),
+        Some(path) => {
+            Symbols::Listed { file: path.display().to_string(), text: read_text(path)? }
+        }
         None if hidden => Symbols::Hidden,
         None => Symbols::Own,
     })
@@ -93,7 +98,10 @@ pub(crate) fn is_stdout(json: Option<&Path>) -> bool {
 /// Writes the one JSON object that `--json` asks for.
 pub(crate) fn write_json(json: Option<&Path>, value: &impl Serialize) -> Result<(), Error> {
     let Some(path) = json else { return Ok(()) };
-    let failed = |source: std::io::Error| Error::Io { what: path.display().to_string(), source };
+    let failed = |source: std::io::Error| Error::Io {
+        what: path.display().to_string(),
+        source,
+    };
     let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
     text.push('\n');
     if is_stdout(json) {
@@ -112,9 +120,10 @@ pub(crate) fn print(text: &str) -> Result<(), Error> {
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::Io { what: "standard output".to_owned(), source: error })
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Io {
+            what: "standard output".to_owned(),
+            source: error,
+        }),
         _ => Ok(()),
     }
 }

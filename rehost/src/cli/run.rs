@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Ignore the kernel's own symbol tables
     #[arg(long)]
     no_symbols: bool,
-    /// Names from a list in the form of System.map instead of the kernel's own
+    /// Names from a list in the form of System.map, beside the kernel's own
     #[arg(long, value_name = "FILE", conflicts_with = "no_symbols")]
     symbols: Option<PathBuf>,
     /// Link this driver library instead of the built-in one
@@ -84,7 +84,9 @@ enum BoardName {
 
 /// A number of seconds.
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
@@ -130,7 +132,11 @@ fn finish(
     let report = outcome::report(settings, prepared, ran, began.elapsed());
     write_json(arguments.json.as_deref(), &report)?;
     eprint!("\n{}", text::summary(&report));
-    Ok(if report.reason.is_none() { DONE } else { NEGATIVE })
+    Ok(if report.reason.is_none() {
+        DONE
+    } else {
+        NEGATIVE
+    })
 }
 
 fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error> {
@@ -143,7 +149,11 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
             _ => Initrd::File(read(path)?),
         },
     };
-    let mut limits = if interactive { Limits::NONE } else { Limits::SCRIPT };
+    let mut limits = if interactive {
+        Limits::NONE
+    } else {
+        Limits::SCRIPT
+    };
     if arguments.budget.is_some() {
         limits.wall = arguments.budget;
     }
@@ -182,7 +192,8 @@ struct Watcher {
 
 impl Observer for Watcher {
     fn started(&mut self, plan: &Plan, _tried: &[Tried]) {
-        self.progress.say(format!("booting on {}", plan.cpu.model.name()));
+        self.progress
+            .say(format!("booting on {}", plan.cpu.model.name()));
         if self.shows {
             self.progress.clear();
         }

@@ -36,26 +36,40 @@ pub(crate) fn milestones(milestones: &[Reached]) -> String {
         .map(|one| {
             [
                 one.name.to_string(),
-                number(one.instructions.map(|count| format!("{:>12}", grouped(count)))),
+                number(
+                    one.instructions
+                        .map(|count| format!("{:>12}", grouped(count))),
+                ),
                 number(one.virtual_s.map(|seconds| format!("{seconds:9.6} s"))),
                 number(one.wall_s.map(|seconds| format!("{seconds:6.3} s"))),
             ]
         })
         .collect();
-    table(["milestone", "instructions", "virtual time", "wall time"], &rows)
+    table(
+        ["milestone", "instructions", "virtual time", "wall time"],
+        &rows,
+    )
 }
 
 /// What a run came to.
 pub(crate) fn summary(report: &Report) -> String {
     let mut text = milestones(&report.milestones);
     for tried in &report.tried {
-        let reached = tried.reached.map_or("nothing", |milestone| milestone.name());
-        let _ = writeln!(text, "tried {} {}: came to {reached}", tried.what, tried.value);
+        let reached = tried
+            .reached
+            .map_or("nothing", |milestone| milestone.name());
+        let _ = writeln!(
+            text,
+            "tried {} {}: came to {reached}",
+            tried.what, tried.value
+        );
     }
     for left_out in &report.left_out {
         let _ = writeln!(text, "left out {}: {}", left_out.what, left_out.why);
     }
-    let verdict = report.verdict.map_or("nothing", |milestone| milestone.name());
+    let verdict = report
+        .verdict
+        .map_or("nothing", |milestone| milestone.name());
     let _ = writeln!(text, "verdict: {verdict}");
     if let Some(reason) = &report.reason {
         let _ = writeln!(text, "reason: {reason}");
@@ -99,7 +113,11 @@ mod tests {
                 cpu: "Cortex-A15".into(),
             },
             pointers: Vec::new(),
-            opaque: Some(OpaqueFacts { base: Hex(0xe040_0000), size: 0x1_0000, relocated: true }),
+            opaque: Some(OpaqueFacts {
+                base: Hex(0xe040_0000),
+                size: 0x1_0000,
+                relocated: true,
+            }),
             tried: vec![Tried {
                 what: "opaque".into(),
                 value: "0xd0008000".into(),

@@ -46,7 +46,12 @@ impl<'a> Console<'a> {
             what: "the terminal".to_owned(),
             source: source.into(),
         })?;
-        Ok(Self { prepared, terminal, keys: Keys::default(), pace: Pace::default() })
+        Ok(Self {
+            prepared,
+            terminal,
+            keys: Keys::default(),
+            pace: Pace::default(),
+        })
     }
 
     /// Does what the keys say. Returns whether the user wants to go on.

@@ -29,7 +29,9 @@ pub(crate) fn talk(prepared: &Prepared, session: &Session) -> Result<Control, Er
             what: "the terminal".to_owned(),
             source,
         })?;
-        let Some(line) = line else { return Ok(Control::Stop) };
+        let Some(line) = line else {
+            return Ok(Control::Stop);
+        };
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             [] => {}
@@ -118,7 +120,13 @@ fn read(session: &Session, address: &str, count: &str) -> String {
         let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
         let shown: String = line
             .iter()
-            .map(|&byte| if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' })
+            .map(|&byte| {
+                if matches!(byte, b' '..=b'~') {
+                    char::from(byte)
+                } else {
+                    '.'
+                }
+            })
             .collect();
         let at = address.wrapping_add(index as u32 * 16);
         text += &format!("{at:08x}  {:47}  {shown}\n", hex.join(" "));

@@ -32,7 +32,9 @@ impl Pace {
     /// How far virtual time is ahead of wall time. One that is far behind is
     /// given up on, else the guest would spin through its idle time later.
     pub fn ahead(&mut self, virtual_now: Time, now: Instant) -> Duration {
-        let Some((virtual_start, start)) = self.anchor else { return Duration::ZERO };
+        let Some((virtual_start, start)) = self.anchor else {
+            return Duration::ZERO;
+        };
         let virtual_passed = Duration::from_nanos(virtual_now.0.saturating_sub(virtual_start.0));
         let passed = now.saturating_duration_since(start);
         if passed > virtual_passed + BEHIND {

@@ -57,7 +57,8 @@ impl Terminal {
 
     /// What was typed, waiting for it as long as said.
     pub fn read(&self, wait: Duration) -> Result<Typed, Errno> {
-        let mut wanted = [PollFd::new(&stdin(), PollFlags::IN)];
+        let keyboard = stdin();
+        let mut wanted = [PollFd::new(&keyboard, PollFlags::IN)];
         let timeout = Timespec {
             tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: wait.subsec_nanos().into(),

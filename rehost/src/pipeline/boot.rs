@@ -28,6 +28,9 @@ const STRETCH_TIME: Duration = Duration::from_millis(20);
 /// Virtual time that a kernel gets to say more after a panic.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Every kernel that can unpack an archive has one of its own, with so many
+/// entries and no `/init` in it, unless another was built in (`usr/Makefile`).
+const DEFAULT_ENTRIES: usize = 3;
 /// Console output that is read once more when there is new: more than a line.
 const OVERLAP: usize = 256;
 
@@ -55,7 +58,12 @@ pub trait Observer {
 
     /// The next stretch ends at this moment of virtual time at the latest.
     fn horizon(&self, session: &Session) -> Time {
-        Time(session.now().0.saturating_add(STRETCH_TIME.as_nanos() as u64))
+        Time(
+            session
+                .now()
+                .0
+                .saturating_add(STRETCH_TIME.as_nanos() as u64),
+        )
     }
 }
 
@@ -82,23 +90,33 @@ pub fn boot(
 ) -> Result<Ran, Error> {
     let builtin;
     let kernel = &prepared.firmware.kernel;
-    let in_kernel = prepared.firmware.initramfs.is_some();
-    let (user_space, expected) = match &settings.initrd {
-        Initrd::File(bytes) => (UserSpace::Archive(bytes), shell::Expected::Other),
-        Initrd::None => (UserSpace::None, shell::Expected::Other),
-        Initrd::Vendor if !in_kernel => {
-            return Err(Error::Usage("--initrd vendor: there is no user space in the kernel".into()));
+    let initramfs = prepared.firmware.initramfs.as_ref();
+    let in_kernel = initramfs.is_some_and(|archive| archive.entries > DEFAULT_ENTRIES);
+    let beside = prepared.firmware.ramdisks.first();
+    let (user_space, expected) = match (&settings.initrd, beside) {
+        (Initrd::File(bytes), _) => (UserSpace::Archive(bytes), shell::Expected::Other),
+        (Initrd::None, _) => (UserSpace::None, shell::Expected::Other),
+        (Initrd::Vendor | Initrd::Default, _) if in_kernel => {
+            (UserSpace::InKernel, shell::Expected::Other)
         }
-        Initrd::Vendor => (UserSpace::InKernel, shell::Expected::Other),
-        Initrd::Default if in_kernel => (UserSpace::InKernel, shell::Expected::Other),
-        Initrd::Default | Initrd::Builtin => {
-            builtin = userland::builtin(plan::abi(kernel));
+        (Initrd::Vendor, Some(ramdisk)) => {
+            (UserSpace::Archive(&ramdisk.bytes), shell::Expected::Other)
+        }
+        (Initrd::Vendor, None) => {
+            return Err(Error::Usage(
+                "--initrd vendor: the image has no user space".to_owned(),
+            ));
+        }
+        (Initrd::Default | Initrd::Builtin, _) => {
+            builtin = userland::builtin(userland::Abi::of(kernel));
             (UserSpace::Archive(&builtin), shell::Expected::Builtin)
         }
     };
     match settings.board {
         Board::Versatile => on_versatile(settings, prepared, user_space, expected, began, observer),
-        Board::Transplant => transplanted(settings, prepared, user_space, expected, began, observer),
+        Board::Transplant => {
+            transplanted(settings, prepared, user_space, expected, began, observer)
+        }
     }
 }
 
@@ -111,7 +129,11 @@ fn on_versatile(
     observer: &mut dyn Observer,
 ) -> Result<Ran, Error> {
     let plan = make_plan(settings, prepared, user_space, None)?;
-    let machine = machine(&plan, BoardConfig::Versatile, &prepared.firmware.kernel.bytes)?;
+    let machine = machine(
+        &plan,
+        BoardConfig::Versatile,
+        &prepared.firmware.kernel.bytes,
+    )?;
     let mut session = Session::new(machine, expected, began);
     watch(&mut session, prepared, prepared.symbols.address("init_IRQ"))?;
     session.start(entry(&plan));
@@ -121,7 +143,13 @@ fn on_versatile(
         // There is no opaque memory to be in conflict with.
         Finish::Conflict(va) => Some(End::Conflict { va }),
     };
-    Ok(Ran { plan, transplant: None, session, tried: Vec::new(), end })
+    Ok(Ran {
+        plan,
+        transplant: None,
+        session,
+        tried: Vec::new(),
+        end,
+    })
 }
 
 fn transplanted(
@@ -140,7 +168,11 @@ fn transplanted(
     let mut printed_end = None;
     loop {
         let ranges = opaque_range::candidates(kernel.facts.page_offset, plan.ram, printed_end);
-        let Some(range) = ranges.iter().copied().find(|range| !refused.contains(range)) else {
+        let Some(range) = ranges
+            .iter()
+            .copied()
+            .find(|range| !refused.contains(range))
+        else {
             return Err(Error::Usage(format!(
                 "opaque memory: no range of {} is free; use another --ram",
                 ranges.len()
@@ -179,12 +211,22 @@ fn transplanted(
             }
             Finish::Conflict(va) => Some(End::Conflict { va }),
         };
-        return Ok(Ran { plan, transplant: Some(transplant), session, tried, end });
+        return Ok(Ran {
+            plan,
+            transplant: Some(transplant),
+            session,
+            tried,
+            end,
+        });
     }
 }
 
 fn in_vain(range: OpaqueRequest, reached: Option<Milestone>) -> Tried {
-    Tried { what: "opaque".to_owned(), value: format!("{:#010x}", range.base), reached }
+    Tried {
+        what: "opaque".to_owned(),
+        value: format!("{:#010x}", range.base),
+        reached,
+    }
 }
 
 fn make_plan(
@@ -220,7 +262,10 @@ fn machine(plan: &Plan, board: BoardConfig, kernel: &[u8]) -> Result<Machine, Er
             Model::CortexA15 => CpuModel::CortexA15,
         },
         midr: plan.cpu.midr,
-        ram: vec![RamBank { base: plan.ram.base, size: u64::from(plan.ram.size) }],
+        ram: vec![RamBank {
+            base: plan.ram.base,
+            size: u64::from(plan.ram.size),
+        }],
         board,
     })?;
     machine.load(plan.entry, kernel)?;
@@ -231,7 +276,10 @@ fn machine(plan: &Plan, board: BoardConfig, kernel: &[u8]) -> Result<Machine, Er
 }
 
 fn entry(plan: &Plan) -> Entry {
-    Entry { pc: plan.entry, r: plan.registers }
+    Entry {
+        pc: plan.entry,
+        r: plan.registers,
+    }
 }
 
 /// Functions whose call is a milestone. The initial calls are through when the
@@ -242,7 +290,10 @@ fn watch(session: &mut Session, prepared: &Prepared, init_irq: Option<u32>) -> R
     for (address, milestone) in [
         (symbol(&["start_kernel"]), Watched::StartKernel),
         (init_irq, Watched::InitIrq),
-        (symbol(&["free_initmem", "run_init_process"]), Watched::Initcalls),
+        (
+            symbol(&["free_initmem", "run_init_process"]),
+            Watched::Initcalls,
+        ),
     ] {
         if let Some(address) = address {
             session.machine_mut().watch(address, milestone)?;
@@ -321,7 +372,9 @@ impl PanicWatch {
 
 /// Whether the goal is reached, with all input answered if there is any.
 fn reached(settings: &Settings, session: &Session, typist: &Option<Typist>) -> bool {
-    let Some(goal) = settings.goal else { return false };
+    let Some(goal) = settings.goal else {
+        return false;
+    };
     // A milestone that cannot be observed on this kernel is passed when a later
     // one is.
     let passed = session.furthest().is_some_and(|furthest| furthest >= goal);
@@ -342,6 +395,8 @@ fn used_up(limits: &Limits, session: &Session) -> Option<End> {
         return Some(End::Instructions(limit));
     }
     let now = u128::from(session.now().0);
-    let limit = limits.virtual_time.filter(|limit| now >= limit.as_nanos())?;
+    let limit = limits
+        .virtual_time
+        .filter(|limit| now >= limit.as_nanos())?;
     Some(End::VirtualTime(seconds(limit)))
 }

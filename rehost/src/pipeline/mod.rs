@@ -41,8 +41,13 @@ pub enum Symbols {
     Own,
     /// Nowhere: the kernel's own tables are not looked at.
     Hidden,
-    /// A list, as text.
-    Listed(String),
+    /// A list of the user's, beside the kernel's own tables.
+    Listed {
+        /// The file as it was named.
+        file: String,
+        /// Its text.
+        text: String,
+    },
 }
 
 /// How long a run may last.
@@ -65,7 +70,11 @@ impl Limits {
         virtual_time: Some(Duration::from_secs(600)),
     };
     /// For a person at a console.
-    pub const NONE: Limits = Limits { wall: None, instructions: None, virtual_time: None };
+    pub const NONE: Limits = Limits {
+        wall: None,
+        instructions: None,
+        virtual_time: None,
+    };
 }
 
 /// Everything that a run depends on.
@@ -119,6 +128,9 @@ pub enum Error {
     /// The transplant does not match its own kernel.
     #[error(transparent)]
     Apply(#[from] linker::transplant::ApplyError),
+    /// The transplant's files cannot be written.
+    #[error(transparent)]
+    Files(#[from] linker::transplant::FileError),
     /// The terminal or a file cannot be written.
     #[error("{what}: {source}")]
     Io {
@@ -137,7 +149,7 @@ impl Error {
             Error::Usage(_) => 2,
             Error::Plan(plan::Error::Tree(_)) | Error::Input { .. } => 3,
             Error::Plan(_) => 2,
-            Error::Machine(_) | Error::Apply(_) | Error::Io { .. } => 4,
+            Error::Machine(_) | Error::Apply(_) | Error::Files(_) | Error::Io { .. } => 4,
         }
     }
 }

@@ -32,7 +32,10 @@ pub fn candidates(page_offset: u32, ram: Ram, printed_end: Option<u32>) -> Vec<O
     bases.extend(highest.map(middle_of_hole));
     let mut ranges: Vec<OpaqueRequest> = Vec::new();
     for base in bases {
-        let range = OpaqueRequest { base, size: DEFAULT_OPAQUE_SIZE };
+        let range = OpaqueRequest {
+            base,
+            size: DEFAULT_OPAQUE_SIZE,
+        };
         if !ranges.contains(&range) {
             ranges.push(range);
         }
@@ -57,9 +60,15 @@ mod tests {
     use super::*;
 
     fn bases(mib: u32, printed: Option<u32>) -> String {
-        let ram = Ram { base: 0, size: mib << 20 };
+        let ram = Ram {
+            base: 0,
+            size: mib << 20,
+        };
         let bases = candidates(0xc000_0000, ram, printed);
-        bases.iter().map(|range| format!("{:08x} ", range.base)).collect()
+        bases
+            .iter()
+            .map(|range| format!("{:08x} ", range.base))
+            .collect()
     }
 
     #[test]

@@ -6,10 +6,10 @@ use emu::machine::Unassigned;
 use linker::kernel::Facts;
 use sha2::{Digest, Sha256};
 
-use super::Settings;
 use super::boot::Ran;
 use super::prepare::Prepared;
-use crate::plan::Plan;
+use super::{Error, Settings};
+use crate::plan::{self, Cpu, Plan};
 use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
 use crate::session::Session;
 use crate::verdict::reason::{self, Evidence, Polled};
@@ -32,19 +32,30 @@ pub struct Messages {
 pub fn messages(session: &Session, prepared: &Prepared, plan: &Plan) -> Messages {
     let console = String::from_utf8_lossy(session.console());
     if console.contains("Linux version") || session.has_passed(Milestone::Userspace) {
-        return Messages { text: console.into_owned(), from_memory: false };
+        return Messages {
+            text: console.into_owned(),
+            from_memory: false,
+        };
     }
     // Of the kernel only what lies behind its image: in the image stands the
     // banner as a constant.
     let facts = &prepared.firmware.kernel.facts;
-    let behind = facts.text_offset.saturating_add(prepared.firmware.kernel.bytes.len() as u32);
+    let behind = facts
+        .text_offset
+        .saturating_add(prepared.firmware.kernel.bytes.len() as u32);
     let log = log_buffer(session, plan, facts, behind);
-    Messages { text: log.unwrap_or_else(|| console.into_owned()), from_memory: true }
+    Messages {
+        text: log.unwrap_or_else(|| console.into_owned()),
+        from_memory: true,
+    }
 }
 
 fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Option<String> {
     let mut memory = vec![0; plan.ram.size.saturating_sub(behind).min(PIECE as u32) as usize];
-    session.machine().read_physical(plan.ram.base.checked_add(behind)?, &mut memory).ok()?;
+    session
+        .machine()
+        .read_physical(plan.ram.base.checked_add(behind)?, &mut memory)
+        .ok()?;
     kernel_log::read(&memory, &facts.banner)
 }
 
@@ -53,11 +64,14 @@ pub fn reason(settings: &Settings, prepared: &Prepared, ran: &Ran) -> Option<Str
     let end = ran.end?;
     let messages = messages(&ran.session, prepared, &ran.plan);
     let unassigned = ran.session.machine().unassigned();
-    let polled = unassigned.iter().max_by_key(|one| one.reads).map(|one| Polled {
-        address: one.address,
-        reader: place(prepared, ran, one.pc),
-        reads: one.reads,
-    });
+    let polled = unassigned
+        .iter()
+        .max_by_key(|one| one.reads)
+        .map(|one| Polled {
+            address: one.address,
+            reader: place(prepared, ran, one.pc),
+            reads: one.reads,
+        });
     let pc = ran.session.machine().registers().r[15];
     Some(reason::text(&Evidence {
         end,
@@ -98,11 +112,7 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
     let facts = &prepared.firmware.kernel.facts;
     Report {
         image: settings.name.clone(),
-        kernel: KernelFacts {
-            release: facts.release.clone(),
-            arch: facts.arch,
-            cpu: ran.plan.cpu.model.name().to_owned(),
-        },
+        kernel: kernel_facts(facts, &ran.plan.cpu),
         pointers: pointers(prepared),
         opaque: transplant.map(|transplant| OpaqueFacts {
             base: Hex(transplant.opaque.base),
@@ -114,13 +124,49 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         verdict: session.furthest(),
         reason: reason(settings, prepared, ran),
         driver_instructions: session.machine().driver_instructions(),
-        left_out: transplant.map(|transplant| transplant.left_out.clone()).unwrap_or_default(),
+        left_out: transplant
+            .map(|transplant| transplant.left_out.clone())
+            .unwrap_or_default(),
         patches: transplant.map_or(0, |transplant| transplant.patches.len()),
         unassigned: unassigned(session.machine().unassigned()),
         instructions: session.machine().instructions(),
         console: String::from_utf8_lossy(session.console()).into_owned(),
         console_sha256: hex(&Sha256::digest(session.console())),
         wall_s: seconds(wall),
+    }
+}
+
+/// The report when no driver could be linked, so that nothing ran.
+pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Duration) -> Report {
+    let kernel = &prepared.firmware.kernel;
+    Report {
+        image: settings.name.clone(),
+        kernel: kernel_facts(
+            &kernel.facts,
+            &plan::cpu(kernel, &prepared.identification.machines),
+        ),
+        pointers: pointers(prepared),
+        opaque: None,
+        tried: Vec::new(),
+        milestones: Vec::new(),
+        verdict: None,
+        reason: Some(why.to_string()),
+        driver_instructions: 0,
+        left_out: Vec::new(),
+        patches: 0,
+        unassigned: Vec::new(),
+        instructions: 0,
+        console: String::new(),
+        console_sha256: hex(&Sha256::digest(b"")),
+        wall_s: seconds(wall),
+    }
+}
+
+fn kernel_facts(facts: &Facts, cpu: &Cpu) -> KernelFacts {
+    KernelFacts {
+        release: facts.release.clone(),
+        arch: facts.arch,
+        cpu: cpu.model.name().to_owned(),
     }
 }
 
@@ -148,11 +194,16 @@ fn pointers(prepared: &Prepared) -> Vec<PointerFacts> {
 /// All milestones up to the furthest; one that was not seen on the way has no
 /// times.
 fn milestones(session: &Session) -> Vec<Reached> {
-    let Some(furthest) = session.furthest() else { return Vec::new() };
+    let Some(furthest) = session.furthest() else {
+        return Vec::new();
+    };
     let names = Milestone::ALL.into_iter().filter(|&one| one <= furthest);
     names
         .map(|name| {
-            let passed = session.passed().iter().find(|passed| passed.milestone == name);
+            let passed = session
+                .passed()
+                .iter()
+                .find(|passed| passed.milestone == name);
             Reached {
                 name,
                 instructions: passed.map(|passed| passed.instructions),
@@ -170,7 +221,11 @@ fn seconds(time: Duration) -> f64 {
 
 fn unassigned(mut accesses: Vec<Unassigned>) -> Vec<report::Unassigned> {
     accesses.sort_by_key(|one| {
-        (std::cmp::Reverse(one.reads + one.writes), one.address, one.pc)
+        (
+            std::cmp::Reverse(one.reads + one.writes),
+            one.address,
+            one.pc,
+        )
     });
     accesses
         .iter()

@@ -22,8 +22,10 @@ const CHIP_BASES: [u32; 3] = [0xfeec_0000, 0x7eec_0000, 0x1eec_0000];
 /// The embedded driver library for a kernel, or the user's.
 pub fn driver(kernel: &Kernel, given: Option<&(String, Vec<u8>)>) -> Result<Driver, Error> {
     if let Some((name, bytes)) = given {
-        return Driver::read(name, bytes)
-            .map_err(|error| Error::Input { file: name.clone(), why: error.to_string() });
+        return Driver::read(name, bytes).map_err(|error| Error::Input {
+            file: name.clone(),
+            why: error.to_string(),
+        });
     }
     let (name, bytes) = if kernel.facts.arch >= Arch::V7 {
         ("built-in driver for Armv7", embedded::DRIVER_ARMV7)
@@ -66,12 +68,19 @@ pub fn unserved_uart(transplant: &Transplant) -> Option<&ChipPage> {
     if transplant.slots.iter().any(|slot| slot.name == UART_SLOT) {
         return None;
     }
-    transplant.opaque.chips.iter().find(|chip| chip.chip == "uart16550")
+    transplant
+        .opaque
+        .chips
+        .iter()
+        .find(|chip| chip.chip == "uart16550")
 }
 
 /// Virtual address of the driver's function at a place of the kernel.
 pub fn forward(transplant: &Transplant, place: &str) -> Option<u32> {
-    let forward = transplant.forwards.iter().find(|forward| forward.place == place)?;
+    let forward = transplant
+        .forwards
+        .iter()
+        .find(|forward| forward.place == place)?;
     Some(forward.target)
 }
 
@@ -86,7 +95,12 @@ pub fn opaque_map(transplant: &Transplant) -> OpaqueMap {
             "uart16550" => ChipKind::Uart16550,
             _ => return None,
         };
-        Some(Chip { chip, va: page.va, phys: page.phys, irq: page.irq.unwrap_or(0) })
+        Some(Chip {
+            chip,
+            va: page.va,
+            phys: page.phys,
+            irq: page.irq.unwrap_or(0),
+        })
     };
     OpaqueMap {
         base: opaque.base,

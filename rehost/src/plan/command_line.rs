@@ -27,6 +27,9 @@ mod tests {
             build("ttyS0", true, true, Some(" rdinit=/bin/sh ")),
             "console=ttyS0,115200 rdinit=/init nosmp rdinit=/bin/sh"
         );
-        assert_eq!(build("ttyAMA0", false, false, None), "console=ttyAMA0,115200");
+        assert_eq!(
+            build("ttyAMA0", false, false, None),
+            "console=ttyAMA0,115200"
+        );
     }
 }

@@ -10,7 +10,7 @@ pub mod memory;
 pub mod tags;
 pub mod tree;
 
-use linker::kernel::{Arch, Kernel};
+use linker::kernel::Kernel;
 use linker::machine::{Descriptor, Machines};
 use linker::transplant::ChipPage;
 use thiserror::Error;
@@ -172,7 +172,7 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         UserSpace::Archive(bytes) => bytes,
         UserSpace::InKernel | UserSpace::None => &[],
     };
-    let cpu = cpu::choose(facts.arch, facts.smp, &input.machines.processors);
+    let cpu = cpu(kernel, input.machines);
     let ram = memory::ram(facts, kernel.bytes.len(), archive.len(), input.wishes)?;
     let command_line = command_line::build(
         input.board.console(),
@@ -237,23 +237,21 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     })
 }
 
+/// The processor for a kernel.
+pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
+    cpu::choose(kernel.facts.arch, kernel.facts.smp, &machines.processors)
+}
+
 /// The descriptor to boot under when nothing else tells: the board's own, for a
 /// tree the first that names something a tree can be matched with, for tags the
 /// first.
 pub fn descriptor(machines: &Machines, board: Board, device_tree: bool) -> Option<&Descriptor> {
     let all = &machines.descriptors;
-    let own = all.iter().find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
-    let matched = all.iter().find(|one| device_tree && !one.compatible.is_empty());
+    let own = all
+        .iter()
+        .find(|one| board == Board::Versatile && one.nr == VERSATILE_PB);
+    let matched = all
+        .iter()
+        .find(|one| device_tree && !one.compatible.is_empty());
     own.or(matched).or_else(|| all.first())
-}
-
-/// The instruction set for which the built-in user space is taken.
-pub fn abi(kernel: &Kernel) -> crate::userland::Abi {
-    // Debian's hard-float binaries are Armv7 code with VFP registers.
-    let vfp = memchr::memmem::find(&kernel.bytes, b"VFP support v").is_some();
-    if kernel.facts.arch >= Arch::V7 && vfp {
-        crate::userland::Abi::Hard
-    } else {
-        crate::userland::Abi::Soft
-    }
 }

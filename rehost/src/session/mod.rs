@@ -147,7 +147,9 @@ impl Session {
 
     /// Whether this milestone was passed.
     pub fn has_passed(&self, milestone: Milestone) -> bool {
-        self.passed.iter().any(|passed| passed.milestone == milestone)
+        self.passed
+            .iter()
+            .any(|passed| passed.milestone == milestone)
     }
 
     /// The furthest milestone that was passed.

@@ -31,7 +31,10 @@ impl Typist {
         if !text.is_empty() {
             lines.extend(text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec));
         }
-        Self { lines, typed: Time(0) }
+        Self {
+            lines,
+            typed: Time(0),
+        }
     }
 
     /// Types the next line if it is time to.
@@ -67,7 +70,10 @@ mod tests {
     fn an_enter_comes_first_and_the_last_line_needs_no_newline() {
         for text in ["id\nls /\n", "id\nls /"] {
             let typist = Typist::new(text.as_bytes());
-            assert_eq!(typist.lines, [b"".to_vec(), b"id".to_vec(), b"ls /".to_vec()]);
+            assert_eq!(
+                typist.lines,
+                [b"".to_vec(), b"id".to_vec(), b"ls /".to_vec()]
+            );
         }
         assert_eq!(Typist::new(b"").lines.len(), 1);
     }

@@ -3,7 +3,7 @@
 use super::{Milestone, fault};
 
 /// How a boot ended without its goal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
     /// The wall-time budget is used up, in seconds.
     WallTime(f64),
@@ -79,7 +79,9 @@ pub fn text(evidence: &Evidence) -> String {
         (End::Reset, None) => "the guest restarted its machine".to_owned(),
     };
     match evidence.last {
-        Some(last) => text += &format!("; the last milestone is {last}, the goal {}", evidence.goal),
+        Some(last) => {
+            text += &format!("; the last milestone is {last}, the goal {}", evidence.goal)
+        }
         None => text += "; no milestone was reached",
     }
     text += &format!("; the program counter is at {}", evidence.place);
@@ -89,9 +91,17 @@ pub fn text(evidence: &Evidence) -> String {
             polled.address, polled.reads, polled.reader
         );
     }
-    let last = evidence.messages.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let last = evidence
+        .messages
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty());
     if let Some(line) = last {
-        let from = if evidence.from_memory { " (from its log buffer)" } else { "" };
+        let from = if evidence.from_memory {
+            " (from its log buffer)"
+        } else {
+            ""
+        };
         text += &format!("; the last message{from} is \"{line}\"");
     } else {
         text += "; the kernel left no message";
@@ -142,7 +152,11 @@ mod tests {
 
     #[test]
     fn nothing_at_all() {
-        let text = text(&Evidence { last: None, place: "0x80008000", ..EVIDENCE });
+        let text = text(&Evidence {
+            last: None,
+            place: "0x80008000",
+            ..EVIDENCE
+        });
         expect_test::expect![[r#""#]].assert_eq(&text);
     }
 }

@@ -46,6 +46,7 @@ impl Watch {
             line: Vec::new(),
             escape: Escape::None,
             announced: false,
+            prompted: false,
         }
     }
 
@@ -119,7 +120,10 @@ mod tests {
     fn built_in_user_space_needs_its_line_and_its_prompt() {
         let line = "ecmo: shell ready (6.1.0, armv7l)\r\n";
         assert!(ready(Expected::Builtin, &format!("{line}ecmo:~# \x1b[6n")));
-        assert!(ready(Expected::Builtin, &format!("{line}ecmo:~# usb 1-1: new device\r\n")));
+        assert!(ready(
+            Expected::Builtin,
+            &format!("{line}ecmo:~# usb 1-1: new device\r\n")
+        ));
         assert!(!ready(Expected::Builtin, line));
         assert!(!ready(Expected::Builtin, "/ # "));
     }

@@ -6,22 +6,11 @@ use super::{Error, Sink};
 
 /// "BZh", the block size, and the magic of a first block (the digits of pi).
 pub(super) fn begins(input: &[u8]) -> bool {
-    matches!(
-        input,
-        [
-            b'B',
-            b'Z',
-            b'h',
-            b'1'..=b'9',
-            0x31,
-            0x41,
-            0x59,
-            0x26,
-            0x53,
-            0x59,
-            ..
-        ]
-    )
+    const FIRST_BLOCK: &[u8] = &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
+    match input.strip_prefix(b"BZh") {
+        Some([b'1'..=b'9', block @ ..]) => block.starts_with(FIRST_BLOCK),
+        _ => false,
+    }
 }
 
 pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
@@ -33,15 +22,10 @@ pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::super::{Format, tests};
 
     #[test]
     fn decodes() {
-        let contents = tests::contents();
-        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
-        encoder.write_all(&contents).unwrap();
-        tests::check(Format::Bzip2, &encoder.finish().unwrap(), &contents);
+        tests::check(Format::Bzip2);
     }
 }

@@ -18,15 +18,10 @@ pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::super::{Format, tests};
 
     #[test]
     fn decodes() {
-        let contents = tests::contents();
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(&contents).unwrap();
-        tests::check(Format::Gzip, &encoder.finish().unwrap(), &contents);
+        tests::check(Format::Gzip);
     }
 }

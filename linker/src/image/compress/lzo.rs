@@ -138,40 +138,7 @@ pub(super) fn decode(input: &[u8], sink: &mut Sink) -> Result<(), Error> {
 mod tests {
     use super::super::{Format, tests};
     use super::*;
-
-    /// What `lzop -9` writes, with `flags`.
-    fn compress(contents: &[u8], flags: u32) -> Vec<u8> {
-        let mut stream = MAGIC.to_vec();
-        for half in [0x1030u16, 0x2060, 0x0940] {
-            stream.extend(half.to_be_bytes());
-        }
-        stream.extend([3, 9]);
-        for word in [flags, 0o100_644, 0, 0] {
-            stream.extend(word.to_be_bytes());
-        }
-        stream.extend(b"\x05piggy\0\0\0\0");
-        if flags & EXTRA_FIELD != 0 {
-            stream.extend(b"\0\0\0\x03abc\0\0\0\0");
-        }
-        for block in contents.chunks(256 << 10) {
-            let data = lzokay::compress::compress(block).unwrap();
-            stream.extend((block.len() as u32).to_be_bytes());
-            let stored = data.len() >= block.len();
-            let data = if stored { block } else { &data };
-            stream.extend((data.len() as u32).to_be_bytes());
-            let both = ADLER32_OF_CONTENTS | CRC32_OF_CONTENTS;
-            let checksums = (flags & both).count_ones()
-                + if stored {
-                    0
-                } else {
-                    (flags & (both << 1)).count_ones()
-                };
-            stream.extend(vec![0; checksums as usize * 4]);
-            stream.extend(data);
-        }
-        stream.extend([0; 4]);
-        stream
-    }
+    use crate::image::fixture;
 
     #[test]
     fn decodes() {
@@ -181,7 +148,7 @@ mod tests {
             ADLER32_OF_CONTENTS | ADLER32_OF_DATA,
             CRC32_OF_CONTENTS | CRC32_OF_DATA | EXTRA_FIELD,
         ] {
-            tests::check(Format::Lzo, &compress(&contents, flags), &contents);
+            tests::check_stream(Format::Lzo, &fixture::lzo(&contents, flags), &contents);
         }
     }
 
@@ -194,14 +161,14 @@ mod tests {
         })
         .take(1000)
         .collect();
-        let stream = compress(&noise, ADLER32_OF_CONTENTS);
+        let stream = fixture::lzo(&noise, ADLER32_OF_CONTENTS);
         let decoded = tests::decode(Format::Lzo, &stream, 1000).unwrap();
         assert!(decoded.bytes == noise);
     }
 
     #[test]
     fn a_block_that_claims_gigabytes_is_refused() {
-        let mut stream = compress(b"", 0);
+        let mut stream = fixture::lzo(b"", 0);
         let end = stream.len() - 4;
         stream.truncate(end);
         stream.extend(u32::MAX.to_be_bytes());

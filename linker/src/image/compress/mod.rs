@@ -144,7 +144,8 @@ impl Sink {
     /// Appends what fits; an error when that is not all.
     fn push(&mut self, data: &[u8]) -> Result<(), Error> {
         let fits = data.len().min(self.room());
-        self.bytes.extend(data.iter().take(fits));
+        self.bytes
+            .extend_from_slice(data.get(..fits).unwrap_or_default());
         if fits < data.len() {
             return Err(Error::Limit { limit: self.limit });
         }
@@ -161,7 +162,8 @@ impl Sink {
 
     /// Appends all that `reader` gives.
     fn drain(&mut self, mut reader: impl Read) -> Result<(), Error> {
-        let mut buffer = vec![0; 128 << 10];
+        // One byte more than fits shows that there is more.
+        let mut buffer = vec![0; (self.room() + 1).min(128 << 10)];
         loop {
             match reader.read(&mut buffer) {
                 Ok(0) => return Ok(()),
@@ -241,9 +243,10 @@ pub fn recognise(input: &[u8]) -> Option<Format> {
     lzma::begins(input).then_some(Format::Lzma)
 }
 
-/// All places in `bytes` where a stream may begin, in order.
-pub fn streams(bytes: &[u8]) -> impl Iterator<Item = (usize, Format)> + '_ {
-    (0..bytes.len()).filter_map(|offset| {
+/// All places in `bytes` at a multiple of `step` where a stream may begin, in
+/// order.
+pub fn streams(bytes: &[u8], step: usize) -> impl Iterator<Item = (usize, Format)> + '_ {
+    (0..bytes.len()).step_by(step).filter_map(|offset| {
         let rest = bytes.get(offset..)?;
         Some((offset, recognise(rest)?))
     })
@@ -252,6 +255,7 @@ pub fn streams(bytes: &[u8]) -> impl Iterator<Item = (usize, Format)> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fixture;
     use proptest::prelude::*;
 
     pub(super) fn decode(format: Format, input: &[u8], limit: usize) -> Result<Decoded, Error> {
@@ -267,7 +271,13 @@ mod tests {
     }
 
     /// What every format has to do with a whole, a cut and a too large stream.
-    pub(super) fn check(format: Format, stream: &[u8], contents: &[u8]) {
+    pub(super) fn check(format: Format) {
+        let contents = contents();
+        check_stream(format, &fixture::compress(format, &contents), &contents);
+    }
+
+    /// [`check`] for a given stream.
+    pub(super) fn check_stream(format: Format, stream: &[u8], contents: &[u8]) {
         let mut input = stream.to_vec();
         input.extend(b"\x12\x34\x56\x00 something behind it");
         assert_eq!(recognise(&input), Some(format));
@@ -297,7 +307,7 @@ mod tests {
         bytes.extend([0x55; 10]);
         bytes.extend(b"\x1f\x8b\x08\0");
         bytes.extend([0x55; 10]);
-        let found: Vec<_> = streams(&bytes).collect();
+        let found: Vec<_> = streams(&bytes, 1).collect();
         assert_eq!(found, [(100, Format::Xz), (116, Format::Gzip)]);
     }
 

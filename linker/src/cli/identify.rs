@@ -1,0 +1,80 @@
+//! `ecmo-link identify`: the pointers of a kernel.
+
+use std::fmt::{self, Display};
+
+use linker::identify::{Identification, Status};
+use linker::kernel::Kernel;
+
+use super::Outcome;
+use super::input::KernelArgs;
+
+/// Shows the pointers of a kernel, each with address, strategy and evidence.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  ecmo-link identify zImage\n  \
+    ecmo-link identify --symbols System.map Image")]
+pub(super) struct Args {
+    #[command(flatten)]
+    kernel: KernelArgs,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
+    let (kernel, identification) = args.kernel.read()?;
+    super::print(&Report {
+        kernel: &kernel,
+        identification: &identification,
+    })?;
+    Ok(Outcome::Done)
+}
+
+struct Report<'a> {
+    kernel: &'a Kernel,
+    identification: &'a Identification,
+}
+
+impl Display for Report<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kernel, found) = (self.kernel, self.identification);
+        let end = kernel.end();
+        writeln!(
+            out,
+            "kernel {} {:#010x}..{end:#010x}",
+            kernel.facts.release, kernel.base
+        )?;
+        writeln!(out, "symbols: {}", found.symbols().len())?;
+        let machines = &found.machines;
+        writeln!(out, "\nmachine descriptors: {}", machines.descriptors.len())?;
+        for descriptor in &machines.descriptors {
+            writeln!(
+                out,
+                "  {:#010x} {:?} number {:#x} {}",
+                descriptor.va,
+                descriptor.name,
+                descriptor.nr,
+                descriptor.compatible.join(" ")
+            )?;
+        }
+        writeln!(out, "\npointers: {}", found.pointers.len())?;
+        for pointer in &found.pointers {
+            let strategy = pointer.strategy.as_deref().unwrap_or("");
+            match pointer.status {
+                Status::Missing => writeln!(out, "  ---------- {}", pointer.name)?,
+                Status::Found => {}
+                Status::Ambiguous => writeln!(out, "  ambiguous  {}", pointer.name)?,
+            }
+            for candidate in &pointer.candidates {
+                let (address, name) = (candidate.address, &pointer.name);
+                let evidence = candidate.evidence.join("; ");
+                writeln!(out, "  {address:#010x} {name} [{strategy}] {evidence}")?;
+            }
+        }
+        writeln!(
+            out,
+            "\nlayouts and constants: {}",
+            found.layouts.iter().count()
+        )?;
+        for (name, known) in found.layouts.iter() {
+            writeln!(out, "  {:#10x} {name} ({})", known.value, known.evidence)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! What identification knows, as answers to the linker's questions.
+
+use super::{Place, Provide, Resolved};
+use crate::identify::{Identification, Kind, Pointer, Status};
+use crate::layouts::Known;
+
+/// Forwards into a field of the machine descriptor start with this.
+const MACHINE_DESC: &str = "machine_desc.";
+
+impl Provide for Identification {
+    fn function(&self, name: &str) -> Result<Resolved, String> {
+        let pointer = self.resolve(name);
+        if pointer.kind == Kind::Data {
+            return Err("a variable, not a function".to_owned());
+        }
+        resolved(&pointer)
+    }
+
+    fn data(&self, name: &str) -> Result<Resolved, String> {
+        let pointer = self.resolve(name);
+        if pointer.kind == Kind::Function && pointer.status != Status::Missing {
+            return Err("a function, not a variable".to_owned());
+        }
+        resolved(&pointer)
+    }
+
+    fn layout(&self, name: &str) -> Result<Resolved, String> {
+        let known = self.layouts.get(name);
+        known
+            .map(value)
+            .ok_or_else(|| "not known for this kernel".to_owned())
+    }
+
+    fn constant(&self, name: &str) -> Result<Resolved, String> {
+        self.layout(name)
+    }
+
+    fn place(&self, name: &str) -> Result<Place, String> {
+        let field = name
+            .strip_prefix(MACHINE_DESC)
+            .ok_or("no place that is known")?;
+        let machines = &self.machines;
+        let known = machines
+            .fields
+            .get(field)
+            .ok_or("no such field in this kernel's machine_desc")?;
+        if machines.descriptors.is_empty() {
+            return Err("no machine descriptor was found".to_owned());
+        }
+        let words = machines.descriptors.iter();
+        Ok(Place {
+            words: words
+                .map(|descriptor| descriptor.va.wrapping_add(known.value))
+                .collect(),
+            evidence: format!("offset {:#x}: {}", known.value, known.evidence),
+        })
+    }
+}
+
+fn value(known: &Known) -> Resolved {
+    Resolved {
+        value: known.value,
+        evidence: known.evidence.clone(),
+    }
+}
+
+fn resolved(pointer: &Pointer) -> Result<Resolved, String> {
+    match (pointer.status, pointer.candidates.as_slice()) {
+        (Status::Found, [only]) => Ok(Resolved {
+            value: only.address,
+            evidence: only.evidence.join(", "),
+        }),
+        (Status::Missing, _) => Err("not found in this kernel".to_owned()),
+        (_, candidates) => {
+            let addresses = candidates
+                .iter()
+                .map(|found| format!("{:#010x}", found.address));
+            let addresses: Vec<_> = addresses.collect();
+            Err(format!(
+                "{} candidates: {}",
+                addresses.len(),
+                addresses.join(", ")
+            ))
+        }
+    }
+}
