@@ -111,7 +111,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
             page_offset: Hex(kernel.facts.page_offset),
             base: Hex(kernel.base),
         },
-        pointers: pointers.iter().map(|one| pointer(one, required.contains(&one.name))).collect(),
+        pointers: pointers
+            .iter()
+            .map(|one| pointer(one, required.contains(&one.name)))
+            .collect(),
         layouts: prepared.identification.layouts.iter().map(layout).collect(),
         wall_s: began.elapsed().as_micros() as f64 / 1e6,
     };
@@ -254,7 +257,13 @@ mod tests {
             answer("request_threaded_irq", Status::Missing, false),
             answer("clockevents_config_and_register", Status::Missing, true),
         ];
-        expect_test::expect![[""]].assert_eq(&describe(&pointers));
+        expect_test::expect![[r#"
+            pointer                          address     status        strategy      evidence
+            setup_irq                        0xc0055770  found         symbol_table  named in kallsyms
+            handle_IRQ                       -           1 candidates                named in kallsyms
+            request_threaded_irq             -           missing
+            clockevents_config_and_register  -           MISSING
+        "#]].assert_eq(&describe(&pointers));
     }
 
     #[test]

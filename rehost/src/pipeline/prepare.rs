@@ -31,7 +31,10 @@ pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error>
     let (symbols, options) = match source {
         Symbols::Own => (symbols::recover(kernel), identify::Options::default()),
         Symbols::Hidden => {
-            let options = identify::Options { no_symbols: true, extra: None };
+            let options = identify::Options {
+                no_symbols: true,
+                extra: None,
+            };
             (SymbolTable::default(), options)
         }
         Symbols::Listed { file, text } => {
@@ -39,11 +42,18 @@ pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error>
                 file: file.clone(),
                 why: error.to_string(),
             })?;
-            let options = identify::Options { no_symbols: false, extra: Some(list) };
+            let options = identify::Options {
+                no_symbols: false,
+                extra: Some(list),
+            };
             (symbols::recover(kernel), options)
         }
     };
     let identification = identify::identify(kernel, &symbols, &options);
     let symbols = identification.symbols().clone();
-    Ok(Prepared { firmware, symbols, identification })
+    Ok(Prepared {
+        firmware,
+        symbols,
+        identification,
+    })
 }

@@ -31,7 +31,11 @@ impl Abi {
     /// What runs on this kernel. An Armv7 kernel may lack VFP, Thumb or the
     /// helpers, each by its configuration; only of the helpers its bytes tell.
     pub fn of(kernel: &Kernel) -> Self {
-        if kernel.facts.arch < Arch::V7 || has_helpers(kernel) { Abi::Soft } else { Abi::Hard }
+        if kernel.facts.arch < Arch::V7 || has_helpers(kernel) {
+            Abi::Soft
+        } else {
+            Abi::Hard
+        }
     }
 }
 
