@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 
-use unicorn_engine_sys::{MemType, Prot, TlbEntry, TranslationBlock, uc_emu_stop, uc_engine};
+use unicorn_engine::{MemType, Prot, TlbEntry, TranslationBlock, uc_emu_stop, uc_engine};
 
 use super::count::Count;
 use super::live::{Live, psr};

@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use thiserror::Error;
-use unicorn_engine_sys::{
+use unicorn_engine::{
     Arch, ControlType, HookType, Mode, Prot, TlbType, uc_close, uc_ctl, uc_emu_start, uc_engine,
     uc_error, uc_hook, uc_hook_add, uc_mem_map_ptr, uc_mem_protect, uc_mmio_map, uc_open,
 };
