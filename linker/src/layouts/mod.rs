@@ -31,6 +31,18 @@ pub struct Known {
     pub evidence: String,
 }
 
+impl Known {
+    /// `layout_table` when it is what the kernel's source of this version has,
+    /// `binary` when the kernel's own bytes show it.
+    pub fn source(&self) -> &'static str {
+        let tables = ["layout table, ", "include/"];
+        match tables.iter().any(|table| self.evidence.starts_with(table)) {
+            true => "layout_table",
+            false => "binary",
+        }
+    }
+}
+
 /// What is known of one kernel's structs.
 #[derive(Debug, Clone, Default)]
 pub struct Layouts {

@@ -14,7 +14,7 @@ use super::names::{SectionId, Target};
 use super::reach::{Graph, Reached};
 use crate::bytes::le32;
 use crate::object::{Definition, SectionKind};
-use crate::transplant::elf::{Part, Symbol, SymbolKind};
+use crate::transplant::elf::{ATTRIBUTES, Part, Symbol, SymbolKind};
 
 /// The output sections.
 pub(super) fn parts(layout: &Layout) -> Vec<Part> {
@@ -208,4 +208,18 @@ fn relocated(
         }
     }
     Ok(bytes)
+}
+
+/// The build attributes of the first member that is in use and has any.
+pub(super) fn attributes(graph: &Graph<'_>, kept: &Reached) -> Result<Vec<u8>, Error> {
+    for &id in &kept.sections {
+        let sections = graph.member(id).sections();
+        if let Some(found) = sections
+            .iter()
+            .position(|section| section.name == ATTRIBUTES)
+        {
+            return Ok(graph.member(id).content(found)?.to_vec());
+        }
+    }
+    Ok(Vec::new())
 }

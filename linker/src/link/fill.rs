@@ -101,10 +101,15 @@ fn value(
         };
         match found {
             Ok(found) => return Ok((name.clone(), found)),
-            Err(why) => reasons.push(format!("{name}: {why}")),
+            Err(why) => reasons.push((name, why)),
         }
     }
-    Err(reasons.join("; "))
+    // Mostly all names fail for one reason.
+    if reasons.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+        return Err(reasons.pop().map(|(_, why)| why).unwrap_or_default());
+    }
+    let each = reasons.iter().map(|(name, why)| format!("{name}: {why}"));
+    Err(each.collect::<Vec<_>>().join("; "))
 }
 
 fn chip(name: &str, request: OpaqueRequest, board: &Board) -> Result<Resolved, String> {
@@ -165,7 +170,8 @@ pub(super) fn needs<'a>(
         let here = slots.get(id).into_iter().flatten();
         for slot in here.filter(|slot| slot.note.required) {
             let why = slot.value.as_ref().err();
-            let why = why.map(|why| format!("{} {why}", slot.note.kind.word()));
+            let why =
+                why.map(|why| format!("{} {}: {why}", slot.note.kind.word(), slot.note.wanted()));
             match (&slot.note.group, why) {
                 (None, None) => {}
                 (None, Some(why)) => needs.unmet.push(why),

@@ -276,13 +276,30 @@ fn require(graph: &Graph<'_>, candidates: &[Candidate<'_>]) -> Result<(), Error>
     Ok(())
 }
 
+/// Slots in use that stay empty, but for those whose group has another.
 fn missing_slots(kept: &BTreeSet<SectionId>, slots: &Slots<'_>) -> Vec<LeftOut> {
-    let live = kept.iter().filter_map(|id| slots.get(id)).flatten();
-    live.filter_map(|slot| {
-        Some(LeftOut {
-            what: slot.note.wanted(),
-            why: slot.value.as_ref().err()?.clone(),
+    let live = || {
+        kept.iter().flat_map(|id| {
+            let here = slots.get(id).into_iter().flatten();
+            here.map(|slot| {
+                (
+                    slot.note.group.as_deref().map(|group| (id.driver, group)),
+                    slot,
+                )
+            })
         })
-    })
-    .collect()
+    };
+    let met: BTreeSet<GroupId<'_>> = live()
+        .filter(|(_, slot)| slot.value.is_ok())
+        .filter_map(|(group, _)| group)
+        .collect();
+    live()
+        .filter(|(group, _)| group.is_none_or(|group| !met.contains(&group)))
+        .filter_map(|(_, slot)| {
+            Some(LeftOut {
+                what: slot.note.wanted(),
+                why: slot.value.as_ref().err()?.clone(),
+            })
+        })
+        .collect()
 }

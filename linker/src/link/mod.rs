@@ -253,6 +253,7 @@ pub fn link(
         parts: debug::parts(&layout),
         symbols: debug::symbols(&graph, &kept, &layout),
         debug: debug::sections(&mut graph, &kept, &layout)?,
+        attributes: debug::attributes(&graph, &kept)?,
     })
     .map_err(Error::Elf)?;
     Ok(Transplant {

@@ -177,4 +177,6 @@ impl Driver {
 }
 
 #[cfg(test)]
+pub(crate) mod build;
+#[cfg(test)]
 mod tests;

@@ -21,7 +21,13 @@ pub(crate) struct Image<'a> {
     pub(crate) symbols: Vec<Symbol>,
     /// DWARF sections.
     pub(crate) debug: Vec<(String, Vec<u8>)>,
+    /// `.ARM.attributes`: by them a debugger knows which instructions there are.
+    pub(crate) attributes: Vec<u8>,
 }
+
+/// The name of the section of build attributes.
+pub(crate) const ATTRIBUTES: &str = ".ARM.attributes";
+const SHT_ARM_ATTRIBUTES: e::SectionType = e::SectionType(0x7000_0003);
 
 /// A piece of memory.
 #[derive(Debug)]
@@ -90,6 +96,7 @@ pub(crate) fn write(image: &Image<'_>) -> Result<Vec<u8>, String> {
         .iter()
         .map(|load| out.reserve(load.bytes.len() as u64, PAGE.into()))
         .collect();
+    let attributes = out.reserve(image.attributes.len() as u64, 1);
     let debug: Vec<u64> = image
         .debug
         .iter()
@@ -113,6 +120,8 @@ pub(crate) fn write(image: &Image<'_>) -> Result<Vec<u8>, String> {
             out.add_section_name(name.as_bytes())
         })
         .collect();
+    out.reserve_section_index();
+    let attributes_name = out.add_section_name(ATTRIBUTES.as_bytes());
     // Local symbols come first in a symbol table.
     let mut symbols: Vec<&Symbol> = image.symbols.iter().collect();
     symbols.sort_by_key(|symbol| (symbol.global, symbol.value));
@@ -161,6 +170,8 @@ pub(crate) fn write(image: &Image<'_>) -> Result<Vec<u8>, String> {
         out.pad_until(offset);
         out.write(load.bytes);
     }
+    out.pad_until(attributes);
+    out.write(&image.attributes);
     for ((_, bytes), &offset) in image.debug.iter().zip(&debug) {
         out.pad_until(offset);
         out.write(bytes);
@@ -201,19 +212,17 @@ pub(crate) fn write(image: &Image<'_>) -> Result<Vec<u8>, String> {
     }
     for (((_, bytes), &name), &offset) in image.debug.iter().zip(&debug_names).zip(&debug) {
         let sh_name = out.section_name_offset(Some(name));
-        out.write_section_header(&SectionHeader {
-            sh_name,
-            sh_type: e::SHT_PROGBITS,
-            sh_flags: e::SectionFlags(0),
-            sh_addr: 0,
-            sh_offset: offset,
-            sh_size: bytes.len() as u64,
-            sh_link: 0,
-            sh_info: 0,
-            sh_addralign: 1,
-            sh_entsize: 0,
-        });
+        let header = plain_header(sh_name, e::SHT_PROGBITS, offset, bytes.len());
+        out.write_section_header(&header);
     }
+    let sh_name = out.section_name_offset(Some(attributes_name));
+    let length = image.attributes.len();
+    out.write_section_header(&plain_header(
+        sh_name,
+        SHT_ARM_ATTRIBUTES,
+        attributes,
+        length,
+    ));
     let locals = symbols.iter().filter(|symbol| !symbol.global).count() as u32;
     out.write_symtab_section_header(locals + 1);
     out.write_strtab_section_header();
@@ -250,6 +259,26 @@ fn part_header(image: &Image<'_>, loads: &[u64], part: &Part, sh_name: u32) -> S
         sh_link: 0,
         sh_info: 0,
         sh_addralign: 4,
+        sh_entsize: 0,
+    }
+}
+
+fn plain_header(
+    sh_name: u32,
+    sh_type: e::SectionType,
+    offset: u64,
+    length: usize,
+) -> SectionHeader {
+    SectionHeader {
+        sh_name,
+        sh_type,
+        sh_flags: e::SectionFlags(0),
+        sh_addr: 0,
+        sh_offset: offset,
+        sh_size: length as u64,
+        sh_link: 0,
+        sh_info: 0,
+        sh_addralign: 1,
         sh_entsize: 0,
     }
 }

@@ -8,7 +8,7 @@ use scroll::{LE, Pread};
 use super::elf::{self, Image, Load, Part, Symbol, SymbolKind};
 use super::{ApplyError, Transplant};
 use crate::bytes::{le32, u16_at};
-use crate::kernel::Kernel;
+use crate::kernel::{Arch, Kernel};
 use crate::symbols::SymbolTable;
 
 /// The linked driver with symbols and debugging information.
@@ -196,5 +196,38 @@ pub fn kernel_elf(kernel: &Kernel, symbols: &SymbolTable) -> Result<Vec<u8>, Str
         }],
         symbols: symbols.collect(),
         debug: Vec::new(),
+        attributes: attributes(kernel.facts.arch),
     })
+}
+
+/// Build attributes that name the architecture: Arm, "Addenda to, and Errata
+/// in, the ABI for the Arm Architecture" (IHI 0045), section 2.3.
+fn attributes(arch: Arch) -> Vec<u8> {
+    const TAG_FILE: u8 = 1;
+    const TAG_CPU_ARCH: u8 = 6;
+    const TAG_ARM_ISA_USE: u8 = 8;
+    const TAG_THUMB_ISA_USE: u8 = 9;
+    let (arch, thumb) = match arch {
+        Arch::V4 => (2, 1),
+        Arch::V5 => (4, 1),
+        Arch::V6 => (9, 1),
+        Arch::V7 => (10, 2),
+    };
+    let pairs = [
+        TAG_CPU_ARCH,
+        arch,
+        TAG_ARM_ISA_USE,
+        1,
+        TAG_THUMB_ISA_USE,
+        thumb,
+    ];
+    let file_length = 5 + pairs.len() as u32;
+    let mut section = b"aeabi\0".to_vec();
+    section.push(TAG_FILE);
+    section.extend(file_length.to_le_bytes());
+    section.extend(pairs);
+    let mut bytes = vec![b'A'];
+    bytes.extend((section.len() as u32 + 4).to_le_bytes());
+    bytes.extend(section);
+    bytes
 }
