@@ -76,6 +76,8 @@ impl Boot<'_> {
             command.arg("-initrd").arg(initrd);
         }
         command.args(self.options);
+        // The board has a sound chip; without this QEMU looks for a sound card.
+        command.env("QEMU_AUDIO_DRV", "none");
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

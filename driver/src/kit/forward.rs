@@ -4,7 +4,8 @@
 ///
 /// Each item names a place, or several by `|` of which the first is taken that
 /// the kernel has, then the function with its signature, which must be
-/// `extern "C"` and be defined in the same module. Places:
+/// `extern "C"` and be defined in the same module. Places are the callbacks of
+/// `struct machine_desc` (arch/arm/include/asm/mach/arch.h), among them:
 ///
 /// | place | called | signature |
 /// |---|---|---|
@@ -13,7 +14,6 @@
 /// | `machine_desc.init_machine` | by `customize_machine`, an arch_initcall | `fn()` |
 /// | `machine_desc.init_late` | by `init_machine_late`, a late_initcall | `fn()` |
 /// | `machine_desc.handle_irq` | for every interrupt, where the kernel has the field | `fn(regs)` |
-/// | `initcall` | among the device initcalls | `fn() -> i32` |
 ///
 /// A field of `machine_desc` is overwritten in every machine descriptor of the
 /// kernel: what stood there is not called. Where several drivers are linked
@@ -28,13 +28,11 @@
 ///
 /// ```
 /// driver::forward! {
-///     /// One line of greeting once the kernel's own drivers are up.
-///     optional initcall => fn hello() -> i32;
+///     /// A greeting after everything else, or earlier in kernels before 3.5.
+///     optional machine_desc.init_late | machine_desc.init_machine => fn hello();
 /// }
 ///
-/// extern "C" fn hello() -> i32 {
-///     0
-/// }
+/// extern "C" fn hello() {}
 /// # fn main() {}
 /// ```
 #[macro_export]

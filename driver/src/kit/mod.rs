@@ -27,21 +27,21 @@
 //! }
 //!
 //! driver::forward! {
-//!     /// Says hello once the kernel's own drivers are up.
-//!     required initcall => fn hello() -> i32;
+//!     /// Says hello when the kernel sets its machine up.
+//!     required machine_desc.init_machine => fn hello();
 //! }
 //!
-//! extern "C" fn hello() -> i32 {
+//! extern "C" fn hello() {
 //!     // SAFETY: the format takes one number.
 //!     unsafe { printk(c"hello from a transplanted driver, %d\n".as_ptr(), 1) };
-//!     0
 //! }
 //! # fn main() {}
 //! ```
 //!
 //! Its crate is a static library that takes this one with
 //! `default-features = false`, and is built for `armv7a-none-eabi` or with the
-//! specifications in `target-specs/`. The kit brings the panic handler.
+//! specifications in `target-specs/`. The kit brings the panic handler. One to
+//! start from is `tests/drivers/heartbeat`.
 //!
 //! # What such code must know
 //!

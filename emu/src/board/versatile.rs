@@ -20,17 +20,20 @@ const SECONDARY_CONTROLLER: u32 = 0x1000_3000;
 const PRIMARY_CONTROLLER: u32 = 0x1014_0000;
 const SYSTEM_CONTROLLER: u32 = 0x101e_0000;
 const TIMERS: [u32; 2] = [0x101e_2000, 0x101e_3000];
-const UARTS: [u32; 3] = [0x101f_1000, 0x101f_2000, 0x101f_3000];
+/// The fourth is in the board's FPGA, the others on the processor's chip.
+const UARTS: [u32; 4] = [0x101f_1000, 0x101f_2000, 0x101f_3000, 0x1000_9000];
 
 /// Lines of the primary controller (DUI 0225, table 4-29).
 const TIMER_LINES: [u32; 2] = [4, 5];
 const UART_LINES: [u32; 3] = [12, 13, 14];
+/// The fourth serial port's line into the secondary controller (table 4-30).
+const FPGA_UART_LINE: u32 = 6;
 const SECONDARY_LINE: u32 = 31;
 /// Lines that the secondary controller can let through, by their numbers.
 const THROUGH_LINES: std::ops::RangeInclusive<u32> = 21..=30;
 
-/// The board's chips. UART0 is the console; nothing is connected to the other
-/// two.
+/// The board's chips. UART0 is the console; nothing is connected to the
+/// others.
 #[derive(Debug, Clone, Default)]
 pub struct Versatile {
     system_registers: VersatileSysreg,
@@ -39,7 +42,7 @@ pub struct Versatile {
     primary: Pl190,
     secondary: Sic,
     timers: [Sp804; 2],
-    uarts: [Pl011; 3],
+    uarts: [Pl011; 4],
 }
 
 impl Versatile {
@@ -50,14 +53,15 @@ impl Versatile {
 
     fn find(&mut self, address: u32) -> Option<&mut dyn Device> {
         let [timer0, timer1] = &mut self.timers;
-        let [uart0, uart1, uart2] = &mut self.uarts;
-        let chips: [(u32, &mut dyn Device); 10] = [
+        let [uart0, uart1, uart2, uart3] = &mut self.uarts;
+        let chips: [(u32, &mut dyn Device); 11] = [
             (PRIMARY_CONTROLLER, &mut self.primary),
             (TIMERS[0], timer0),
             (TIMERS[1], timer1),
             (UARTS[0], uart0),
             (UARTS[1], uart1),
             (UARTS[2], uart2),
+            (UARTS[3], uart3),
             (SYSTEM_REGISTERS, &mut self.system_registers),
             (SECONDARY_CONTROLLER, &mut self.secondary),
             (SYSTEM_CONTROLLER, &mut self.system_controller),
@@ -77,6 +81,8 @@ impl Versatile {
         for (uart, line) in self.uarts.iter().zip(UART_LINES) {
             self.primary.set_line(line, uart.irq());
         }
+        let [.., fpga_uart] = &self.uarts;
+        self.secondary.set_line(FPGA_UART_LINE, fpga_uart.irq());
         let through = self.secondary.passed_through();
         for line in THROUGH_LINES {
             self.primary.set_line(line, through & 1 << line != 0);
@@ -240,6 +246,17 @@ mod tests {
             assert_eq!(read(&mut board, VIC_STATUS), 1 << line);
             assert_eq!(board.has_output(), base == UARTS[0]);
         }
+    }
+
+    #[test]
+    fn test_uart_behind_the_secondary_controller() {
+        let mut board = Versatile::new();
+        write(&mut board, VIC_ENABLE, !0);
+        write(&mut board, UARTS[3] + 0x38, 1 << 5);
+        write(&mut board, UARTS[3], u32::from(b'x'));
+        assert!(!board.irq());
+        write(&mut board, SECONDARY_CONTROLLER + 0x08, 1 << FPGA_UART_LINE);
+        assert_eq!(read(&mut board, VIC_STATUS), 1 << SECONDARY_LINE);
     }
 
     #[test]

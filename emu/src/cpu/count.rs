@@ -23,7 +23,7 @@ pub(crate) struct Count {
     pub(crate) deadline: u64,
     /// Where the running block starts, and how many instructions it has; 0 of
     /// them when no block runs.
-    pub(super) block: u32,
+    block: u32,
     pub(super) block_instructions: u32,
     /// For every virtual page that code ran from: the number of the page of
     /// memory behind it plus one, times two; bit 0 is set once Thumb code was
@@ -97,20 +97,33 @@ impl Count {
         }
     }
 
+    /// Whether a block is known to be ARM code: no Thumb code was translated in
+    /// its page.
+    #[inline(always)]
+    pub(super) fn is_arm(&self, address: u32) -> bool {
+        self.pages[(address >> 12) as usize] & 1 == 0
+    }
+
+    /// A block starts.
+    #[inline(always)]
+    pub(super) fn started(&mut self, address: u32, instructions: u32) {
+        self.block = address;
+        self.block_instructions = instructions;
+        self.retired += u64::from(instructions);
+    }
+
     /// How many instructions a block has. `thumb` is asked only when that is not
     /// known.
-    #[inline(always)]
     pub(super) fn instructions(
         &mut self,
         address: u32,
         bytes: u32,
         thumb: impl FnOnce() -> bool,
     ) -> u32 {
-        let entry = self.pages[(address >> 12) as usize];
-        if entry & 1 == 0 {
+        if self.is_arm(address) {
             return bytes / 4;
         }
-        let page = entry >> 1;
+        let page = self.pages[(address >> 12) as usize] >> 1;
         let place = (address & 0xfff) << 16 | bytes;
         let block = self.blocks[slot(page, place)];
         if block.page == page && block.place == place {

@@ -33,6 +33,7 @@ pub(crate) struct Cp15 {
 impl Cp15 {
     pub(crate) const MIDR: Self = Self::new(0, 0, 0, 0);
     pub(crate) const SCTLR: Self = Self::new(1, 0, 0, 0);
+    pub(crate) const SCR: Self = Self::new(1, 0, 1, 0);
     pub(crate) const TTBR0: Self = Self::new(2, 0, 0, 0);
     pub(crate) const TTBR1: Self = Self::new(2, 0, 0, 1);
     pub(crate) const TTBCR: Self = Self::new(2, 0, 0, 2);

@@ -74,8 +74,9 @@ impl CpuModel {
         }
     }
 
-    /// Whether the exception vectors can be moved with VBAR.
-    pub(crate) fn has_vbar(self) -> bool {
+    /// Whether it has the security extensions, and with them VBAR, which moves
+    /// the exception vectors.
+    pub(crate) fn has_security(self) -> bool {
         !matches!(self, Self::Arm926 | Self::Arm11MpCore)
     }
 

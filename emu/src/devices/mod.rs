@@ -39,3 +39,6 @@ pub trait Device {
     /// The next moment at which the chip changes an output of its own accord.
     fn next_event(&self) -> Option<Time>;
 }
+
+#[cfg(test)]
+mod tests;

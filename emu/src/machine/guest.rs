@@ -7,8 +7,8 @@ use super::unassigned;
 use super::{Error, Exit};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
+use crate::cpu::callbacks::{Flow, Hooks, Page};
 use crate::cpu::count::{Count, is_wide};
-use crate::cpu::engine::{Flow, Hooks, Page};
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::{Architecture, CpuModel};
 use crate::exception::{Control, Exception, entry};
@@ -223,7 +223,7 @@ impl Guest {
         let control = Control {
             architecture: self.model.architecture(),
             sctlr: cpu.cp15(Cp15::SCTLR).unwrap_or(0),
-            vbar: if self.model.has_vbar() {
+            vbar: if self.model.has_security() {
                 cpu.cp15(Cp15::VBAR).unwrap_or(0)
             } else {
                 0

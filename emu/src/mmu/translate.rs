@@ -18,8 +18,8 @@ use super::fault::{Fault, Status};
 use super::opaque::{Opaque, Presence, is_mapped};
 use super::operand;
 use super::walk::{Mapping, Regime, Rights, SCTLR_M, walk};
+use crate::cpu::callbacks::Page;
 use crate::cpu::count::{Count, is_wide};
-use crate::cpu::engine::Page;
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::ram::{PAGE, Ram};
 use crate::cpu::{Architecture, CpuModel};
@@ -95,7 +95,7 @@ impl Mmu {
         }
     }
 
-    /// Answers the TLB hook. See [`crate::cpu::engine::Hooks::fill`].
+    /// Answers the TLB hook. See [`crate::cpu::callbacks::Hooks::fill`].
     pub(crate) fn fill(
         &mut self,
         cpu: &Live<'_>,
@@ -291,7 +291,14 @@ impl Mmu {
                 }
                 entry.execute = true;
             }
-            Access::Read => entry.execute = rights.execute && *state & page::FETCHED != 0,
+            Access::Read if *state & page::FETCHED != 0 => entry.execute = rights.execute,
+            // Most data that is read is written next.
+            Access::Read => {
+                entry.write = rights.write;
+                if rights.write {
+                    *state |= page::WRITTEN;
+                }
+            }
             Access::Write => {
                 entry.write = true;
                 if *state & page::FETCHED != 0 {

@@ -90,7 +90,7 @@ impl Bench {
         const FRONT: u32 = 0x0000_4000;
         self.r[15] = pc;
         let r = self.r;
-        let loads = (0..16).map(|number| 0xe59f_0000 | number << 12 | 16 * 4 - 8);
+        let loads = (0..16).map(|number| 0xe59f_0000 | number << 12 | (16 * 4 - 8));
         let words: Vec<u32> = loads.chain(r).collect();
         self.arm(FRONT, &words);
         self.machine.start(Entry {

@@ -60,6 +60,21 @@ fn floating_point_is_undefined_until_it_is_switched_on() {
 }
 
 #[test]
+fn floating_point_can_be_switched_on() {
+    for cpu in CpuModel::ALL {
+        if cpu == CpuModel::Arm11MpCore {
+            continue;
+        }
+        // CPACR, FPEXC, then the instruction.
+        let switch = [0xe3a0_560f, 0xee01_5f50, 0xe3a0_5101, 0xeee8_5a10];
+        let mut bench = without_mmu(cpu, &switch);
+        bench.arm(CODE + 16, p::VFP);
+        let registers = bench.start(CODE).run(100);
+        assert_eq!(registers.r[15], CODE + 20, "{cpu}");
+    }
+}
+
+#[test]
 fn breakpoint_is_a_prefetch_abort() {
     for cpu in CpuModel::ALL {
         let registers = without_mmu(cpu, p::BKPT).start(CODE).run(100);

@@ -63,10 +63,7 @@ fn statuses_of_armv7() {
     assert_eq!(
         case(p::LOAD, 0x7000_0004, &|bench| {
             bench.second(0x7000_0000, DATA | PAGE);
-            bench.first(
-                0x7000_0000,
-                super::bench::SECOND | (0x700 % 32) * 0x400 | 5 << 5 | 1,
-            );
+            bench.first(0x7000_0000, super::bench::SECOND | 5 << 5 | 1);
         }),
         (0x05b, 0x7000_0004)
     );

@@ -18,6 +18,8 @@ use crate::{
 mod fields;
 mod names;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

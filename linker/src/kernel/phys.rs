@@ -15,6 +15,7 @@ pub(super) fn offset(bytes: &[u8], head: Head, page_offset: u32, text_offset: u3
     page_table_constant(bytes)
         .map(|table| table.wrapping_add(0x4000).wrapping_sub(text_offset))
         .or_else(|| Some(translation(bytes)?.wrapping_add(page_offset)))
+        .or_else(|| page_frames(bytes, page_offset))
         .filter(|phys| phys % GRAIN == 0)
 }
 
@@ -81,6 +82,56 @@ fn translation(bytes: &[u8]) -> Option<u32> {
     let (&(_, constant), &count) = votes.iter().max_by_key(|(_, count)| **count)?;
     (count >= CALLERS).then_some(constant)
 }
+
+/// RAM base from the arithmetic of page frames, which is inlined everywhere: a
+/// virtual address becomes physical by an addition before it is shifted right by
+/// 12, a physical one virtual by an addition after a shift to the left.
+///
+/// The distance from the start of low memory is taken in the same way (as
+/// `virt_to_pfn` does it), so that `-PAGE_OFFSET` is among the constants of every
+/// kernel; RAM begins at 0 when it is the only one.
+fn page_frames(bytes: &[u8], page_offset: u32) -> Option<u32> {
+    /// Instructions between the addition and the shift, at most.
+    const WINDOW: usize = 3;
+    /// Fewer uses than this may be chance.
+    const USES: usize = 20;
+    /// The other constant has one use for so many of `-PAGE_OFFSET` at least.
+    const SHARE: usize = 20;
+
+    let code: Vec<u32> = words(bytes).collect();
+    let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+    for (index, &word) in code.iter().enumerate() {
+        let constant = match word & 0xfff0_0000 {
+            0xe280_0000 => immediate(word),
+            0xe240_0000 => immediate(word).wrapping_neg(),
+            _ => continue,
+        };
+        if constant == 0 || constant % COARSE != 0 {
+            continue;
+        }
+        let (to, from) = (word >> 12 & 0xf, word >> 16 & 0xf);
+        let shifted = |other: &u32, way: u32| other & 0x0e00_0ff0 == way;
+        let behind = code.iter().skip(index + 1).take(WINDOW);
+        let before = code.get(..index).into_iter().flatten().rev().take(WINDOW);
+        // MOV or another operation with LSR #12 of the sum.
+        if behind.clone().any(|other| shifted(other, 0x620) && other & 0xf == to) {
+            *votes.entry(constant).or_default() += 1;
+        } else if before.clone().any(|other| shifted(other, 0x600) && other >> 12 & 0xf == from) {
+            *votes.entry(constant.wrapping_neg()).or_default() += 1;
+        }
+    }
+    let within = votes.remove(&page_offset.wrapping_neg()).unwrap_or(0);
+    let other = votes.into_iter().max_by_key(|&(_, count)| count);
+    match other {
+        Some((constant, count)) if count >= USES.max(within / SHARE) => {
+            Some(constant.wrapping_add(page_offset))
+        }
+        _ => (within >= USES).then_some(0),
+    }
+}
+
+/// RAM begins on such a boundary on every board whose kernel shows it in this way.
+const COARSE: u32 = 0x100_0000;
 
 /// Index of the instruction that a BL at `index` calls.
 fn call_target(index: usize, word: u32) -> Option<usize> {
@@ -152,6 +203,19 @@ mod tests {
         assert_eq!(translation(&code(&words)), Some(0xc010_0000));
         words[10] = 0;
         assert_eq!(translation(&code(&words)), None);
+    }
+
+    #[test]
+    fn arithmetic_of_page_frames_shows_the_base() {
+        // add r3, r0, #0x40000000; lsr r3, r3, #12
+        let low_memory = [0xe280_3101, 0xe1a0_3623];
+        // lsl r4, r4, #12; sub r4, r4, #0xa0000000
+        let upward = [0xe1a0_4604, 0xe244_420a];
+        let mut words = low_memory.repeat(60);
+        assert_eq!(page_frames(&code(&words), 0xc000_0000), Some(0));
+        words.extend(upward.repeat(25));
+        assert_eq!(page_frames(&code(&words), 0xc000_0000), Some(0x6000_0000));
+        assert_eq!(page_frames(&code(&low_memory), 0xc000_0000), None);
     }
 
     #[test]

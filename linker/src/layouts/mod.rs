@@ -17,6 +17,8 @@ mod conditions;
 mod constants;
 mod solve;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use table::{Error, Tables};
 
@@ -27,6 +29,18 @@ pub struct Known {
     pub value: u32,
     /// The table's source, or the instruction that shows it.
     pub evidence: String,
+}
+
+impl Known {
+    /// `layout_table` when it is what the kernel's source of this version has,
+    /// `binary` when the kernel's own bytes show it.
+    pub fn source(&self) -> &'static str {
+        let tables = ["layout table, ", "include/"];
+        match tables.iter().any(|table| self.evidence.starts_with(table)) {
+            true => "layout_table",
+            false => "binary",
+        }
+    }
 }
 
 /// What is known of one kernel's structs.

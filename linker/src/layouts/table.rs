@@ -148,6 +148,29 @@ impl Struct {
         self.eras.iter().find(|era| era.range.holds(version))
     }
 
+    /// Whether no version has two layouts, and no layout a member twice under
+    /// the same conditions.
+    #[cfg(test)]
+    pub(super) fn check(&self) -> Result<(), String> {
+        for pair in self.eras.windows(2) {
+            if pair[0].range.last >= pair[1].range.first {
+                return Err(format!("{}: {:?} and the next", self.name, pair[0].range));
+            }
+        }
+        for era in &self.eras {
+            let mut seen = BTreeSet::new();
+            for member in &era.members {
+                if !seen.insert(&member.name) {
+                    return Err(format!("{}: {} twice", self.name, member.name));
+                }
+            }
+            if era.range.first > era.range.last || era.members.is_empty() {
+                return Err(format!("{}: {:?} is empty", self.name, era.range));
+            }
+        }
+        Ok(())
+    }
+
     fn read(file: &str, text: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]

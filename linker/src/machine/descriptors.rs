@@ -5,9 +5,10 @@
 //! | kernel | words |
 //! |---|---|
 //! | 2.6.12 | nr, phys_ram, phys_io, io_pg_offst, name |
-//! | to about 2.6.36 | nr, phys_io, io_pg_offst, name |
-//! | then | nr, name, boot_params |
-//! | 2.6.39 on | nr, name, boot_params or atag_offset, dt_compat |
+//! | to 2.6.35 | nr, phys_io, io_pg_offst, name |
+//! | 2.6.36 | nr, nr_irqs, phys_io, io_pg_offst, name |
+//! | 2.6.37 on | nr, name, boot_params |
+//! | 3.0 on | nr, name, boot_params or atag_offset, dt_compat |
 //!
 //! Behind the array lies the table of ATAG parsers, whose first words are
 //! known numbers; that is where it ends. A kernel without ATAGs has only
@@ -17,14 +18,30 @@
 use std::collections::BTreeMap;
 
 use super::{Descriptor, isa::may_be_function};
-use crate::{bytes::c_str, kernel::Kernel, layouts::Known, symbols::SymbolTable};
+use crate::{
+    bytes::c_str,
+    kernel::{Kernel, Version},
+    layouts::Known,
+    symbols::SymbolTable,
+};
 
 /// The number of a descriptor that is chosen by the tree alone.
 const ANY_NUMBER: u32 = u32::MAX;
 /// Machine numbers given out end at about 5,500; vendors made up higher ones.
 const MAX_NUMBER: u32 = 0x3fff;
-/// Where the name may stand, as an index of words.
-const NAME_AT: [u32; 3] = [1, 3, 4];
+/// Where the name may stand, as an index of words, the likeliest first.
+///
+/// The order matters where one descriptor fits in two ways: the word before
+/// the name was io_pg_offst, 0x3c00 for instance, which may also be a number.
+fn name_at(kernel: &Kernel) -> [u32; 3] {
+    match kernel.facts.version {
+        version if version < Version(2, 6, 18) => [4, 3, 1],
+        version if version < Version(2, 6, 36) => [3, 4, 1],
+        Version(2, 6, 36) => [4, 3, 1],
+        _ => [1, 3, 4],
+    }
+}
+
 /// Bytes of the smallest and largest descriptor believed in: 48 in 2.6.12,
 /// 112 in 4.x with everything configured.
 const SIZES: std::ops::RangeInclusive<u32> = 0x2c..=0x90;
@@ -112,7 +129,7 @@ fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
     SIZES
         .step_by(4)
         .filter(|size| bytes >= *size && bytes % size == 0)
-        .flat_map(|size| NAME_AT.map(|name_at| (size, name_at)))
+        .flat_map(|size| name_at(kernel).map(|name_at| (size, name_at)))
         .find_map(|(size, name_at)| {
             let entries = backward(kernel, end, size, name_at);
             (entries.first() == Some(&start)).then_some(Array {
@@ -136,8 +153,8 @@ fn before_tags(kernel: &Kernel) -> Option<Array> {
                 .is_some_and(|word| may_be_function(kernel, word))
         });
         for end in [0].into_iter().chain(foreign).map(|count| tags - 8 * count) {
-            for size in SIZES.step_by(4) {
-                for name_at in NAME_AT {
+            for name_at in name_at(kernel) {
+                for size in SIZES.step_by(4) {
                     let entries = backward(kernel, end, size, name_at);
                     let better = best
                         .as_ref()

@@ -13,6 +13,10 @@ mod fields;
 pub(crate) mod flow;
 pub(crate) mod isa;
 mod processors;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 /// One `struct machine_desc` (arch/arm/include/asm/mach/arch.h).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

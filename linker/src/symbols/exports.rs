@@ -208,3 +208,77 @@ fn is_identifier(name: &str) -> bool {
         .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        kernel::Version,
+        machine::testing::{BASE, Image},
+    };
+
+    const TABLE: u32 = BASE + 0x1000;
+    const STRINGS: u32 = BASE + 0x8000;
+
+    /// An export table of 100 names in one of the forms.
+    fn image(form: Form) -> Image {
+        let mut image = Image::new(0x1_0000, Version(5, 10, 0));
+        let mut text = STRINGS + 1;
+        for index in 0..100u32 {
+            let name = format!("exported_function_{index}");
+            let at = TABLE + index * form.size as u32;
+            let value = BASE + 0x100 + 4 * index;
+            let entry = [value, text, 0];
+            let words: Vec<u32> = (0..form.size / 4)
+                .map(|word| match form.place_relative && entry[word] != 0 {
+                    true => entry[word].wrapping_sub(at + 4 * word as u32),
+                    false => entry[word],
+                })
+                .collect();
+            image.words(at, &words).text(text, &name);
+            text += name.len() as u32 + 1;
+        }
+        image
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        for form in FORMS {
+            let symbols = recover(&image(form).kernel());
+            assert_eq!(symbols.len(), 100, "{form:?}");
+            assert_eq!(symbols[7].name, "exported_function_7");
+            assert_eq!(symbols[7].address, BASE + 0x11c);
+            assert_eq!(symbols[7].source, Source::Exports);
+        }
+    }
+
+    #[test]
+    fn an_array_of_texts_is_no_export_table() {
+        let mut image = Image::new(0x1_0000, Version(5, 10, 0));
+        for index in 0..200 {
+            let at = STRINGS + 1 + 12 * index;
+            image
+                .text(at, &format!("text_{index}"))
+                .words(TABLE + 4 * index, &[at]);
+        }
+        assert_eq!(recover(&image.kernel()), []);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn no_mutation_does_harm(
+            form in 0..FORMS.len(),
+            places in prop::collection::vec((0x1000..0x9000u32, any::<u32>()), 1..20),
+        ) {
+            let mut image = image(FORMS[form]);
+            for (place, word) in places {
+                image.words(BASE + (place & !3), &[word]);
+            }
+            recover(&image.kernel());
+        }
+    }
+}

@@ -180,6 +180,11 @@ mod tests {
     fn the_answer_begins_at_the_ready_line() {
         let console =
             "[    0.1] boot\r\necmo: shell ready (6.1)\r\necmo:~# \u{1b}[6nid\r\nuid=0\r\n";
-        expect_test::expect![[""]].assert_eq(&answer(console));
+        expect_test::expect![[r#"
+            ecmo: shell ready (6.1)
+            ecmo:~# id
+            uid=0
+        "#]]
+        .assert_eq(&answer(console));
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use linker::identify::{Candidate, Kind, Pointer, Status};
+use linker::layouts::Known;
 use linker::object::{Driver, NoteKind};
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ pub struct Arguments {
     /// Ignore the kernel's own symbol tables
     #[arg(long)]
     no_symbols: bool,
-    /// Names from a list in the form of System.map instead of the kernel's own
+    /// Names from a list in the form of System.map, beside the kernel's own
     #[arg(long, value_name = "FILE", conflicts_with = "no_symbols")]
     symbols: Option<PathBuf>,
     /// Write it as one JSON object; `-` is standard output
@@ -114,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
             .iter()
             .map(|one| pointer(one, required.contains(&one.name)))
             .collect(),
-        layouts: Vec::new(),
+        layouts: prepared.identification.layouts.iter().map(layout).collect(),
         wall_s: began.elapsed().as_micros() as f64 / 1e6,
     };
     write_json(arguments.json.as_deref(), &answer)?;
@@ -127,6 +128,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     } else {
         DONE
     })
+}
+
+fn layout((name, known): (&str, &Known)) -> LayoutAnswer {
+    let (structure, field) = match name.split_once('.') {
+        Some((structure, field)) => (structure, Some(field.to_owned())),
+        None => (name, None),
+    };
+    LayoutAnswer {
+        structure: structure.to_owned(),
+        field,
+        offset: known.value,
+        source: known.source().to_owned(),
+        evidence: known.evidence.clone(),
+    }
 }
 
 fn pointer(one: &Pointer, required: bool) -> PointerAnswer {
@@ -242,7 +257,13 @@ mod tests {
             answer("request_threaded_irq", Status::Missing, false),
             answer("clockevents_config_and_register", Status::Missing, true),
         ];
-        expect_test::expect![[""]].assert_eq(&describe(&pointers));
+        expect_test::expect![[r#"
+            pointer                          address     status        strategy      evidence
+            setup_irq                        0xc0055770  found         symbol_table  named in kallsyms
+            handle_IRQ                       -           1 candidates                named in kallsyms
+            request_threaded_irq             -           missing
+            clockevents_config_and_register  -           MISSING
+        "#]].assert_eq(&describe(&pointers));
     }
 
     #[test]

@@ -190,7 +190,13 @@ mod tests {
             layer(0, 0x40, 1, LayerKind::ZImage, ""),
             layer(1, 0, 2, LayerKind::Kernel, "Linux 4.9.190"),
         ];
-        expect_test::expect![[""]].assert_eq(&layers(&list));
+        expect_test::expect![[r#"
+            what        offset         bytes
+            uImage      0x0            1000   Linux-4.9.190
+              zImage    0x40           1000
+                kernel  0x0 in part 1  1000   Linux 4.9.190
+        "#]]
+        .assert_eq(&layers(&list));
     }
 
     #[test]
@@ -208,7 +214,21 @@ mod tests {
             lpae: false,
             device_tree: true,
         };
-        expect_test::expect![[""]].assert_eq(&kernel(&facts, 3_600_000, Some(0x8000)));
+        expect_test::expect![[r#"
+            release         4.9.190
+            banner          Linux version 4.9.190 (a@b) #1
+            kernel          3600000 bytes
+            architecture    ArmV5
+            page offset     0xc0000000
+            text offset     0x8000
+            RAM             anywhere (the kernel patches itself)
+            load address    0x00008000
+            SMP             no
+            Thumb-2         no
+            LPAE            no
+            device tree     yes
+        "#]]
+        .assert_eq(&kernel(&facts, 3_600_000, Some(0x8000)));
     }
 
     #[test]
@@ -219,6 +239,9 @@ mod tests {
             name: "Linksys WRT350N v2".into(),
             compatible: vec!["linksys,wrt350n-v2".into()],
         };
-        expect_test::expect![[""]].assert_eq(&machine_line(&descriptor));
+        expect_test::expect![[r#"
+            machine         Linksys WRT350N v2, number 1661, compatible with linksys,wrt350n-v2
+        "#]]
+        .assert_eq(&machine_line(&descriptor));
     }
 }

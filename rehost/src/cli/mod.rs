@@ -82,7 +82,10 @@ fn unusable(path: &Path, why: impl ToString) -> Error {
 /// The names to use, from the options that all commands share.
 pub(crate) fn symbols(hidden: bool, list: Option<&Path>) -> Result<Symbols, Error> {
     Ok(match list {
-        Some(path) => Symbols::Listed(read_text(path)?),
+        Some(path) => Symbols::Listed {
+            file: path.display().to_string(),
+            text: read_text(path)?,
+        },
         None if hidden => Symbols::Hidden,
         None => Symbols::Own,
     })

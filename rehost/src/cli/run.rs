@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Ignore the kernel's own symbol tables
     #[arg(long)]
     no_symbols: bool,
-    /// Names from a list in the form of System.map instead of the kernel's own
+    /// Names from a list in the form of System.map, beside the kernel's own
     #[arg(long, value_name = "FILE", conflicts_with = "no_symbols")]
     symbols: Option<PathBuf>,
     /// Link this driver library instead of the built-in one

@@ -147,13 +147,87 @@ mod tests {
 
     #[test]
     fn summary_of_a_run_that_got_stuck() {
-        expect_test::expect![[""]].assert_eq(&summary(&report()));
+        expect_test::expect![[r#"
+            milestone     instructions  virtual time  wall time
+            entered                  0   0.000000 s    0.000 s
+            mmu                 12 345   0.000025 s    0.000 s
+            start_kernel  not seen      not seen      not seen
+            init_irq         4 567 890   0.009136 s    0.023 s
+            tried opaque 0xd0008000: came to mmu
+            left out machine_desc.init_machine: platform_device_alloc is missing
+            verdict: init_irq
+            reason: 60 s of wall time are used up
+        "#]]
+        .assert_eq(&summary(&report()));
     }
 
     #[test]
     fn json_of_a_run() {
         let text = serde_json::to_string_pretty(&report()).unwrap();
-        expect_test::expect![[""]].assert_eq(&text);
+        expect_test::expect![[r#"
+            {
+              "image": "firmware.bin",
+              "kernel": {
+                "release": "6.1.0",
+                "arch": "v7",
+                "cpu": "Cortex-A15"
+              },
+              "pointers": [],
+              "opaque": {
+                "base": "0xe0400000",
+                "size": 65536,
+                "relocated": true
+              },
+              "tried": [
+                {
+                  "what": "opaque",
+                  "value": "0xd0008000",
+                  "reached": "mmu"
+                }
+              ],
+              "milestones": [
+                {
+                  "name": "entered",
+                  "instructions": 0,
+                  "virtual_s": 0.0,
+                  "wall_s": 0.0
+                },
+                {
+                  "name": "mmu",
+                  "instructions": 12345,
+                  "virtual_s": 0.000024690000000000002,
+                  "wall_s": 0.000061725
+                },
+                {
+                  "name": "start_kernel",
+                  "instructions": null,
+                  "virtual_s": null,
+                  "wall_s": null
+                },
+                {
+                  "name": "init_irq",
+                  "instructions": 4567890,
+                  "virtual_s": 0.009135780000000001,
+                  "wall_s": 0.02283945
+                }
+              ],
+              "verdict": "init_irq",
+              "reason": "60 s of wall time are used up",
+              "driver_instructions": 1,
+              "left_out": [
+                {
+                  "what": "machine_desc.init_machine",
+                  "why": "platform_device_alloc is missing"
+                }
+              ],
+              "patches": 4,
+              "unassigned": [],
+              "instructions": 5000000,
+              "console": "",
+              "console_sha256": "",
+              "wall_s": 1.0
+            }"#]]
+        .assert_eq(&text);
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub fn boot(
             ));
         }
         (Initrd::Default | Initrd::Builtin, _) => {
-            builtin = userland::builtin(plan::abi(kernel));
+            builtin = userland::builtin(userland::Abi::of(kernel));
             (UserSpace::Archive(&builtin), shell::Expected::Builtin)
         }
     };

@@ -41,8 +41,13 @@ pub enum Symbols {
     Own,
     /// Nowhere: the kernel's own tables are not looked at.
     Hidden,
-    /// A list, as text.
-    Listed(String),
+    /// A list of the user's, beside the kernel's own tables.
+    Listed {
+        /// The file as it was named.
+        file: String,
+        /// Its text.
+        text: String,
+    },
 }
 
 /// How long a run may last.

@@ -73,17 +73,18 @@ mod tests {
 
     #[test]
     fn small_machine() {
-        expect_test::expect!["d0008000 c8400000 ef800000 f0400000 "].assert_eq(&bases(128, None));
+        expect_test::expect!["d0008000 c8400000 efc00000 f0400000 "].assert_eq(&bases(128, None));
     }
 
     #[test]
     fn half_a_gigabyte() {
-        expect_test::expect![""].assert_eq(&bases(512, Some(0xe000_0000)));
+        expect_test::expect!["d0008000 e0400000 efc00000 f0400000 "]
+            .assert_eq(&bases(512, Some(0xe000_0000)));
     }
 
     #[test]
     fn more_than_low_memory() {
-        expect_test::expect![""].assert_eq(&bases(1024, None));
+        expect_test::expect!["d0008000 efc00000 f0400000 "].assert_eq(&bases(1024, None));
     }
 
     #[test]

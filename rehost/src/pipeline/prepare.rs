@@ -28,15 +28,29 @@ pub fn open(name: &str, bytes: &[u8]) -> Result<Firmware, Error> {
 /// Recovers names and identifies pointers.
 pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error> {
     let kernel = &firmware.kernel;
-    let symbols = match source {
-        Symbols::Own => symbols::recover(kernel),
-        Symbols::Hidden => SymbolTable::default(),
-        Symbols::Listed(text) => system_map::parse(text).map_err(|error| Error::Input {
-            file: "--symbols".to_owned(),
-            why: error.to_string(),
-        })?,
+    let (symbols, options) = match source {
+        Symbols::Own => (symbols::recover(kernel), identify::Options::default()),
+        Symbols::Hidden => {
+            let options = identify::Options {
+                no_symbols: true,
+                extra: None,
+            };
+            (SymbolTable::default(), options)
+        }
+        Symbols::Listed { file, text } => {
+            let list = system_map::parse(text).map_err(|error| Error::Input {
+                file: file.clone(),
+                why: error.to_string(),
+            })?;
+            let options = identify::Options {
+                no_symbols: false,
+                extra: Some(list),
+            };
+            (symbols::recover(kernel), options)
+        }
     };
-    let identification = identify::identify(kernel, &symbols, &identify::Options::default());
+    let identification = identify::identify(kernel, &symbols, &options);
+    let symbols = identification.symbols().clone();
     Ok(Prepared {
         firmware,
         symbols,

@@ -10,7 +10,7 @@ pub mod memory;
 pub mod tags;
 pub mod tree;
 
-use linker::kernel::{Arch, Kernel};
+use linker::kernel::Kernel;
 use linker::machine::{Descriptor, Machines};
 use linker::transplant::ChipPage;
 use thiserror::Error;
@@ -254,15 +254,4 @@ pub fn descriptor(machines: &Machines, board: Board, device_tree: bool) -> Optio
         .iter()
         .find(|one| device_tree && !one.compatible.is_empty());
     own.or(matched).or_else(|| all.first())
-}
-
-/// The instruction set for which the built-in user space is taken.
-pub fn abi(kernel: &Kernel) -> crate::userland::Abi {
-    // Debian's hard-float binaries are Armv7 code with VFP registers.
-    let vfp = memchr::memmem::find(&kernel.bytes, b"VFP support v").is_some();
-    if kernel.facts.arch >= Arch::V7 && vfp {
-        crate::userland::Abi::Hard
-    } else {
-        crate::userland::Abi::Soft
-    }
 }

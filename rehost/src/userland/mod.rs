@@ -6,6 +6,9 @@
 
 pub mod cpio;
 
+use linker::bytes::le32;
+use linker::kernel::{Arch, Kernel, Version};
+
 use crate::embedded;
 
 /// What the built-in user space prints right before its shell starts.
@@ -17,12 +20,35 @@ pub const PROMPT: &str = "ecmo:";
 /// Instruction set and calling convention of the built-in user space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abi {
-    /// Armv5TE, soft float (Debian `armel`): for Armv5 and Armv6. It calls the
-    /// kernel's helpers in the vector page.
+    /// Armv5TE, soft float (Debian `armel`): runs on every processor, but calls
+    /// the kernel's helpers in the vector page.
     Soft,
-    /// Armv7 with VFP (Debian `armhf`): needs no helpers, so it also runs on
-    /// kernels without `CONFIG_KUSER_HELPERS`.
+    /// Armv7 with VFP and Thumb (Debian `armhf`): needs no helpers.
     Hard,
+}
+
+impl Abi {
+    /// What runs on this kernel. An Armv7 kernel may lack VFP, Thumb or the
+    /// helpers, each by its configuration; only of the helpers its bytes tell.
+    pub fn of(kernel: &Kernel) -> Self {
+        if kernel.facts.arch < Arch::V7 || has_helpers(kernel) {
+            Abi::Soft
+        } else {
+            Abi::Hard
+        }
+    }
+}
+
+/// Whether the kernel has its helpers for user space: always up to 3.10, since
+/// then with `CONFIG_KUSER_HELPERS`. Known by `__kuser_get_tls`
+/// (`arch/arm/kernel/entry-armv.S`): `ldr r0, [pc, #8]`, a return, `mrc p15, 0,
+/// r0, c13, c0, 3`.
+fn has_helpers(kernel: &Kernel) -> bool {
+    let bytes = &kernel.bytes;
+    let get_tls = |offset: usize| {
+        le32(bytes, offset) == Some(0xe59f_0008) && le32(bytes, offset + 8) == Some(0xee1d_0f70)
+    };
+    kernel.facts.version < Version(3, 11, 0) || (0..bytes.len()).step_by(4).any(get_tls)
 }
 
 /// The built-in user space as a cpio archive.

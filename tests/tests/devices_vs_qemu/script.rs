@@ -12,8 +12,9 @@ use std::{
 
 use emu::{clock::Time, devices::Device};
 
-/// Where the program expects the script.
+/// Where the program expects the script, and where it puts the results.
 const SCRIPT: u32 = 0x0040_0000;
+const RESULTS: u32 = 0x0080_0000;
 
 /// QEMU is stopped after this: a script that hangs it is a failure.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -143,6 +144,8 @@ fn encode(results: &Path, clock: u32, steps: &[Step]) -> Vec<u8> {
         .chain(steps.iter().flat_map(|step| step.words()))
         .chain(end);
     bytes.extend(words.flat_map(u32::to_le_bytes));
+    let room = (RESULTS - SCRIPT) as usize;
+    assert!(bytes.len() <= room, "the script is too long");
     bytes
 }
 

@@ -33,6 +33,7 @@ struct Need {
 }
 
 const UNICORN: &str = "build the CPU emulator (Unicorn)";
+const C_TESTS: &str = "compile the C drivers and bare-metal programs of the tests";
 const KERNEL: &str = "build the kernels of tests/kernels";
 
 const NEEDS: &[Need] = &[
@@ -115,9 +116,23 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "a C compiler for bare 32-bit ARM (arm-none-eabi-gcc)",
-        purpose: "compile the C drivers and bare-metal programs of the tests",
+        purpose: C_TESTS,
         sign: Sign::Program(&["arm-none-eabi-gcc"]),
         debian: &["gcc-arm-none-eabi"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "clang",
+        purpose: C_TESTS,
+        sign: Sign::Program(&["clang"]),
+        debian: &["clang"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "cpio",
+        purpose: "read back the archives that are written for guests",
+        sign: Sign::Program(&["cpio"]),
+        debian: &["cpio"],
         scope: Scope::Everything,
     },
     Need {

@@ -4,30 +4,15 @@ use proptest::prelude::*;
 
 use super::encode::{Addresses, Entry, Form, write};
 use crate::{
-    kernel::{Arch, Facts, Kernel, Version},
+    kernel::{Kernel, Version},
+    machine::testing::{BASE, Image},
     symbols::Symbol,
 };
 
-const BASE: u32 = 0xc000_8000;
-
 fn kernel(bytes: Vec<u8>) -> Kernel {
-    Kernel {
-        bytes,
-        base: BASE,
-        facts: Facts {
-            release: "4.4.0".into(),
-            version: Version(4, 4, 0),
-            banner: String::new(),
-            arch: Arch::V7,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
-            smp: false,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
-        },
-    }
+    let mut image = Image::new(bytes.len(), Version(4, 4, 0));
+    image.put(BASE, &bytes);
+    image.kernel()
 }
 
 /// Symbols as a kernel has them: by address, several at one, names of every

@@ -3,7 +3,9 @@
 //!
 //! Build it in this folder with
 //! `cargo build --release --target armv7a-none-eabi` and hand
-//! `target/armv7a-none-eabi/release/libheartbeat.a` to `ecmo-link` or `ecmo`.
+//! `target/armv7a-none-eabi/release/libheartbeat.a` to `ecmo-link` beside the
+//! project's own driver. With `--features chips` the two are one library, for
+//! `ecmo run --driver`.
 #![no_std]
 
 use core::ffi::c_char;
