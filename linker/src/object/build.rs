@@ -195,7 +195,7 @@ pub(crate) fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let header = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644);
         bytes.extend(header.as_bytes());
         bytes.extend(content);
-        if bytes.len() % 2 != 0 {
+        if !bytes.len().is_multiple_of(2) {
             bytes.push(b'\n');
         }
     }

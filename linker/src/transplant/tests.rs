@@ -220,5 +220,6 @@ fn as_text() {
 
         left out: 1
           machine_desc.init_machine: no 8250 driver
-    "#]].assert_eq(&transplant().to_string());
+    "#]]
+    .assert_eq(&transplant().to_string());
 }
