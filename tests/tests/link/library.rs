@@ -255,8 +255,7 @@ fn too_large() {
         OpaqueRequest::default(),
         &Board::default(),
     )
-    .err()
-    .expect("too large");
+    .expect_err("too large");
     let Error::TooLarge { biggest, .. } = &error else {
         panic!("{error}")
     };
