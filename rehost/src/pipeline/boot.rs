@@ -205,7 +205,7 @@ fn transplanted(
             Finish::End(end) => end,
             Finish::Conflict(_) if refused.len() < ranges.len() => {
                 tried.push(in_vain(range, session.furthest()));
-                let messages = super::outcome::messages(&mut session, prepared, &plan);
+                let messages = super::outcome::messages(&session, prepared, &plan);
                 printed_end = opaque_range::printed_end(&messages.text);
                 continue;
             }
