@@ -133,11 +133,6 @@ fn run(options: &Options) -> Result<(), Failure> {
     for access in machine.unassigned() {
         eprintln!("{access:x?}");
     }
-    eprintln!(
-        "{:x?} driver {}",
-        machine.registers(),
-        machine.driver_instructions()
-    );
     for (instruction, count) in machine.absent_registers() {
         eprintln!("absent register: {instruction:#010x} {count} times");
     }

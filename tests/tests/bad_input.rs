@@ -216,7 +216,28 @@ fn messages_say_what_it_is_instead() {
             finished.stderr.trim().replace(&path, "IMAGE")
         ));
     }
-    expect![[""]].assert_eq(&messages);
+    expect![[r#"
+        empty:
+          ecmo: IMAGE: the image is empty
+        text:
+          ecmo: IMAGE: no ARM Linux kernel found in 10500 bytes: no raw kernel, zImage, uImage, FIT, Android boot image, ELF kernel, JFFS2 nor compressed stream with one
+        bomb:
+          ecmo: IMAGE: gzip stream at 0x0: gives more than the limit of 134217728 bytes
+        arm64:
+          ecmo: IMAGE: at 0x0: an arm64 Image ("ARM\x64" at 0x38); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+        x86:
+          ecmo: IMAGE: at 0x0: an x86 bzImage ("HdrS" at 0x202); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+        ELF, x86-64:
+          ecmo: IMAGE: at 0x0: an ELF file for x86-64 (machine number 62 at 0x12); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+        ELF, arm64:
+          ecmo: IMAGE: at 0x0: an ELF file for arm64 (machine number 183 at 0x12); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+        ELF, MIPS:
+          ecmo: IMAGE: at 0x0: an ELF file for MIPS (machine number 8 at 0x12); only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+        ELF, big-endian ARM:
+          ecmo: IMAGE: at 0x0: a big-endian ARM kernel, which is not supported; only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+        zImage, big-endian:
+          ecmo: IMAGE: at 0x0: a big-endian ARM kernel, which is not supported; only little-endian 32-bit ARM Linux kernels (Armv4 to Armv7-A) can be used
+    "#]].assert_eq(&messages);
 }
 
 #[test]

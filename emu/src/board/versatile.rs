@@ -13,7 +13,7 @@ use crate::devices::sp810::Sp810;
 use crate::devices::versatile_i2c::VersatileI2c;
 use crate::devices::versatile_sysreg::VersatileSysreg;
 
-/// Physical addresses (DUI 0225, 4.1 "Memory map").
+/// Physical addresses (DUI 0225, "Memory map").
 const SYSTEM_REGISTERS: u32 = 0x1000_0000;
 const SERIAL_BUS: u32 = 0x1000_2000;
 const SECONDARY_CONTROLLER: u32 = 0x1000_3000;
@@ -23,10 +23,10 @@ const TIMERS: [u32; 2] = [0x101e_2000, 0x101e_3000];
 /// The fourth is in the board's FPGA, the others on the processor's chip.
 const UARTS: [u32; 4] = [0x101f_1000, 0x101f_2000, 0x101f_3000, 0x1000_9000];
 
-/// Lines of the primary controller (DUI 0225, table 4-29).
+/// Lines of the primary controller (DUI 0225, "Interrupt controllers").
 const TIMER_LINES: [u32; 2] = [4, 5];
 const UART_LINES: [u32; 3] = [12, 13, 14];
-/// The fourth serial port's line into the secondary controller (table 4-30).
+/// The fourth serial port's line into the secondary controller.
 const FPGA_UART_LINE: u32 = 6;
 const SECONDARY_LINE: u32 = 31;
 /// Lines that the secondary controller can let through, by their numbers.

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ffi::c_void;
 
-use unicorn_engine_sys::{
+use unicorn_engine::{
     ControlType, RegisterARM, RegisterARMCP, uc_ctl, uc_engine, uc_error, uc_reg_read, uc_reg_write,
 };
 

@@ -1,10 +1,11 @@
 //! Unicorn's core behind safe calls; the only `unsafe` of the crate.
 //!
 //! * [`model`]: which processors there are
-//! * [`ram`]: guest memory
-//! * [`live`]: registers, for callbacks and between runs
-//! * [`count`]: what the block hook touches: the count of instructions
-//! * [`engine`]: the engine, its memory map and its callbacks
+//! * `ram`: guest memory
+//! * `live`: registers, for callbacks and between runs
+//! * `count`: what the block hook touches: the count of instructions
+//! * `callbacks`: what Unicorn calls, and the trait that answers
+//! * `engine`: the engine and its memory map
 //!
 //! The callbacks are plain functions with C linkage, given to Unicorn through
 //! its raw interface: the closures of the `unicorn-engine` crate cost twice as
@@ -28,7 +29,14 @@
 //! * Memory hooks of the kinds READ, WRITE and READ_AFTER send every access of
 //!   the guest down the slow path, wherever they are bounded to. The kinds
 //!   READ_PROT and WRITE_PROT do not.
+//! * The counters of the generic timer (Cortex-A7, A15) read the host's clock.
+//!   Nothing can be done about it, and a run of a kernel that reads them is not
+//!   repeatable. Kernels do when their device tree names the timer, so a tree
+//!   should not; user mode may not unless the kernel lets it.
+//! * Reading or writing a coprocessor register that a model does not have prints
+//!   a warning.
 
+pub(crate) mod callbacks;
 pub(crate) mod count;
 pub(crate) mod engine;
 pub(crate) mod live;

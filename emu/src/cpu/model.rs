@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use unicorn_engine_sys::ArmCpuModel;
+use unicorn_engine::ArmCpuModel;
 
 /// An ARM core. The identification register can be changed apart from it, see
 /// [`crate::machine::Config::midr`].

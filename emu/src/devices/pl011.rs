@@ -1,4 +1,5 @@
-//! ARM PrimeCell PL011 UART (ARM DDI 0183), with which the kernels of ARM's
+//! ARM PrimeCell PL011 UART (ARM DDI 0183; what is cited below is its
+//! description of the register of that name), with which the kernels of ARM's
 //! own boards talk.
 //!
 //! As in [`super::uart16550`], characters leave at once and enter as the guest
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::clock::Time;
 
-/// Register offsets (DDI 0183, 3.2 "Summary of registers").
+/// Register offsets (DDI 0183, "Summary of registers").
 mod reg {
     pub(super) const DR: u32 = 0x00;
     /// RSR when read, ECR when written.
@@ -33,7 +34,8 @@ mod reg {
     pub(super) const DMACR: u32 = 0x48;
 }
 
-/// Error bits of a character: as in RSR, and 8 higher in DR (3.3.1, 3.3.2).
+/// Error bits of a character: as in RSR, and 8 higher in DR (UARTDR,
+/// UARTRSR).
 mod error {
     pub(super) const FRAMING: u32 = 1 << 0;
     pub(super) const PARITY: u32 = 1 << 1;
@@ -42,7 +44,7 @@ mod error {
     pub(super) const DR_SHIFT: u32 = 8;
 }
 
-/// Flag register (3.3.3).
+/// Flag register (UARTFR).
 mod flag {
     pub(super) const CTS: u32 = 1 << 0;
     pub(super) const DSR: u32 = 1 << 1;
@@ -53,13 +55,13 @@ mod flag {
     pub(super) const RI: u32 = 1 << 8;
 }
 
-/// Line control (3.3.7).
+/// Line control (UARTLCR_H).
 mod lcr {
     pub(super) const BREAK: u32 = 1 << 0;
     pub(super) const FIFOS: u32 = 1 << 4;
 }
 
-/// Control register (3.3.8).
+/// Control register (UARTCR).
 mod cr {
     pub(super) const ENABLE: u32 = 1 << 0;
     pub(super) const LOOPBACK: u32 = 1 << 7;
@@ -74,7 +76,7 @@ mod cr {
     pub(super) const ALL: u32 = 0xff87;
 }
 
-/// Interrupts, as in IMSC, RIS, MIS and ICR (3.3.10).
+/// Interrupts, as in IMSC, RIS, MIS and ICR (UARTIMSC).
 mod int {
     pub(super) const RI: u32 = 1 << 0;
     pub(super) const CTS: u32 = 1 << 1;
@@ -91,13 +93,13 @@ mod int {
     pub(super) const ALL: u32 = 0x7ff;
 }
 
-/// `UARTPeriphID0` to `3` (3.3.14): part 0x011, designer 0x41, revision 1.
+/// `UARTPeriphID0` to `3`: part 0x011, designer 0x41, revision 1.
 const PERIPHERAL_ID: [u8; 4] = [0x11, 0x10, 0x14, 0x00];
 
 /// Depth of both FIFOs.
 const FIFO_DEPTH: usize = 16;
 
-/// Trigger level after reset: half full, both ways (3.3.9).
+/// Trigger level after reset: half full, both ways (UARTIFLS).
 const IFLS_RESET: u32 = 0x12;
 
 /// UARTCLK of ARM's boards.
@@ -203,7 +205,7 @@ impl Pl011 {
         if self.fifos() { FIFO_DEPTH } else { 1 }
     }
 
-    /// Characters at which the receiver interrupts (3.3.9). Without FIFOs
+    /// Characters at which the receiver interrupts (UARTIFLS). Without FIFOs
     /// that is the one there can be.
     fn trigger_level(&self) -> usize {
         if !self.fifos() {
@@ -219,7 +221,7 @@ impl Pl011 {
         }
     }
 
-    /// 32 bit times: a bit takes 16 (IBRD + FBRD/64) clocks (3.3.6).
+    /// 32 bit times: a bit takes 16 (IBRD + FBRD/64) clocks (UARTFBRD).
     fn timeout_ns(&self) -> u64 {
         let sixty_fourths = u64::from((self.ibrd << 6 | self.fbrd).max(1));
         let clocks = sixty_fourths * 16 * 32 / 64;
@@ -232,7 +234,7 @@ impl Pl011 {
     }
 
     /// Modem inputs as in the flag register. In loopback the outputs are
-    /// wired to them (3.3.8, bit 7).
+    /// wired to them (UARTCR, bit 7).
     fn modem_status(&self) -> u32 {
         if !self.loopback() {
             return flag::CTS | flag::DSR | flag::DCD;
@@ -261,7 +263,7 @@ impl Pl011 {
     }
 
     /// One character arrives from the shift register; a full FIFO keeps what
-    /// it has (3.3.2, overrun).
+    /// it has (UARTRSR, overrun).
     fn receive(&mut self, character: Received) {
         if self.rx.len() >= self.capacity() {
             self.rsr |= error::OVERRUN;
@@ -314,7 +316,8 @@ impl Pl011 {
     }
 
     /// The transmitter's FIFO is empty again at once, so the interrupt for
-    /// its falling below the trigger level follows each write (2.8.5).
+    /// its falling below the trigger level follows each write
+    /// ("UARTTXINTR").
     fn write_data(&mut self, byte: u8) {
         if self.loopback() {
             if self.receiving() {

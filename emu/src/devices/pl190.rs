@@ -8,7 +8,7 @@ use super::{
 };
 use crate::clock::Time;
 
-/// Register offsets (DDI 0181, 3.2 "Summary of registers").
+/// Register offsets (DDI 0181, "Summary of registers").
 mod reg {
     /// Requests that are enabled and go to IRQ.
     pub(super) const IRQSTATUS: u32 = 0x000;
@@ -52,7 +52,7 @@ mod reg {
     pub(super) const ITOP2: u32 = 0x310;
 }
 
-/// `VICPERIPHID0` to `3` (DDI 0181, 3.3.13): part 0x190, designer 0x41,
+/// `VICPERIPHID0` to `3` (DDI 0181): part 0x190, designer 0x41,
 /// revision 0.
 const PERIPHERAL_ID: [u8; 4] = [0x90, 0x11, 0x04, 0x00];
 
@@ -124,7 +124,7 @@ impl Pl190 {
     }
 
     /// The level of the nVICIRQ output, true meaning asserted: an enabled IRQ
-    /// is pending whose priority is above the one in service (DDI 0181, 2.2.4
+    /// is pending whose priority is above the one in service (DDI 0181,
     /// "Interrupt priority logic").
     pub fn irq(&self) -> bool {
         self.next_level().is_some()

@@ -1,12 +1,12 @@
 //! Secondary interrupt controller of ARM's Versatile boards (ARM DUI 0225,
-//! 4.10 "Interrupt controllers"): 32 lines, masked and joined into one line of
+//! "Interrupt controllers"): 32 lines, masked and joined into one line of
 //! the primary controller; lines 21 to 30 may also go through to the primary
 //! line of the same number.
 
 use super::{Device, primecell::lanes};
 use crate::clock::Time;
 
-/// Register offsets (DUI 0225, table 4-30).
+/// Register offsets (DUI 0225, "Secondary interrupt controller").
 mod reg {
     /// Requests after masking.
     pub(super) const STATUS: u32 = 0x00;

@@ -10,7 +10,7 @@ use crate::clock::Time;
 mod counter;
 use counter::{Counter, Mode};
 
-/// Register offsets of one timer (DDI 0271, 3.2 "Summary of registers"); the
+/// Register offsets of one timer (DDI 0271, 3.1 "Summary of registers"); the
 /// second timer's lie [`reg::STRIDE`] above the first's.
 mod reg {
     /// Reload value; a write also restarts the count from it.
@@ -37,7 +37,7 @@ mod reg {
     pub(super) const ITOP: u32 = 0xf04;
 }
 
-/// Bits of the control register (DDI 0271, 3.3.3).
+/// Bits of the control register (DDI 0271, TimerXControl).
 mod control {
     /// Stop at zero.
     pub(super) const ONE_SHOT: u32 = 1 << 0;
@@ -55,7 +55,7 @@ mod control {
     pub(super) const ALL: u32 = 0xef;
 }
 
-/// `TimerPeriphID0` to `3` (DDI 0271, 3.3.9): part 0x804, designer 0x41,
+/// `TimerPeriphID0` to `3` (DDI 0271, 3.2.8): part 0x804, designer 0x41,
 /// revision 1.
 const PERIPHERAL_ID: [u8; 4] = [0x04, 0x18, 0x14, 0x00];
 
@@ -83,7 +83,7 @@ struct Timer {
     clock_hz: u32,
     control: u32,
     /// What a periodic timer reloads: LOAD and BGLOAD are one register with
-    /// two ways to write it (DDI 0271, 3.3.1 and 3.3.7).
+    /// two ways to write it (DDI 0271, TimerXLoad, TimerXBGLoad).
     load: u32,
     /// The count as it was at tick `since`.
     counter: Counter,
@@ -150,7 +150,7 @@ impl Timer {
     }
 
     /// A write to LOAD takes effect at the next edge of TIMCLK, but VALUE
-    /// shows it at once (DDI 0271, 3.3.1 and 3.3.2).
+    /// shows it at once (DDI 0271, TimerXLoad, TimerXValue).
     fn write_load(&mut self, value: u32, now: Time) {
         self.load = value;
         self.counter = Counter(value);
@@ -159,7 +159,7 @@ impl Timer {
         self.interrupt_for_loaded_zero();
     }
 
-    /// Loading zero interrupts without waiting for a count (DDI 0271, 3.3.1):
+    /// Loading zero interrupts without waiting for a count (DDI 0271, TimerXLoad):
     /// at once in a timer that runs, else when it is switched on.
     fn interrupt_for_loaded_zero(&mut self) {
         if self.enabled() && self.zero_loaded {

@@ -1,6 +1,6 @@
 //! 16550 UART with FIFOs, after National's PC16550D and TI's TL16C550 data
-//! sheets. Section numbers below are those of the PC16550D data sheet's
-//! chapter 8 ("Registers").
+//! sheets. What is cited below is the PC16550D data sheet's description of that
+//! register (chapter "Registers").
 //!
 //! The line has no speed on the way out: a character written is sent at once,
 //! so the transmitter is always empty and its interrupt comes back right after
@@ -89,7 +89,7 @@ pub struct Uart16550 {
 }
 
 impl Uart16550 {
-    /// A UART after reset (8.0, table of reset values) with registers
+    /// A UART after reset (table of reset values) with registers
     /// `1 << shift` bytes apart (`shift` 0 to 3; a larger one counts as 3) and
     /// an input clock of `clock_hz`. Something is connected to it: clear to
     /// send, data set ready and carrier detect are on.
@@ -139,8 +139,8 @@ impl Uart16550 {
         self.line.push_input(bytes)
     }
 
-    /// Sends a break: a zero character without its stop bit (8.4, bits 3 and
-    /// 4 of LSR). False when the queue is full.
+    /// Sends a break: a zero character without its stop bit (line
+    /// status register, bits 3 and 4). False when the queue is full.
     pub fn push_break(&mut self) -> bool {
         self.line.push_break()
     }
@@ -165,7 +165,7 @@ impl Uart16550 {
     }
 
     /// The upper half of MSR. In loopback the four outputs are its inputs
-    /// (8.6.1).
+    /// (modem control register, bit 4).
     fn modem_status(&self) -> u8 {
         if !self.loopback() {
             return self.modem;
@@ -183,7 +183,8 @@ impl Uart16550 {
     }
 
     /// Records how the modem status differs from what it was `before`. The
-    /// ring indicator counts its trailing edge only (8.7).
+    /// ring indicator counts its trailing edge only
+    /// (modem status register, bit 2).
     fn note_deltas(&mut self, before: u8) {
         let after = self.modem_status();
         let mut changed = before ^ after;
@@ -193,7 +194,8 @@ impl Uart16550 {
         self.deltas |= changed >> 4;
     }
 
-    /// Characters in the FIFO at which it interrupts (8.5, table II).
+    /// Characters in the FIFO at which it interrupts (FIFO control register, bits 6
+    /// and 7).
     fn trigger_level(&self) -> usize {
         match self.fcr & fcr::TRIGGER {
             0x00 => 1,
@@ -228,7 +230,8 @@ impl Uart16550 {
     }
 
     /// One character arrives from the shift register. A full FIFO keeps what
-    /// it has; a full holding register is overwritten (8.4, bit 1 of LSR).
+    /// it has; a full holding register is overwritten (line status
+    /// register, bit 1).
     fn receive(&mut self, character: Received) {
         if self.rx.len() >= self.capacity() {
             self.overrun = true;
@@ -278,7 +281,8 @@ impl Uart16550 {
         status
     }
 
-    /// The highest pending interrupt as IIR codes it (8.6, table IV).
+    /// The highest pending interrupt as IIR codes it (interrupt
+    /// identification register).
     fn interrupt(&self) -> u8 {
         let enabled = |bit| self.ier & bit != 0;
         if enabled(ier::LINE_STATUS) && self.line_status() & lsr::ERRORS != 0 {
@@ -345,7 +349,7 @@ impl Uart16550 {
     }
 
     /// Switching FIFOs on or off empties them; the other bits count only
-    /// together with the enable bit (8.5).
+    /// together with the enable bit (FIFO control register, bit 0).
     fn write_fcr(&mut self, value: u8) {
         let toggled = (value ^ self.fcr) & fcr::ENABLE != 0;
         let enable = value & fcr::ENABLE != 0;

@@ -1,4 +1,4 @@
-//! The serial bus of ARM's Versatile boards (ARM DUI 0225, 4.14 "Serial bus
+//! The serial bus of ARM's Versatile boards (ARM DUI 0225, "Serial bus
 //! interface"): two open-drain lines that software drives bit by bit. Nothing
 //! is connected, so a line is high unless it is driven low.
 

@@ -1,10 +1,10 @@
 //! Status and system control registers of ARM's Versatile/PB board (ARM DUI
-//! 0225, 4.3 "Status and system control registers").
+//! 0225, "Status and system control registers").
 
 use super::{Device, primecell::lanes};
 use crate::clock::Time;
 
-/// Register offsets (DUI 0225, table 4-2).
+/// Register offsets (DUI 0225).
 mod reg {
     /// Board identity.
     pub(super) const ID: u32 = 0x00;

@@ -2,8 +2,8 @@
 //!
 //! * [`milestone`]: how far the guest came
 //! * [`unassigned`]: the account of accesses to absent chips
-//! * [`guest`]: what happens while the guest runs: the callbacks
-//! * [`coprocessor`]: system registers of absent parts
+//! * `guest`: what happens while the guest runs: the callbacks
+//! * `coprocessor`: system registers of absent parts
 
 mod coprocessor;
 mod guest;

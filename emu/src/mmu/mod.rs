@@ -5,7 +5,7 @@
 //! * [`operand`]: the address that a load or store uses, for the exact fault
 //!   address
 //! * [`opaque`]: memory that the guest cannot see
-//! * [`translate`]: what the TLB hook does with all of them
+//! * `translate`: what the TLB hook does with all of them
 //!
 //! # Known differences to a real processor
 //!

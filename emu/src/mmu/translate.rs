@@ -18,8 +18,8 @@ use super::fault::{Fault, Status};
 use super::opaque::{Opaque, Presence, is_mapped};
 use super::operand;
 use super::walk::{Mapping, Regime, Rights, SCTLR_M, walk};
+use crate::cpu::callbacks::Page;
 use crate::cpu::count::{Count, is_wide};
-use crate::cpu::engine::Page;
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::ram::{PAGE, Ram};
 use crate::cpu::{Architecture, CpuModel};
@@ -95,7 +95,7 @@ impl Mmu {
         }
     }
 
-    /// Answers the TLB hook. See [`crate::cpu::engine::Hooks::fill`].
+    /// Answers the TLB hook. See [`crate::cpu::callbacks::Hooks::fill`].
     pub(crate) fn fill(
         &mut self,
         cpu: &Live<'_>,

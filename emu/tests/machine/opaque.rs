@@ -14,7 +14,7 @@ const DRIVER_DATA: u32 = BASE + 0x1000;
 const UART: u32 = BASE + SIZE - 0x1000;
 
 /// A driver: code that adds 1 to r5 and to a word of its data, and returns.
-fn map() -> OpaqueMap {
+pub(crate) fn map() -> OpaqueMap {
     let code = [
         0xe59f_1010_u32, // ldr r1, [pc, #16]
         0xe591_2000,     // ldr r2, [r1]

@@ -5,7 +5,7 @@ use emu::clock::Time;
 use emu::cpu::CpuModel;
 use emu::machine::{Config, Entry, Error, Exit, Machine, Milestone, RamBank};
 
-use super::bench::{Bench, CODE, DATA};
+use super::bench::{Bench, CODE, DATA, TABLE};
 use super::programs as p;
 
 const TIMER: u32 = 0x101e_2000;
@@ -311,27 +311,110 @@ fn another_identification_register() {
     assert_eq!(machine.registers().r[0], 0x5615_1310);
 }
 
+/// Numbers that look random and are the same every time (xorshift).
+struct Noise(u32);
+
+impl Noise {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    fn words(&mut self, count: usize) -> Vec<u32> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+/// Runs a guest that does anything at all: any outcome but a hang or a panic
+/// will do.
+fn run_wild(bench: &mut Bench) {
+    for _ in 0..10 {
+        let before = bench.machine.instructions();
+        if bench.machine.run(10_000).is_err() {
+            break;
+        }
+        assert!(bench.machine.instructions() - before < 20_000);
+    }
+}
+
 #[test]
-fn a_guest_that_runs_wild_is_ended_by_its_budget() {
-    // Random words everywhere; any outcome but a hang or a panic will do.
-    let mut seed = 0x1234_5678_u32;
-    for cpu in CpuModel::ALL {
-        for _ in 0..8 {
+fn guests_that_run_wild_are_ended_by_their_budget() {
+    let rounds = wild_rounds();
+    let mut noise = Noise(0x1234_5678);
+    for _ in 0..rounds {
+        for cpu in CpuModel::ALL {
             let mut bench = Bench::new(cpu);
-            let words: Vec<u32> = (0..4096)
-                .map(|_| {
-                    seed ^= seed << 13;
-                    seed ^= seed >> 17;
-                    seed ^= seed << 5;
-                    seed
+            bench.arm(0, &noise.words(4096));
+            let thumb = noise.next() & 1;
+            bench.start(0x2000 | thumb);
+            run_wild(&mut bench);
+        }
+    }
+}
+
+#[test]
+fn guests_that_run_wild_with_any_page_tables_are_ended_by_their_budget() {
+    let rounds = wild_rounds();
+    let mut noise = Noise(0x8765_4321);
+    for _ in 0..rounds {
+        for cpu in CpuModel::ALL {
+            let mut bench = Bench::with_board(cpu, BoardConfig::Transplant(super::opaque::map()));
+            // Code and vectors that mostly load, store and call; tables that mostly
+            // lead somewhere.
+            let code: Vec<u32> = noise
+                .words(0x4000)
+                .into_iter()
+                .map(|word| match word >> 29 {
+                    0 => word,
+                    1 => 0xe890_0000 | word & 0x013f_ffff,
+                    2..=4 => 0xe410_0000 | word & 0x03ef_ffff,
+                    5 => 0xe100_0090 | word & 0x01ff_f00f,
+                    6 => 0xee00_0f10 | word & 0x001f_f0ff,
+                    _ => 0xea00_0000 | word & 0xff,
                 })
                 .collect();
-            bench.arm(0, &words).start(0x2000);
-            for _ in 0..20 {
-                if bench.machine.run(20_000).is_err() {
-                    break;
-                }
+            bench.arm(0x1_0000, &code).arm(0, &code[..64]);
+            let tables: Vec<u32> = noise
+                .words(0x1000)
+                .into_iter()
+                .map(|word| word & 0x000f_ffff | word >> 8 & 0x00f0_0000)
+                .collect();
+            bench.arm(TABLE, &tables).first(0, super::bench::SECTION);
+            let mut words = noise.words(16).into_iter();
+            for number in 5..15 {
+                bench.r(number, words.next().unwrap_or(0));
             }
+            let control = words.next().unwrap_or(0) & 0x2080_2300;
+            bench.start_mapped(0x1_0000 + (noise.next() & 0x3ffc), control);
+            run_wild(&mut bench);
+        }
+    }
+}
+
+/// A few rounds, or as many as the environment asks for.
+fn wild_rounds() -> u32 {
+    let rounds = std::env::var("ECMO_WILD_ROUNDS").ok();
+    rounds.and_then(|rounds| rounds.parse().ok()).unwrap_or(4)
+}
+
+#[test]
+fn exclusive_and_swapped_accesses_to_chips_do_not_hang() {
+    // swp r0, r1, [r6]; ldrex r0, [r6]; strex r2, r1, [r6]: to nothing, to a chip, and
+    // swp unaligned.
+    for program in [
+        [0xe106_0091, 0xeaff_fffe, 0],
+        [0xe196_0f9f, 0xe186_2f91, 0xeaff_fffe],
+    ] {
+        for address in [0x5000_0000, 0x101f_1000, DATA + 1] {
+            let mut bench = Bench::new(CpuModel::Arm1176);
+            bench
+                .arm(0, p::VECTORS)
+                .arm(CODE, &program)
+                .r(6, address)
+                .start(CODE);
+            run_wild(&mut bench);
         }
     }
 }

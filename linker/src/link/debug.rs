@@ -2,7 +2,8 @@
 //!
 //! DWARF of a member comes along when any of its sections is kept. Addresses in
 //! it of functions that were dropped become 0, or 1 in range and location
-//! lists, where 0 would end the list: what linkers have agreed on.
+//! lists, where 0 would end the list: what linkers have agreed on. A member whose
+//! DWARF is compressed goes without.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,7 +14,7 @@ use super::layout::{Layout, Veneer};
 use super::names::{SectionId, Target};
 use super::reach::{Graph, Reached};
 use crate::bytes::le32;
-use crate::object::{Definition, SectionKind};
+use crate::object::{Definition, Section, SectionKind};
 use crate::transplant::elf::{ATTRIBUTES, Part, Symbol, SymbolKind};
 
 /// The output sections.
@@ -131,6 +132,15 @@ pub(super) fn sections(
     let mut lengths: HashMap<&str, u32> = HashMap::new();
     for (driver, member) in members {
         let sections = graph.drivers[driver].members()[member].sections();
+        // A debugger can do without; half of a member's DWARF would confuse it.
+        let is_debug = |section: &&Section| section.kind == SectionKind::Debug;
+        if sections
+            .iter()
+            .filter(is_debug)
+            .any(|section| section.compressed)
+        {
+            continue;
+        }
         for (section, found) in sections.iter().enumerate() {
             let dropped = graph.spaces[driver].is_discarded(member, section);
             if found.kind != SectionKind::Debug || dropped {

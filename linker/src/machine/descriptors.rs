@@ -69,11 +69,11 @@ impl Array {
         self.entries
             .iter()
             .filter_map(|&va| {
-                let list = |index| compatible(kernel, kernel.word(va + 4 * index)?);
+                let list = |index| compatible(kernel, kernel.word(va.wrapping_add(4 * index))?);
                 Some(Descriptor {
                     va,
                     nr: kernel.word(va)?,
-                    name: name(kernel, kernel.word(va + 4 * self.name_at)?)?.to_owned(),
+                    name: name(kernel, kernel.word(va.wrapping_add(4 * self.name_at))?)?.to_owned(),
                     compatible: self.compatible_at.and_then(list).unwrap_or_default(),
                 })
             })
@@ -114,7 +114,10 @@ pub(super) fn find(kernel: &Kernel, symbols: &SymbolTable) -> Option<Array> {
     // lacks even its null pointer, so its contents cannot be asked for.
     array.compatible_at = (2..8).find(|&index| {
         let words = || {
-            let words = array.entries.iter().map(|va| kernel.word(va + 4 * index));
+            let words = array
+                .entries
+                .iter()
+                .map(|va| kernel.word(va.wrapping_add(4 * index)));
             words.flatten().filter(|&word| word != 0)
         };
         words().all(|word| kernel.offset(word).is_some())
@@ -152,7 +155,11 @@ fn before_tags(kernel: &Kernel) -> Option<Array> {
                 .word(entry.wrapping_add(4))
                 .is_some_and(|word| may_be_function(kernel, word))
         });
-        for end in [0].into_iter().chain(foreign).map(|count| tags - 8 * count) {
+        for end in [0]
+            .into_iter()
+            .chain(foreign)
+            .map(|count| tags.wrapping_sub(8 * count))
+        {
             for name_at in name_at(kernel) {
                 for size in SIZES.step_by(4) {
                     let entries = backward(kernel, end, size, name_at);
@@ -217,7 +224,7 @@ fn for_trees(kernel: &Kernel) -> Option<Array> {
     let first = *starts.first()?;
     let size = starts
         .windows(2)
-        .map(|pair| pair[1] - pair[0])
+        .map(|pair| pair[1].wrapping_sub(pair[0]))
         .min()
         .filter(|size| SIZES.contains(size));
     let entries = match size {

@@ -39,7 +39,7 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Processor> {
             let elf_name = elf_name(kernel, le32(&kernel.bytes, at + 4)?)?;
             let (va, value, mask) = ARCH_NAME_AT.iter().find_map(|index| {
                 let va = kernel.va(at).checked_sub(4 * index)?;
-                let (value, mask) = (kernel.word(va)?, kernel.word(va + 4)?);
+                let (value, mask) = (kernel.word(va)?, kernel.word(va.wrapping_add(4))?);
                 // A pattern of an identification register: some bits must
                 // match, and no bit outside the mask can. It is no address.
                 let pattern = mask.count_ones() >= 4 && value & !mask == 0 && value != 0;

@@ -7,6 +7,7 @@ use object::{
 };
 
 use super::NoteKind;
+use crate::bytes::le32;
 
 /// `R_ARM_ABS32`.
 pub(crate) const ABS32: u32 = 2;
@@ -16,6 +17,9 @@ pub(crate) const CALL: u32 = 28;
 /// An object in the making.
 pub(crate) struct Builder {
     object: Object<'static>,
+    texts: Vec<SectionId>,
+    /// Offset and kind of relocations that the `object` crate does not write.
+    kinds: Vec<(u64, u32)>,
 }
 
 impl Builder {
@@ -23,6 +27,8 @@ impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             object: Object::new(BinaryFormat::Elf, Architecture::Arm, Endianness::Little),
+            texts: Vec::new(),
+            kinds: Vec::new(),
         }
     }
 
@@ -30,6 +36,9 @@ impl Builder {
     pub(crate) fn section(&mut self, name: &str, kind: SectionKind, bytes: &[u8]) -> SectionId {
         let id = self.object.add_section(Vec::new(), name.into(), kind);
         self.object.append_section_data(id, bytes, 4);
+        if kind == SectionKind::Text {
+            self.texts.push(id);
+        }
         id
     }
 
@@ -44,14 +53,18 @@ impl Builder {
     /// A variable at the start of a section.
     pub(crate) fn symbol(&mut self, name: &str, section: SymbolSection, weak: bool) -> SymbolId {
         let text = match section {
-            SymbolSection::Section(id) => self.object.section(id).kind() == SectionKind::Text,
+            SymbolSection::Section(id) => self.texts.contains(&id),
             _ => false,
         };
         self.object.add_symbol(Symbol {
             name: name.into(),
             value: 0,
             size: 4,
-            kind: if text { SymbolKind::Text } else { SymbolKind::Data },
+            kind: if text {
+                SymbolKind::Text
+            } else {
+                SymbolKind::Data
+            },
             scope: SymbolScope::Linkage,
             weak,
             section,
@@ -65,16 +78,32 @@ impl Builder {
     }
 
     /// A relocation; its addend stays what the bytes hold.
-    pub(crate) fn relocation(&mut self, section: SectionId, offset: u64, kind: u32, symbol: SymbolId) {
+    pub(crate) fn relocation(
+        &mut self,
+        section: SectionId,
+        offset: u64,
+        kind: u32,
+        symbol: SymbolId,
+    ) {
         let addend = match self.object.section(section).data().get(offset as usize..) {
             Some([a, b, c, d, ..]) => i64::from(i32::from_le_bytes([*a, *b, *c, *d])),
             _ => 0,
         };
+        if kind != ABS32 {
+            self.kinds.push((offset, kind));
+        }
         let flags = RelocationFlags::Elf {
-            r_type: object::elf::RelocationType(kind),
+            r_type: object::elf::RelocationType(ABS32),
         };
-        let relocation = Relocation { offset, symbol, addend, flags };
-        self.object.add_relocation(section, relocation).expect("a relocation of a test");
+        let relocation = Relocation {
+            offset,
+            symbol,
+            addend,
+            flags,
+        };
+        self.object
+            .add_relocation(section, relocation)
+            .expect("a relocation of a test");
     }
 
     /// A note about `symbol`.
@@ -85,10 +114,20 @@ impl Builder {
     }
 
     /// A slot and its note.
-    pub(crate) fn slot(&mut self, kind: NoteKind, flags: u16, names: &str, group: &str) -> SymbolId {
+    pub(crate) fn slot(
+        &mut self,
+        kind: NoteKind,
+        flags: u16,
+        names: &str,
+        group: &str,
+    ) -> SymbolId {
         let name = format!(".ecmo.slot.{names}");
         let section = self.section(&name, SectionKind::Data, &[0; 4]);
-        let symbol = self.symbol(&format!("SLOT_{names}"), SymbolSection::Section(section), false);
+        let symbol = self.symbol(
+            &format!("SLOT_{names}"),
+            SymbolSection::Section(section),
+            false,
+        );
         self.note(kind, flags, symbol, [names, group, "", ""]);
         symbol
     }
@@ -101,9 +140,29 @@ impl Builder {
         };
     }
 
-    /// The bytes of the object.
+    /// The bytes of the object. Kinds of relocations go by their offsets: only
+    /// one section of a test may have other kinds than `R_ARM_ABS32`.
     pub(crate) fn finish(self) -> Vec<u8> {
-        self.object.write().expect("an object of a test")
+        let mut bytes = self.object.write().expect("an object of a test");
+        let word = |bytes: &[u8], at: usize| le32(bytes, at).expect("our own object") as usize;
+        let count = usize::from(bytes[48]);
+        let headers = word(&bytes, 32);
+        let mut kinds = self.kinds;
+        for index in 0..count {
+            let header = headers + 40 * index;
+            const SHT_REL: usize = 9;
+            if word(&bytes, header + 4) != SHT_REL {
+                continue;
+            }
+            let (start, size) = (word(&bytes, header + 16), word(&bytes, header + 20));
+            for entry in (start..start + size).step_by(8) {
+                let offset = word(&bytes, entry) as u64;
+                if let Some(found) = kinds.iter().position(|kind| kind.0 == offset) {
+                    bytes[entry + 4] = kinds.remove(found).1 as u8;
+                }
+            }
+        }
+        bytes
     }
 }
 
@@ -136,7 +195,7 @@ pub(crate) fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
         let header = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644);
         bytes.extend(header.as_bytes());
         bytes.extend(content);
-        if bytes.len() % 2 != 0 {
+        if !bytes.len().is_multiple_of(2) {
             bytes.push(b'\n');
         }
     }

@@ -70,7 +70,8 @@ pub struct Section {
     pub group: Option<usize>,
     /// Written at run time *and* executable, or thread-local: cannot be loaded.
     pub refused: Option<&'static str>,
-    compressed: bool,
+    /// Its bytes are compressed (`SHF_COMPRESSED`): some compilers do that to DWARF.
+    pub compressed: bool,
     bytes: Range<usize>,
     relocations: Vec<usize>,
 }

@@ -161,17 +161,20 @@ pub(super) fn read(
 
 fn strings(text: &[u8]) -> Result<[&str; 4], &'static str> {
     let text = std::str::from_utf8(text).map_err(|_| "text is not UTF-8")?;
-    let mut parts = text.split('\0');
-    let mut next = || parts.next().ok_or("text holds less than four strings");
+    // Behind the last end is nothing or, in the fifth part, padding.
+    let mut parts = text.splitn(5, '\0');
+    let mut next = || {
+        parts
+            .next()
+            .ok_or("text holds less than four strings with their ends")
+    };
     let strings = [next()?, next()?, next()?, next()?];
+    next()?;
     if strings[0]
         .split('|')
         .any(|name| name.is_empty() || name.len() > 256)
     {
         return Err("empty or overlong name");
-    }
-    if text.matches('\0').count() < 4 {
-        return Err("last string without its end");
     }
     Ok(strings)
 }

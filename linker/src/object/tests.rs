@@ -16,7 +16,12 @@ fn sample() -> Vec<u8> {
         NoteKind::Forward,
         1,
         function,
-        ["machine_desc.init_irq", "", "void start(void)", "For a test."],
+        [
+            "machine_desc.init_irq",
+            "",
+            "void start(void)",
+            "For a test.",
+        ],
     );
     object.finish()
 }
@@ -89,7 +94,7 @@ fn broken_notes_say_where() {
         .assert_eq(&with(12, 200));
     expect!["test.o: .ecmo.note.x+0xc: text of 0xff000009 bytes, at most 0x10000"]
         .assert_eq(&with(15, 0xff));
-    expect!["test.o: .ecmo.note.x+0x10: text holds less than four strings"]
+    expect!["test.o: .ecmo.note.x+0x10: text holds less than four strings with their ends"]
         .assert_eq(&with(21, b'x'));
     expect!["test.o: .ecmo.note.x+0x10: text is not UTF-8"].assert_eq(&with(17, 0xff));
     expect!["test.o: .ecmo.note.x+0x8: no R_ARM_ABS32 for the address"]
@@ -104,7 +109,9 @@ fn objects_that_are_not_for_us() {
     let error = |at: usize, byte: u8| {
         let mut bytes = sample();
         bytes[at] = byte;
-        Driver::read("test.o", &bytes).expect_err("not for us").to_string()
+        Driver::read("test.o", &bytes)
+            .expect_err("not for us")
+            .to_string()
     };
     expect!["test.o: EI_CLASS at offset 0x4 is 0x2, expected 1 (32 bit)"].assert_eq(&error(4, 2));
     expect!["test.o: EI_DATA at offset 0x5 is 0x2, expected 1 (little-endian)"]
@@ -112,10 +119,14 @@ fn objects_that_are_not_for_us() {
     expect!["test.o: e_machine at offset 0x12 is 0x3, expected 40 (ARM)"].assert_eq(&error(18, 3));
     expect!["test.o: e_type at offset 0x10 is 0x2, expected 1 (relocatable object)"]
         .assert_eq(&error(16, 2));
-    let other = Driver::read("x", b"\x1f\x8b\x08\0").expect_err("no object").to_string();
+    let other = Driver::read("x", b"\x1f\x8b\x08\0")
+        .expect_err("no object")
+        .to_string();
     expect!["x: neither a static library nor an ELF object: it starts with [1f, 8b, 08, 00]"]
         .assert_eq(&other);
-    let thin = Driver::read("x", b"!<thin>\n").expect_err("a thin archive").to_string();
+    let thin = Driver::read("x", b"!<thin>\n")
+        .expect_err("a thin archive")
+        .to_string();
     expect!["x: broken archive: a thin archive holds only the names of its members; make it with `ar rc`"]
         .assert_eq(&thin);
 }
@@ -133,7 +144,16 @@ fn sections_that_share_bytes_are_refused() {
         bytes[at + 20..at + 24].copy_from_slice(&length.to_le_bytes());
     }
     let error = Driver::read("test.o", &bytes).expect_err("overlapping sections");
-    assert!(matches!(error, Error::TooMany { what: "bytes in all sections", .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::TooMany {
+                what: "bytes in all sections",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 proptest! {

@@ -32,6 +32,7 @@ struct Form {
     place_relative: bool,
 }
 
+/// In the order in which they are tried; the kernel has one of them.
 const FORMS: [Form; 4] = [
     Form {
         size: 8,
@@ -53,9 +54,10 @@ const FORMS: [Form; 4] = [
 
 /// The exported symbols; empty when the kernel exports nothing.
 pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
-    let tables = FORMS.map(|form| read_form(kernel, form));
-    let best = tables.into_iter().max_by_key(Vec::len).unwrap_or_default();
-    best.into_iter()
+    let mut tables = FORMS.iter().map(|&form| read_form(kernel, form));
+    let found = tables.find(|table| !table.is_empty()).unwrap_or_default();
+    found
+        .into_iter()
         .map(|(value, name)| {
             // Bit 0 marks a Thumb function; data at an odd address is so rare
             // an export that it is not told apart.
@@ -176,20 +178,14 @@ fn entry(kernel: &Kernel, form: Form, at: usize) -> Option<Entry<'_>> {
     if distance as usize >= kernel.bytes.len().saturating_add(MARGIN) {
         return None;
     }
-    let string = |va| {
-        let offset = kernel.offset(va)?;
-        Some((offset, c_str(&kernel.bytes, offset, MAX_NAME)?))
-    };
-    let (offset, name) = string(word(1)?)?;
-    if !is_identifier(name) {
-        return None;
-    }
+    let offset = kernel.offset(word(1)?)?;
+    let name = identifier(kernel.bytes.get(offset..)?)?;
     if form.size == 12 {
         // The namespace: none, or a string (an empty one, mostly).
         let namespace = word(2)?;
         let none = namespace == 0 || (form.place_relative && namespace == kernel.va(at + 8));
         if !none {
-            string(namespace)?;
+            c_str(&kernel.bytes, kernel.offset(namespace)?, MAX_NAME)?;
         }
     }
     let before = kernel.bytes.get(offset.checked_sub(1)?)?;
@@ -201,12 +197,20 @@ fn entry(kernel: &Kernel, form: Form, at: usize) -> Option<Entry<'_>> {
     })
 }
 
-fn is_identifier(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
+/// The C identifier, ended by NUL, that these bytes start with.
+fn identifier(bytes: &[u8]) -> Option<&str> {
+    if !bytes.first()?.is_ascii_alphabetic() && bytes.first() != Some(&b'_') {
+        return None;
+    }
+    let len = bytes
+        .iter()
+        .take(MAX_NAME)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
+        .count();
+    match bytes.get(len) {
+        Some(0) => std::str::from_utf8(&bytes[..len]).ok(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -51,8 +51,9 @@ pub fn recover(kernel: &Kernel) -> SymbolTable {
 #[derive(Debug, Clone, Default)]
 pub struct SymbolTable {
     symbols: Arc<[Symbol]>,
-    /// Indices into `symbols`, sorted by name and then address.
-    by_name: Arc<[u32]>,
+    /// Hash of the name and index into `symbols`, sorted. Sorting numbers is
+    /// ten times faster than sorting a hundred thousand names.
+    by_name: Arc<[(u64, u32)]>,
 }
 
 impl SymbolTable {
@@ -62,11 +63,12 @@ impl SymbolTable {
     pub fn new(mut symbols: Vec<Symbol>) -> Self {
         symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         symbols.dedup_by(|a, b| (a.address, &a.name, a.source) == (b.address, &b.name, b.source));
-        let mut by_name: Vec<u32> = (0..symbols.len() as u32).collect();
-        by_name.sort_by(|&a, &b| {
-            let (left, right) = (&symbols[a as usize], &symbols[b as usize]);
-            (&left.name, a).cmp(&(&right.name, b))
-        });
+        let mut by_name: Vec<(u64, u32)> = symbols
+            .iter()
+            .zip(0..)
+            .map(|(symbol, index)| (hash(&symbol.name), index))
+            .collect();
+        by_name.sort_unstable();
         Self {
             symbols: symbols.into(),
             by_name: by_name.into(),
@@ -80,15 +82,14 @@ impl SymbolTable {
 
     /// Every symbol of this name, by address: static functions of one name are
     /// many, and two sources may both know it.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = &Symbol> {
-        let symbol = |index: &u32| &self.symbols[*index as usize];
-        let start = self
-            .by_name
-            .partition_point(|index| symbol(index).name.as_str() < name);
-        let end = self
-            .by_name
-            .partition_point(|index| symbol(index).name.as_str() <= name);
-        self.by_name[start..end].iter().map(symbol)
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Symbol> {
+        let hash = hash(name);
+        let start = self.by_name.partition_point(|entry| entry.0 < hash);
+        self.by_name[start..]
+            .iter()
+            .take_while(move |entry| entry.0 == hash)
+            .map(|entry| &self.symbols[entry.1 as usize])
+            .filter(move |symbol| symbol.name == name)
     }
 
     /// The address of this name when all symbols of the name agree on it.
@@ -129,6 +130,13 @@ impl SymbolTable {
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()
     }
+}
+
+/// FNV-1a, 64 bits.
+fn hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

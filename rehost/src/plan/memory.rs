@@ -7,7 +7,7 @@
 
 use linker::kernel::Facts;
 
-use super::{Error, Wishes};
+use super::{Board, Error, Wishes};
 
 const MIB: u32 = 1 << 20;
 /// RAM when neither the user nor the kernel's size asks for more.
@@ -42,8 +42,16 @@ impl Ram {
 }
 
 /// Chooses base and size.
-pub fn ram(facts: &Facts, kernel: usize, archive: usize, wishes: &Wishes) -> Result<Ram, Error> {
-    let base = base(facts, wishes.load_address);
+pub fn ram(
+    board: Board,
+    facts: &Facts,
+    kernel: usize,
+    archive: usize,
+    wishes: &Wishes,
+) -> Result<Ram, Error> {
+    let base = board
+        .ram_base()
+        .unwrap_or_else(|| base(facts, wishes.load_address));
     let needed = needed_mib(facts, kernel, archive);
     let mib = match wishes.ram_mib {
         Some(given) if given < needed => {
@@ -70,7 +78,7 @@ pub fn ram(facts: &Facts, kernel: usize, archive: usize, wishes: &Wishes) -> Res
     }
 }
 
-/// RAM base: the kernel's own, else what the image's load address implies, else
+/// RAM base on a board that leaves it open: the kernel's own, else what the image's load address implies, else
 /// [`FREE_BASE`].
 fn base(facts: &Facts, load_address: Option<u32>) -> u32 {
     if let Some(fixed) = facts.phys_offset {
@@ -169,11 +177,23 @@ mod tests {
     }
 
     #[test]
+    fn versatile_has_its_ram_at_zero() {
+        let ram = ram(
+            Board::Versatile,
+            &facts(None),
+            8 << 20,
+            0,
+            &Wishes::default(),
+        );
+        assert_eq!(ram.unwrap().base, 0);
+    }
+
+    #[test]
     fn a_large_archive_gets_more_ram() {
         let wishes = Wishes::default();
-        let small = ram(&facts(None), 8 << 20, 2 << 20, &wishes).unwrap();
+        let small = ram(Board::Transplant, &facts(None), 8 << 20, 2 << 20, &wishes).unwrap();
         assert_eq!(small.size, 128 * MIB);
-        let large = ram(&facts(None), 8 << 20, 100 << 20, &wishes).unwrap();
+        let large = ram(Board::Transplant, &facts(None), 8 << 20, 100 << 20, &wishes).unwrap();
         assert_eq!(large.size, 256 * MIB);
     }
 
@@ -183,17 +203,33 @@ mod tests {
             ram_mib: Some(mib),
             ..Wishes::default()
         };
-        let small = ram(&facts(None), 8 << 20, 2 << 20, &wish(16)).unwrap_err();
+        let small = ram(Board::Transplant, &facts(None), 8 << 20, 2 << 20, &wish(16)).unwrap_err();
         expect_test::expect![
             "29 MiB of RAM are needed for kernel and user space, and there are 16; use --ram"
         ]
         .assert_eq(&small.to_string());
-        let large = ram(&facts(None), 8 << 20, 2 << 20, &wish(2048)).unwrap_err();
+        let large = ram(
+            Board::Transplant,
+            &facts(None),
+            8 << 20,
+            2 << 20,
+            &wish(2048),
+        )
+        .unwrap_err();
         expect_test::expect![
             "2048 MiB of RAM from 0x80000000 reach beyond the last physical address; use a smaller --ram"
         ]
         .assert_eq(&large.to_string());
-        assert!(ram(&facts(None), 8 << 20, 2 << 20, &wish(u32::MAX)).is_err());
+        assert!(
+            ram(
+                Board::Transplant,
+                &facts(None),
+                8 << 20,
+                2 << 20,
+                &wish(u32::MAX)
+            )
+            .is_err()
+        );
     }
 
     #[test]

@@ -74,6 +74,15 @@ impl Board {
             Board::Versatile => "ttyAMA0",
         }
     }
+
+    /// Where the board has its RAM (Versatile/PB user guide, DUI 0224, memory
+    /// map); `None` where it may be anywhere.
+    pub fn ram_base(self) -> Option<u32> {
+        match self {
+            Board::Transplant => None,
+            Board::Versatile => Some(0),
+        }
+    }
 }
 
 /// Versatile/PB in the registry of ARM machines (`arch/arm/tools/mach-types`).
@@ -173,7 +182,13 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
         UserSpace::InKernel | UserSpace::None => &[],
     };
     let cpu = cpu(kernel, input.machines);
-    let ram = memory::ram(facts, kernel.bytes.len(), archive.len(), input.wishes)?;
+    let ram = memory::ram(
+        input.board,
+        facts,
+        kernel.bytes.len(),
+        archive.len(),
+        input.wishes,
+    )?;
     let command_line = command_line::build(
         input.board.console(),
         facts.smp,

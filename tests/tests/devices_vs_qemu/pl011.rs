@@ -2,12 +2,12 @@
 //!
 //! Known differences, which the scripts keep away from:
 //!
-//! * QEMU 7.2 has no loopback. DDI 0183, 3.3.8, bit 7.
-//! * QEMU keeps bits that do not exist. DDI 0183, 3.3: reserved.
+//! * QEMU 7.2 has no loopback. DDI 0183, UARTCR, bit 7.
+//! * QEMU keeps bits that do not exist. DDI 0183: reserved.
 //! * QEMU's modem inputs are off, ours on: the manual leaves them to the board
-//!   (DDI 0183, 3.3.3), and a terminal is connected to ours.
+//!   (DDI 0183, UARTFR), and a terminal is connected to ours.
 //! * QEMU interrupts at the first character received, whatever IFLS says. DDI
-//!   0183, 2.8.4: at the trigger level, or after a time-out. Nothing is
+//!   0183, "UARTRXINTR": at the trigger level, or after a time-out. Nothing is
 //!   received here.
 
 use emu::{

@@ -2,12 +2,12 @@
 //!
 //! Known differences, which the scripts keep away from:
 //!
-//! * QEMU shows and raises FIQs that INTENABLE masks. DDI 0181, 3.3.2 and
-//!   3.3.4: both INTENABLE and INTSELECT mask them.
+//! * QEMU shows and raises FIQs that INTENABLE masks. DDI 0181,
+//!   VICFIQSTATUS: both INTENABLE and INTSELECT mask them.
 //! * QEMU's VECTADDR sees requests that are masked or go to FIQ. DDI 0181,
-//!   2.2.4: the priority logic works on IRQSTATUS.
-//! * QEMU keeps bits 6 and 7 of VECTCNTL. DDI 0181, 3.3.12: reserved.
-//! * QEMU has no test registers. DDI 0181, 4.2.
+//!   "Interrupt priority logic": the priority logic works on IRQSTATUS.
+//! * QEMU keeps bits 6 and 7 of VECTCNTL. DDI 0181, VICVECTCNTL: reserved.
+//! * QEMU has no test registers. DDI 0181, "Test registers".
 
 use emu::{
     clock::Time,

@@ -6,21 +6,21 @@
 //!
 //! QEMU's counter is a deadline: it starts at the write and its value is
 //! rounded down, ours changes at edges of TIMCLK, starts at the next one (DDI
-//! 0271, 3.3.1) and shows a loaded value as it is (3.3.2). So values may be up
-//! to [`SLACK`] counts lower in QEMU, and an interrupt that is due within that
-//! time is not compared.
+//! 0271, TimerXLoad) and shows a loaded value as it is (TimerXValue). So values
+//! may be up to [`SLACK`] counts lower in QEMU, and an interrupt that is due
+//! within that time is not compared.
 //!
 //! Known differences, which the scripts keep away from:
 //!
 //! * In QEMU a free-running timer starts from the largest value, whatever LOAD
-//!   says. DDI 0271, 3.3.1: from LOAD. The scripts load the largest value.
+//!   says. DDI 0271, TimerXLoad: from LOAD. The scripts load the largest value.
 //! * In QEMU a write to CONTROL of a running timer restarts the count, and
-//!   LOAD alone does not restart a one-shot timer that has ended. 3.3.3: only
-//!   the mode changes; 2.2.2: LOAD restarts. The scripts write CONTROL after
-//!   LOAD, and only then.
-//! * QEMU's periods last 10 us at least, LOAD 0 stops it. 3.3.1: 1 is the
+//!   LOAD alone does not restart a one-shot timer that has ended. TimerXControl:
+//!   only the mode changes; "Timer operation": LOAD restarts. The scripts write
+//!   CONTROL after LOAD, and only then.
+//! * QEMU's periods last 10 us at least, LOAD 0 stops it. TimerXLoad: 1 is the
 //!   smallest value, 0 interrupts.
-//! * QEMU's VALUE is 0 after reset. 3.2: 0xffffffff.
+//! * QEMU's VALUE is 0 after reset. "Summary of registers": 0xffffffff.
 
 use emu::{clock::Time, devices::sp804::Sp804};
 

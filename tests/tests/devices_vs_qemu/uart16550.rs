@@ -2,15 +2,15 @@
 //! 11 of its interrupt controller) against ours.
 //!
 //! Known differences, which the scripts keep away from (PC16550D data sheet,
-//! chapter 8):
+//! the registers named):
 //!
 //! * QEMU notes no changes of the modem lines in loopback, and raises no modem
-//!   interrupt there. 8.6.1: the interrupts work, their sources are the bits
+//!   interrupt there. MCR, bit 4: the interrupts work, their sources are the bits
 //!   of MCR. So IER bit 3 stays off and the lower half of MSR is left out.
-//! * QEMU clears the receiver with bit 1 of FCR also while bit 0 is 0. 8.5:
+//! * QEMU clears the receiver with bit 1 of FCR also while bit 0 is 0. FCR:
 //!   without bit 0 the others are not programmed.
-//! * QEMU sends characters also behind a break and starts with MCR = 8. 8.0:
-//!   MCR is 0 after reset.
+//! * QEMU sends characters also behind a break and starts with MCR = 8. Reset
+//!   values: MCR is 0 after reset.
 //! * What an empty receiver reads is in no data sheet.
 //!
 //! The character time-out depends on time, so the random scripts set a line so

@@ -4,9 +4,10 @@
 //! Known differences, which the scripts keep away from:
 //!
 //! * QEMU's secondary controller takes a software interrupt for a change of
-//!   the mask. DUI 0225, table 4-30: it raises line 0.
+//!   the mask. DUI 0225, SIC_SOFTINTSET: it raises line 0.
 //! * QEMU's LOCK has no bit that tells whether it is open, and its oscillator
-//!   registers and 100 Hz counter stand at 0. DUI 0225, 4.3.5, 4.3.4, 4.3.6.
+//!   registers and 100 Hz counter stand at 0. DUI 0225, SYS_LOCK,
+//!   SYS_OSC, SYS_100HZ.
 //! * QEMU claims a PCI backplane (bit 0 of PCICTL); ours has none.
 
 use emu::{

@@ -255,8 +255,7 @@ fn too_large() {
         OpaqueRequest::default(),
         &Board::default(),
     )
-    .err()
-    .expect("too large");
+    .expect_err("too large");
     let Error::TooLarge { biggest, .. } = &error else {
         panic!("{error}")
     };
@@ -273,4 +272,109 @@ fn everything_at(word: u32) -> Fake {
     fake.places
         .insert("machine_desc.init_irq".to_owned(), vec![word]);
     fake
+}
+
+/// Both members bring the same COMDAT group; one is kept, and both use it.
+#[test]
+fn comdat_groups_are_kept_once() {
+    let directory = tempfile::tempdir().expect("no temporary directory");
+    let source = r#"
+        .syntax unified
+        .arm
+        .section .text.shared, "axG", %progbits, shared, comdat
+        .weak shared
+        .type shared, %function
+shared: ldr r1, 1f
+        ldr r0, [r1]
+        bx lr
+1:      .word .Lvalue
+        .section .rodata.shared, "aG", %progbits, shared, comdat
+.Lvalue: .word VALUE
+        .section .text.start, "ax"
+        .type NAME, %function
+        .global NAME
+NAME:   push {r4, lr}
+        bl shared
+        pop {r4, pc}
+        .section .ecmo.note.NAME, "a"
+        .word 0x314e4345
+        .hword 2, 1
+        .word NAME
+        .word 9
+        .asciz "NAME_"
+        .asciz ""
+        .asciz ""
+        .asciz ""
+        .balign 4
+    "#;
+    let flavour = Flavour {
+        compiler: Compiler::BareGcc,
+        thumb: false,
+        v7: true,
+        pic: false,
+        optimise: "0",
+    };
+    let library = directory.path().join("comdat.a");
+    let mut ar = Command::new("arm-none-eabi-ar");
+    ar.arg("rcs").arg(&library);
+    for (name, value) in [("one1", "11"), ("two2", "22")] {
+        let text = source.replace("NAME", name).replace("VALUE", value);
+        ar.arg(flavour.compile(directory.path(), &format!("{name}.s"), &text));
+    }
+    run(&mut ar);
+    let bytes = std::fs::read(library).expect("ar wrote nothing");
+    let driver = Driver::read("comdat.a", &bytes).expect("readable");
+    let kernel = fake::kernel(vec![0; 0x4000], BASE);
+    let request = OpaqueRequest::default();
+    let transplant = link(&kernel, &Everything, &[driver], request, &Board::default())
+        .unwrap_or_else(|error| panic!("{error}"));
+    for patch in &transplant.patches {
+        assert_eq!(
+            execute::call(&kernel, &transplant, patch.va, true, [0; 4]),
+            11
+        );
+    }
+    assert_eq!(transplant.patches.len(), 2);
+}
+
+/// A debugger finds the source of what the kernel calls.
+#[test]
+fn driver_elf_knows_its_source() {
+    let directory = tempfile::tempdir().expect("no temporary directory");
+    let bytes = rust_library(directory.path());
+    let c = counter(directory.path(), "100", true);
+    let kernel = fake::kernel(vec![0; 0x4000], BASE);
+    let drivers = [Driver::read("nearly_empty", &bytes).expect("readable"), c];
+    let request = OpaqueRequest::default();
+    let transplant = link(&kernel, &Everything, &drivers, request, &Board::default())
+        .unwrap_or_else(|error| panic!("{error}"));
+    let elf = directory.path().join("driver.elf");
+    std::fs::write(&elf, &transplant.driver_elf).expect("cannot write driver.elf");
+    let source = |place: &str| {
+        let forward = transplant
+            .forwards
+            .iter()
+            .find(|forward| forward.place == place);
+        let address = forward.expect("installed").target & !1;
+        let line = run(Command::new("arm-none-eabi-addr2line")
+            .arg("-e")
+            .arg(&elf)
+            .arg(format!("{address:#x}")));
+        String::from_utf8(line).expect("text")
+    };
+    let line = |text: &str, wanted: &str| {
+        text.lines()
+            .position(|line| line.contains(wanted))
+            .expect("in the source")
+            + 1
+    };
+    let rust = line(NEARLY_EMPTY, "extern \"C\" fn init");
+    let found = source("machine_desc.init_irq");
+    assert!(
+        found.ends_with(&format!("nearly_empty.rs:{rust}\n")),
+        "{found}"
+    );
+    let c = line(COUNTER, "static int init");
+    let found = source("machine_desc.init_machine");
+    assert!(found.contains(&format!("counter.c:{c}")), "{found}");
 }

@@ -1,7 +1,7 @@
 //! The down-counter of one SP804 timer as arithmetic: any number of counts in
 //! one step.
 
-/// What the counter does at zero (DDI 0271, 2.2.2 "Timer operation"). `mask`
+/// What the counter does at zero (DDI 0271, "Timer operation"). `mask`
 /// has the bits that take part: 16 or 32 of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -22,7 +22,7 @@ impl Mode {
 }
 
 /// The count. In 16-bit mode the upper half stands still and can be read
-/// (DDI 0271, 3.3.2).
+/// (DDI 0271, TimerXValue).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counter(pub(super) u32);
 
@@ -31,7 +31,8 @@ impl Counter {
     /// the way.
     ///
     /// A periodic timer with the reload value `p` reaches zero every `p`
-    /// counts, as the manual computes intervals (DDI 0271, 2.2.6): zero and
+    /// counts, as the manual computes intervals (DDI 0271, "Programming the timer
+    /// interval"): zero and
     /// the reloaded value are the same moment, so VALUE runs `p` to 1. A
     /// free-running one shows zero for one count and repeats after 2^16 or
     /// 2^32.

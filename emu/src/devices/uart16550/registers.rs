@@ -1,4 +1,4 @@
-//! Registers and bits of the 16550 (PC16550D data sheet, chapter 8, table II).
+//! Registers and bits of the 16550 (PC16550D data sheet, "Registers").
 
 /// Register numbers.
 pub(super) mod reg {

@@ -133,7 +133,7 @@ fn part(value: u32, group: u32) -> (u32, u32) {
         encoded = if shift == 0 {
             byte
         } else {
-            (32 - shift) / 2 << 8 | byte
+            ((32 - shift) / 2) << 8 | byte
         };
         rest &= !(0xff << shift);
     }

@@ -231,6 +231,7 @@ fn alu(group: u32, check: bool) -> (Formula, Field) {
 /// The name that the manual gives a relocation.
 pub(crate) fn name(kind: u32) -> String {
     let modern = match kind {
+        r::R_ARM_NONE => "R_ARM_NONE",
         r::R_ARM_THM_PC22 => "R_ARM_THM_CALL",
         r::R_ARM_THM_PC11 => "R_ARM_THM_JUMP11",
         r::R_ARM_THM_PC9 => "R_ARM_THM_JUMP8",
@@ -244,11 +245,10 @@ pub(crate) fn name(kind: u32) -> String {
         return modern.to_owned();
     }
     let known = goblin::elf::reloc::r_to_str(kind, goblin::elf::header::EM_ARM);
-    if known.contains("ARM") {
-        format!("R_{}", known.trim_start_matches("R_"))
-    } else {
-        format!("number {kind}")
+    if known.contains("UNKNOWN") {
+        return format!("number {kind}");
     }
+    format!("R_{}", known.trim_start_matches("R_"))
 }
 
 impl Field {

@@ -32,9 +32,9 @@ pub(super) fn addend(field: Field, insn: u32) -> i32 {
         Field::Thumb5 => (insn >> 4 & 0x7c).cast_signed(),
         // Where these two have no sign, the highest value stands for -4: the
         // distance from P of what P itself would read.
-        Field::Thumb8 => (((insn & 0xff) << 2) + 4 & 0x3ff).cast_signed() - 4,
+        Field::Thumb8 => ((((insn & 0xff) << 2) + 4) & 0x3ff).cast_signed() - 4,
         Field::ThumbJump6 => {
-            (((insn >> 3 & 0x40) | (insn >> 2 & 0x3e)) + 4 & 0x7f).cast_signed() - 4
+            ((((insn >> 3 & 0x40) | (insn >> 2 & 0x3e)) + 4) & 0x7f).cast_signed() - 4
         }
         Field::Thumb12 => {
             let value = (insn & 0xfff).cast_signed();

@@ -202,7 +202,7 @@ pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) 
             };
             let Some((size, next)) = step else { break };
             match next {
-                Next::On => at += size,
+                Next::On => at = at.wrapping_add(size),
                 Next::Jump(target) => {
                     trace.leave(at, target);
                     at = target;
@@ -210,7 +210,7 @@ pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) 
                 Next::Branch(target) => {
                     trace.leave(at, target);
                     waiting.push_back((target, state.clone()));
-                    at += size;
+                    at = at.wrapping_add(size);
                 }
                 Next::End => break,
             }

@@ -45,7 +45,8 @@ pub(super) fn find(bytes: &[u8], tokens: &Tokens) -> Option<Names> {
     let first = tokens.first_characters(bytes);
     let limit = tokens.start().unwrap_or(bytes.len());
     let mut steps = MAX_STEPS;
-    for count_at in (0..limit.saturating_sub(4)).step_by(4) {
+    // From the end, since the names stand just before the tokens.
+    for count_at in (0..limit.saturating_sub(4)).step_by(4).rev() {
         let count = le32(bytes, count_at)? as usize;
         // A name takes two bytes at least.
         if !(MIN_SYMBOLS..=MAX_SYMBOLS).contains(&count) || count > (limit - count_at) / 2 {
