@@ -90,8 +90,10 @@ fn check(report: &Value) {
     for needed in ["entered", "init_irq", "first_tick", "userspace", "shell"] {
         assert!(names.contains(&needed), "{needed} is not among {names:?}");
     }
+    // One that this kernel does not show on the way has no numbers.
     let counts: Vec<u64> = list(&report["milestones"])
         .iter()
+        .filter(|milestone| !milestone["instructions"].is_null())
         .map(|milestone| number(&milestone["instructions"]))
         .collect();
     assert!(counts.is_sorted(), "milestones at {counts:?}");

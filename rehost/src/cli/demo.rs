@@ -62,9 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let firmware = prepare::open(&settings.name, &settings.image)?;
     let facts = &firmware.kernel.facts;
     tell(format!(
-        "  Linux {}, Arm{:?}{}, unpacked to {} bytes\n",
+        "  Linux {}, {}{}, unpacked to {} bytes\n",
         facts.release,
-        facts.arch,
+        text::architecture(facts.arch),
         if facts.smp { " SMP" } else { "" },
         firmware.kernel.bytes.len()
     ))?;
@@ -145,29 +145,35 @@ struct Teller {
 
 impl Observer for Teller {
     fn started(&mut self, plan: &Plan, tried: &[Tried]) {
-        if !self.tells {
-            return;
-        }
+        let mut text = String::new();
         for tried in tried {
-            println!("  {} {} did not work out", tried.what, tried.value);
+            text += &format!("  {} {} did not work out\n", tried.what, tried.value);
         }
-        println!(
-            "  booting on {} with {} MiB at {:#010x}\n",
+        text += &format!(
+            "  booting on {} with {} MiB of RAM at {:#010x}\n\n",
             plan.cpu.model.name(),
             plan.ram.size >> 20,
             plan.ram.base
         );
+        self.tell(&text);
     }
 
     fn passed(&mut self, passed: &Passed) {
+        self.tell(&format!(
+            "  {:12} {:>13} instructions {:10.6} s virtual {:7.3} s wall\n",
+            passed.milestone,
+            text::grouped(passed.instructions),
+            passed.at.0 as f64 / 1e9,
+            passed.wall.as_secs_f64()
+        ));
+    }
+}
+
+impl Teller {
+    /// The run goes on when nobody can read it.
+    fn tell(&self, text: &str) {
         if self.tells {
-            println!(
-                "  {:12} {:>13} instructions {:10.6} s virtual {:7.3} s wall",
-                passed.milestone,
-                text::grouped(passed.instructions),
-                passed.at.0 as f64 / 1e9,
-                passed.wall.as_secs_f64()
-            );
+            let _ = print(text);
         }
     }
 }

@@ -135,7 +135,7 @@ fn kernel(facts: &Facts, length: usize, load_address: Option<u32>) -> String {
         "release         {release}
 banner          {}
 kernel          {length} bytes
-architecture    Arm{arch:?}
+architecture    {}
 page offset     {page_offset:#010x}
 text offset     {text_offset:#x}
 RAM             {ram}
@@ -146,6 +146,7 @@ LPAE            {}
 device tree     {}
 ",
         banner.trim_end(),
+        text::architecture(*arch),
         yes(facts.smp),
         yes(facts.thumb2),
         yes(facts.lpae),
@@ -218,7 +219,7 @@ mod tests {
             release         4.9.190
             banner          Linux version 4.9.190 (a@b) #1
             kernel          3600000 bytes
-            architecture    ArmV5
+            architecture    Armv5
             page offset     0xc0000000
             text offset     0x8000
             RAM             anywhere (the kernel patches itself)

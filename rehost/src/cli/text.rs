@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use linker::kernel::Arch;
+
 use crate::report::{Reached, Report};
 
 /// A table: columns two spaces apart, as wide as their widest cell, the last one
@@ -51,6 +53,16 @@ pub(crate) fn milestones(milestones: &[Reached]) -> String {
     )
 }
 
+/// An architecture as it is written in text.
+pub(crate) fn architecture(arch: Arch) -> &'static str {
+    match arch {
+        Arch::V4 => "Armv4",
+        Arch::V5 => "Armv5",
+        Arch::V6 => "Armv6",
+        Arch::V7 => "Armv7",
+    }
+}
+
 /// What a run came to.
 pub(crate) fn summary(report: &Report) -> String {
     let mut text = milestones(&report.milestones);
@@ -64,8 +76,13 @@ pub(crate) fn summary(report: &Report) -> String {
             tried.what, tried.value
         );
     }
-    for left_out in &report.left_out {
-        let _ = writeln!(text, "left out {}: {}", left_out.what, left_out.why);
+    if !report.left_out.is_empty() {
+        let names: Vec<&str> = report
+            .left_out
+            .iter()
+            .map(|one| one.what.as_str())
+            .collect();
+        let _ = writeln!(text, "left out of the driver: {}", names.join(", "));
     }
     let verdict = report
         .verdict
@@ -154,7 +171,7 @@ mod tests {
             start_kernel  not seen      not seen      not seen
             init_irq         4 567 890   0.009136 s    0.023 s
             tried opaque 0xd0008000: came to mmu
-            left out machine_desc.init_machine: platform_device_alloc is missing
+            left out of the driver: machine_desc.init_machine
             verdict: init_irq
             reason: 60 s of wall time are used up
         "#]]

@@ -31,12 +31,17 @@ use terminal::Terminal;
 /// a shell is held back, too: it may never come to one.
 const LONG_SILENCE: Duration = Duration::from_secs(30);
 
+/// How long a key is waited for when nothing else can wake the guest.
+const NAP: Duration = Duration::from_millis(200);
+
 /// A person at the terminal.
 pub struct Console<'a> {
     prepared: &'a Prepared,
     terminal: Terminal,
     keys: Keys,
     pace: Pace,
+    /// Nothing but a key can wake the guest up.
+    asleep: bool,
 }
 
 impl<'a> Console<'a> {
@@ -51,6 +56,7 @@ impl<'a> Console<'a> {
             terminal,
             keys: Keys::default(),
             pace: Pace::default(),
+            asleep: false,
         })
     }
 
@@ -104,7 +110,10 @@ impl Observer for Console<'_> {
         if !self.pace.is_held() && session.silence() >= LONG_SILENCE {
             self.pace.start(session.now(), Instant::now());
         }
-        let wait = self.pace.ahead(session.now(), Instant::now());
+        let mut wait = self.pace.ahead(session.now(), Instant::now());
+        if std::mem::take(&mut self.asleep) {
+            wait = wait.max(NAP);
+        }
         let typed = self.terminal.read(wait).map_err(|source| Error::Io {
             what: "the terminal".to_owned(),
             source: source.into(),
@@ -119,6 +128,10 @@ impl Observer for Console<'_> {
             }
             terminal::Typed::End => Ok(Control::Stop),
         }
+    }
+
+    fn asleep(&mut self) {
+        self.asleep = true;
     }
 
     fn horizon(&self, session: &Session) -> Time {

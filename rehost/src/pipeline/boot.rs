@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use emu::board::BoardConfig;
 use emu::clock::Time;
 use emu::cpu::CpuModel;
-use emu::machine::{Config, Entry, Machine, RamBank};
+use emu::machine::{Config, Entry, Error as Refusal, Machine, RamBank};
 use linker::link::{self, OpaqueRequest};
 use linker::transplant::Transplant;
 
@@ -55,6 +55,9 @@ pub trait Observer {
     fn between(&mut self, _session: &mut Session) -> Result<Control, Error> {
         Ok(Control::Continue)
     }
+
+    /// The guest waits for something that only typing can bring.
+    fn asleep(&mut self) {}
 
     /// The next stretch ends at this moment of virtual time at the latest.
     fn horizon(&self, session: &Session) -> Time {
@@ -328,7 +331,13 @@ fn run(
         if settings.goal.is_some() && panic.is_over(session) {
             return Ok(Finish::End(Some(End::Fault)));
         }
-        match session.advance(STRETCH, observer.horizon(session))? {
+        let event = match session.advance(STRETCH, observer.horizon(session)) {
+            Err(error @ (Refusal::LongDescriptors(_) | Refusal::Processor { .. })) => {
+                return Ok(Finish::End(Some(End::Refused(error.to_string()))));
+            }
+            other => other?,
+        };
+        match event {
             Event::Ran => {}
             Event::Passed(passed) => observer.passed(&passed),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
@@ -337,7 +346,7 @@ fn run(
             Event::Asleep if settings.goal.is_some() && !session.is_typing() => {
                 return Ok(Finish::End(Some(End::Asleep)));
             }
-            Event::Asleep => {}
+            Event::Asleep => observer.asleep(),
         }
     }
 }

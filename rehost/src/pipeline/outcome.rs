@@ -61,7 +61,7 @@ fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Opt
 
 /// Why the run did not reach its goal; `None` when it did.
 pub fn reason(settings: &Settings, prepared: &Prepared, ran: &Ran) -> Option<String> {
-    let end = ran.end?;
+    let end = ran.end.clone()?;
     let messages = messages(&ran.session, prepared, &ran.plan);
     let unassigned = ran.session.machine().unassigned();
     let polled = unassigned

@@ -3,7 +3,7 @@
 use super::{Milestone, fault};
 
 /// How a boot ended without its goal.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// The wall-time budget is used up, in seconds.
     WallTime(f64),
@@ -19,6 +19,8 @@ pub enum End {
     Reset,
     /// One exception follows the other without an instruction between them.
     Stuck,
+    /// The guest does something that the machine does not emulate.
+    Refused(String),
     /// Every range for opaque memory met with a mapping of the kernel's.
     Conflict {
         /// The last of them.
@@ -38,7 +40,7 @@ pub struct Polled {
 }
 
 /// What is known of the end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Evidence<'a> {
     /// How it ended.
     pub end: End,
@@ -61,10 +63,11 @@ const POLLING: u64 = 10_000;
 
 /// The text: what happened, where the processor is, what it waits for.
 pub fn text(evidence: &Evidence) -> String {
-    let mut text = match (evidence.end, fault::find(evidence.messages)) {
+    let mut text = match (&evidence.end, fault::find(evidence.messages)) {
         (End::Conflict { va }, _) => format!(
             "the kernel uses every range that was tried for the driver, at last at {va:#010x}"
         ),
+        (End::Refused(why), _) => format!("the machine cannot go on: {why}"),
         (_, Some(fault)) => fault.summary,
         (End::WallTime(seconds), None) => format!("{seconds} s of wall time are used up"),
         (End::Instructions(count), None) => format!("{count} instructions are used up"),
