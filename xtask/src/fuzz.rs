@@ -84,12 +84,13 @@ fn fuzz(program: &Path, target: &str, seconds: u32, built: &Path) -> Result<bool
     eprintln!("fuzz: {target}, {seconds} s");
     let mut command = std::process::Command::new(program);
     command.arg(&corpus);
-    // Inputs that once broke something are kept beside the target's source.
-    let known = workspace::root()
-        .join("tests/fuzz/regressions")
-        .join(target);
-    if known.is_dir() {
-        command.arg(known);
+    // Beside the targets' sources: small inputs to start from, and those that
+    // once broke something.
+    for kind in ["seeds", "regressions"] {
+        let folder = workspace::root().join("tests/fuzz").join(kind).join(target);
+        if folder.is_dir() {
+            command.arg(folder);
+        }
     }
     command.arg(format!("-max_total_time={seconds}"));
     command.arg(format!("-artifact_prefix={}/", artifacts.display()));
