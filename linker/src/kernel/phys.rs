@@ -114,9 +114,15 @@ fn page_frames(bytes: &[u8], page_offset: u32) -> Option<u32> {
         let behind = code.iter().skip(index + 1).take(WINDOW);
         let before = code.get(..index).into_iter().flatten().rev().take(WINDOW);
         // MOV or another operation with LSR #12 of the sum.
-        if behind.clone().any(|other| shifted(other, 0x620) && other & 0xf == to) {
+        if behind
+            .clone()
+            .any(|other| shifted(other, 0x620) && other & 0xf == to)
+        {
             *votes.entry(constant).or_default() += 1;
-        } else if before.clone().any(|other| shifted(other, 0x600) && other >> 12 & 0xf == from) {
+        } else if before
+            .clone()
+            .any(|other| shifted(other, 0x600) && other >> 12 & 0xf == from)
+        {
             *votes.entry(constant.wrapping_neg()).or_default() += 1;
         }
     }
