@@ -86,8 +86,8 @@ fn fuzz(program: &Path, target: &str, seconds: u32, built: &Path) -> Result<bool
     command.arg(&corpus);
     // Beside the targets' sources: small inputs to start from, and those that
     // once broke something.
-    for kept in ["seeds", "regressions"] {
-        let folder = workspace::root().join("tests/fuzz").join(kept).join(target);
+    for kind in ["seeds", "regressions"] {
+        let folder = workspace::root().join("tests/fuzz").join(kind).join(target);
         if folder.is_dir() {
             command.arg(folder);
         }

@@ -75,7 +75,7 @@ impl Board {
         }
     }
 
-    /// Where the board has its RAM (Versatile/PB user guide, DUI 0224, memory
+    /// Where the board has its RAM (Versatile/PB user guide, DUI 0225, memory
     /// map); `None` where it may be anywhere.
     pub fn ram_base(self) -> Option<u32> {
         match self {
