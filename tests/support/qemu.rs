@@ -77,7 +77,12 @@ impl Boot<'_> {
         }
         command.args(self.options);
         // The board has a sound chip; without this QEMU looks for a sound card.
-        command.env("QEMU_AUDIO_DRV", "none");
+        command.args([
+            "-audiodev",
+            "none,id=silent",
+            "-global",
+            "pl041.audiodev=silent",
+        ]);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
