@@ -153,3 +153,36 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_as_a_person_reads_them() {
+        let errors = [
+            Error::Input {
+                file: "firmware.bin".into(),
+                why: "zImage at 0x40: its data ends at 0x1000 (cut off)".into(),
+            },
+            Error::Usage("--initrd vendor: the image has no user space".into()),
+            Error::Plan(plan::Error::NoTree),
+            Error::Plan(plan::Error::TooLittleRam {
+                what: "initial RAM disk",
+                needed: 300,
+                given: 128,
+            }),
+            Error::Plan(plan::Error::Tree("bad magic".into())),
+            Error::Link(linker::link::Error::Unresolved {
+                driver: "built-in driver for Armv5".into(),
+                forward: "machine_desc.init_time".into(),
+                reasons: vec!["clockevents_config_and_register: not found in this kernel".into()],
+            }),
+        ];
+        let text: String = errors
+            .iter()
+            .map(|error| format!("exit {}: {error}\n", error.exit_code()))
+            .collect();
+        expect_test::expect![[""]].assert_eq(&text);
+    }
+}

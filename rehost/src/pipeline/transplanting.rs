@@ -118,3 +118,81 @@ pub fn opaque_map(transplant: &Transplant) -> OpaqueMap {
         chips: opaque.chips.iter().filter_map(chip).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use linker::transplant::{FilledSlot, Opaque};
+
+    use super::*;
+
+    fn transplant(slots: &[&str]) -> Transplant {
+        let page = |chip: &str, page: u32, irq| ChipPage {
+            chip: chip.to_owned(),
+            va: 0xd001_5000 + page * 0x1000,
+            phys: 0xfeec_0000 + page * 0x1000,
+            irq,
+            clock_hz: None,
+        };
+        Transplant {
+            release: "6.1.0".into(),
+            opaque: Opaque {
+                base: 0xd000_8000,
+                size: 0x1_0000,
+                segments: Vec::new(),
+                chips: vec![
+                    page("pl190", 0, None),
+                    page("uart16550", 2, Some(5)),
+                    page("modem", 3, Some(6)),
+                ],
+            },
+            slots: slots
+                .iter()
+                .map(|&name| FilledSlot {
+                    name: name.into(),
+                    va: 0,
+                    value: 0,
+                    evidence: String::new(),
+                })
+                .collect(),
+            by_name: Vec::new(),
+            forwards: Vec::new(),
+            left_out: Vec::new(),
+            patches: Vec::new(),
+            driver_elf: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_uart_that_no_driver_asks_for_is_unserved() {
+        let unserved = transplant(&["pl190.va"]);
+        assert_eq!(unserved_uart(&unserved).map(|page| page.phys), Some(0xfeec_2000));
+        assert_eq!(unserved_uart(&transplant(&["uart16550.va"])), None);
+    }
+
+    #[test]
+    fn the_machine_gets_the_chips_that_it_models() {
+        let map = opaque_map(&transplant(&[]));
+        let chips: Vec<_> = map.chips.iter().map(|chip| (chip.chip, chip.irq)).collect();
+        assert_eq!(chips, [(ChipKind::Pl190, 0), (ChipKind::Uart16550, 5)]);
+    }
+
+    #[test]
+    fn chips_lie_outside_of_ram() {
+        let phys = |base| {
+            let ram = Ram {
+                base,
+                size: 0x1000_0000,
+            };
+            board(ram).chips[1].phys
+        };
+        assert_eq!(phys(0), 0xfeec_1000);
+        assert_eq!(phys(0xf000_0000), 0x7eec_1000);
+    }
+
+    #[test]
+    fn embedded_drivers_can_be_read() {
+        for bytes in [embedded::DRIVER_ARMV5, embedded::DRIVER_ARMV7] {
+            assert!(Driver::read("embedded", bytes).unwrap().is_library());
+        }
+    }
+}
