@@ -165,7 +165,10 @@ mod tests {
     #[test]
     fn a_uart_that_no_driver_asks_for_is_unserved() {
         let unserved = transplant(&["pl190.va"]);
-        assert_eq!(unserved_uart(&unserved).map(|page| page.phys), Some(0xfeec_2000));
+        assert_eq!(
+            unserved_uart(&unserved).map(|page| page.phys),
+            Some(0xfeec_2000)
+        );
         assert_eq!(unserved_uart(&transplant(&["uart16550.va"])), None);
     }
 
