@@ -183,6 +183,15 @@ mod tests {
             .iter()
             .map(|error| format!("exit {}: {error}\n", error.exit_code()))
             .collect();
-        expect_test::expect![[""]].assert_eq(&text);
+        expect_test::expect![[r#"
+            exit 3: firmware.bin: zImage at 0x40: its data ends at 0x1000 (cut off)
+            exit 2: --initrd vendor: the image has no user space
+            exit 2: this kernel needs the board's device tree: give it with --dtb
+            exit 2: 300 MiB of RAM are needed for initial RAM disk, and there are 128; use --ram
+            exit 3: device tree: bad magic
+            exit 1: no transplant for this kernel: built-in driver for Armv5: machine_desc.init_time is required and cannot be installed:
+              clockevents_config_and_register: not found in this kernel
+        "#]]
+        .assert_eq(&text);
     }
 }
