@@ -16,6 +16,7 @@
 
 pub mod bytes;
 pub mod code;
+pub mod evaluate;
 pub mod identify;
 pub mod image;
 pub mod kernel;
