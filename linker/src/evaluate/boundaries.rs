@@ -1,7 +1,25 @@
 //! Starts of functions, against the text symbols of a kernel.
 //!
-//! Every address with a symbol of the kinds `t`, `T`, `w` or `W` in the image is
-//! looked at once, whatever the number of its names.
+//! The rule for the truth. Every address in the image with a symbol of the kinds
+//! `t`, `T`, `w` or `W` is looked at once, whatever the number of its names, and
+//! counts as the start of a function, except
+//!
+//! 1. **data**: the words from it on are no code. In A32 more than half of the first
+//!    eight (or of those up to the next symbol) lack the condition "always", or the
+//!    first is none of condition "always"; symbols of data that the assembler typed
+//!    as text (`sys_call_table`, `__setup_str_*`, strings in init sections) are such.
+//! 2. **labels in assembly**: control runs into it from the instruction before it
+//!    (which is neither a jump, nor a return, nor a call that may be the last thing a
+//!    function does), or a conditional jump from beyond the symbol before it leads to
+//!    it; and nothing calls it. No compiler makes such a function.
+//! 3. **ends of sections**: `_etext`, `_einittext` and `_sinittext` where nothing else
+//!    has the same address: the linker script puts them there.
+//!
+//! What is left out neither counts as right nor as wrong when it is found. The same
+//! holds for starts that are found where the symbol table is silent: kallsyms without
+//! `KALLSYMS_ALL` holds nothing outside `_stext.._etext` and `_sinittext.._einittext`
+//! (`scripts/kallsyms.c`), so that other text (the exit section, the entry code before
+//! `_stext`) has functions without symbols.
 
 use std::collections::BTreeMap;
 
