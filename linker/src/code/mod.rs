@@ -20,6 +20,7 @@
 
 mod decode;
 mod facts;
+pub(crate) mod glance;
 mod map;
 mod regions;
 mod seeds;

@@ -128,8 +128,7 @@ fn pass(
         let entry = known.is_some() || plausible_entry(walker.map, at, limit, region.thumb);
         let walk = walker.walk(at, limit, region.thumb);
         let end = walk.end.max(at + step);
-        let fixup = known.is_none()
-            && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
+        let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
         if fixup {
             at = end;
             continue;

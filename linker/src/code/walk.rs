@@ -432,7 +432,10 @@ impl<'m, 'k> Walker<'m, 'k> {
             self.map.set(entry, JUMPED);
             self.waiting.push((entry, *state));
             self.walk.end = self.walk.end.max(entry.wrapping_add(4));
-            let ended = self.map.insn(entry, self.thumb).is_some_and(|insn| ends(&insn));
+            let ended = self
+                .map
+                .insn(entry, self.thumb)
+                .is_some_and(|insn| ends(&insn));
             if count.is_none() && !ended {
                 break;
             }
@@ -463,8 +466,7 @@ impl<'m, 'k> Walker<'m, 'k> {
             count -= 1;
         }
         let end = entry.wrapping_add(1) & !1;
-        self.map
-            .set_all(table, end.wrapping_sub(table), LITERAL);
+        self.map.set_all(table, end.wrapping_sub(table), LITERAL);
         self.walk.end = self.walk.end.max(end);
     }
 }

@@ -21,9 +21,14 @@
 //! (`scripts/kallsyms.c`), so that other text (the exit section, the entry code before
 //! `_stext`) has functions without symbols.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
-use crate::{code::Code, kernel::Kernel, symbols::SymbolTable};
+use crate::{
+    code::{Code, glance as decode},
+    kernel::Kernel,
+    machine::isa,
+    symbols::SymbolTable,
+};
 
 /// Numbers of one kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -62,35 +67,145 @@ fn share(part: usize, rest: usize) -> f64 {
     }
 }
 
-/// The starts that count: 1 counts, 0 is left out.
-pub fn truth(kernel: &Kernel, symbols: &SymbolTable) -> BTreeMap<u32, bool> {
-    let mut truth = BTreeMap::new();
-    for symbol in symbols.iter() {
-        let address = symbol.address & !1;
-        if !matches!(symbol.kind, 't' | 'T' | 'w' | 'W') || kernel.offset(address).is_none() {
-            continue;
+/// What the symbols of a kernel say about its functions.
+#[derive(Debug, Clone, Default)]
+pub struct Truth {
+    /// Starts that count, sorted.
+    counts: Vec<u32>,
+    /// Addresses with a symbol that does not count, sorted.
+    left_out: Vec<u32>,
+    /// Addresses for which the table is silent.
+    silent: Vec<Range<u32>>,
+}
+
+/// Words that tell code from data.
+const SAMPLE: u32 = 8;
+
+impl Truth {
+    /// Applies the rule of this module's first lines.
+    pub fn of(kernel: &Kernel, symbols: &SymbolTable) -> Truth {
+        let mut names: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+        for symbol in symbols.iter() {
+            let address = symbol.address & !1;
+            if matches!(symbol.kind, 't' | 'T' | 'w' | 'W') && kernel.offset(address).is_some() {
+                names.entry(address).or_default().push(&symbol.name);
+            }
         }
-        let counts = kernel.facts.thumb2
-            || kernel
-                .word(address)
-                .is_some_and(|word| word >> 28 == 0xe || word >> 28 == 0xf);
-        truth.insert(address, counts);
+        let addresses: Vec<u32> = names.keys().copied().collect();
+        let called = called(kernel);
+        let mut truth = Truth {
+            silent: silent(kernel, symbols),
+            ..Truth::default()
+        };
+        for (index, (&address, names)) in names.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|i| addresses.get(i).copied());
+            let next = addresses.get(index + 1).copied().unwrap_or(kernel.end());
+            let thumb = isa::is_thumb(kernel, address);
+            let marker = |name: &&str| matches!(*name, "_etext" | "_einittext" | "_sinittext");
+            let is_called = called.binary_search(&address).is_ok();
+            let left_out = names.iter().all(marker)
+                || !thumb && is_data(kernel, address, next)
+                || !is_called && before.is_some_and(|from| runs_into(kernel, from, address, thumb));
+            match left_out {
+                true => truth.left_out.push(address),
+                false => truth.counts.push(address),
+            }
+        }
+        truth
     }
-    truth
+
+    /// Starts that count, sorted.
+    pub fn starts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// Whether a start that was found is right; `None` when the symbols do not say.
+    pub fn is_right(&self, start: u32) -> Option<bool> {
+        if self.counts.binary_search(&start).is_ok() {
+            return Some(true);
+        }
+        let silent = self.silent.iter().any(|range| range.contains(&start));
+        (!silent && self.left_out.binary_search(&start).is_err()).then_some(false)
+    }
+}
+
+/// Everything outside of the two pairs of section marks, where they are known.
+fn silent(kernel: &Kernel, symbols: &SymbolTable) -> Vec<Range<u32>> {
+    let pair = |from, to| Some(symbols.address(from)?..symbols.address(to)?);
+    let mut known: Vec<Range<u32>> = [pair("_stext", "_etext"), pair("_sinittext", "_einittext")]
+        .into_iter()
+        .flatten()
+        .collect();
+    if known.len() < 2 {
+        return Vec::new();
+    }
+    known.sort_by_key(|range| range.start);
+    let mut silent = Vec::new();
+    let mut at = kernel.base;
+    for range in known {
+        silent.push(at..range.start);
+        at = at.max(range.end);
+    }
+    silent.push(at..kernel.end());
+    silent
+}
+
+/// Targets of everything that looks like a call, sorted.
+fn called(kernel: &Kernel) -> Vec<u32> {
+    let step = if kernel.facts.thumb2 { 2 } else { 4 };
+    let mut called: Vec<u32> = (kernel.base..kernel.end())
+        .step_by(step)
+        .filter_map(|at| decode::call(kernel, at, kernel.facts.thumb2))
+        .collect();
+    called.sort_unstable();
+    called.dedup();
+    called
+}
+
+/// Whether the words at an address are no A32 code.
+fn is_data(kernel: &Kernel, address: u32, next: u32) -> bool {
+    let words: Vec<u32> = (0..SAMPLE)
+        .map(|index| address.wrapping_add(4 * index))
+        .take_while(|&at| at < next)
+        .map_while(|at| kernel.word(at))
+        .collect();
+    let always = |word: &&u32| **word >> 28 == 0xe;
+    let first = words.first().is_some_and(|word| word >> 28 >= 0xe);
+    !first || words.iter().filter(always).count() * 2 < words.len()
+}
+
+/// Whether control runs into `address` from the instruction before it; `from` is
+/// where the code of the symbol before it starts.
+fn runs_into(kernel: &Kernel, from: u32, address: u32, thumb: bool) -> bool {
+    let mut last = decode::Runs::Ends;
+    let mut at = match thumb {
+        true => from,
+        false => from.max(address.saturating_sub(64)),
+    };
+    while at < address {
+        let (size, runs) = decode::runs(kernel, at, thumb);
+        // Padding says nothing.
+        if runs != decode::Runs::Nop {
+            last = runs;
+        }
+        at = at.wrapping_add(size);
+    }
+    at == address && last == decode::Runs::On
 }
 
 /// Compares.
-pub fn score(code: &Code, truth: &BTreeMap<u32, bool>) -> Score {
-    let mut score = Score::default();
+pub fn score(code: &Code, truth: &Truth) -> Score {
+    let mut score = Score {
+        left_out: truth.left_out.len(),
+        ..Score::default()
+    };
     for function in code.functions() {
-        match truth.get(&function.start) {
+        match truth.is_right(function.start) {
             Some(true) => score.right += 1,
-            Some(false) => {}
-            None => score.wrong += 1,
+            Some(false) => score.wrong += 1,
+            None => {}
         }
     }
-    let counted = truth.values().filter(|counts| **counts).count();
-    score.missed = counted - score.right;
-    score.left_out = truth.len() - counted;
+    score.missed = truth.counts.len() - score.right;
     score
 }
