@@ -49,6 +49,20 @@ pub(crate) fn runs(kernel: &Kernel, at: u32, thumb: bool) -> (u32, Runs) {
     (u32::from(insn.size), runs)
 }
 
+/// Whether a function may begin with the A32 word there: an instruction that is
+/// always carried out.
+pub(crate) fn may_begin(kernel: &Kernel, at: u32) -> bool {
+    insn(kernel, at, false).is_some_and(|insn| !insn.conditional() && insn.op != Op::Undefined)
+}
+
+/// The word that the instruction there loads from a pool.
+pub(crate) fn literal(kernel: &Kernel, at: u32, thumb: bool) -> Option<u32> {
+    match insn(kernel, at, thumb)?.op {
+        Op::LoadLiteral { address, .. } => Some(address & !3),
+        _ => None,
+    }
+}
+
 /// What the instruction there calls, if it is a call of a fixed address.
 pub(crate) fn call(kernel: &Kernel, at: u32, thumb: bool) -> Option<u32> {
     match insn(kernel, at, thumb)?.op {

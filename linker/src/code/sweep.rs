@@ -164,6 +164,11 @@ fn pass(
     }
 }
 
+/// A jump to itself: what stands behind the trap of `BUG()`, never reached.
+fn stands_still(map: &Map, at: u32, thumb: bool) -> bool {
+    map.insn(at, thumb).is_some_and(|insn| insn.op == Op::Branch(at))
+}
+
 /// Whether all that a piece does is to jump into the middle of functions before it:
 /// what the compiler or an `asm` put out of their way.
 fn goes_back(map: &Map, walk: &Walk) -> bool {

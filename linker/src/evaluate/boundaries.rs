@@ -4,27 +4,27 @@
 //! `t`, `T`, `w` or `W` is looked at once, whatever the number of its names, and
 //! counts as the start of a function, except
 //!
-//! 1. **data**: the words from it on are no code. In A32 more than half of the first
-//!    eight (or of those up to the next symbol) lack the condition "always", or the
-//!    first is none of condition "always"; symbols of data that the assembler typed
-//!    as text (`sys_call_table`, `__setup_str_*`, strings in init sections) are such.
+//! 1. **data**: it lies outside of `_stext.._etext` and `_sinittext.._einittext`, or its
+//!    first word is no A32 instruction that is always carried out. Symbols of data
+//!    that are typed as text (`sys_call_table`, `__setup_str_*`, strings in init
+//!    sections) are such.
 //! 2. **labels in assembly**: control runs into it from the instruction before it
 //!    (which is neither a jump, nor a return, nor a call that may be the last thing a
-//!    function does), or a conditional jump from beyond the symbol before it leads to
-//!    it; and nothing calls it. No compiler makes such a function.
+//!    function does, nor padding, nor a word that the code before it loads), and
+//!    nothing calls it. No compiler makes such a function.
 //! 3. **ends of sections**: `_etext`, `_einittext` and `_sinittext` where nothing else
 //!    has the same address: the linker script puts them there.
 //!
 //! What is left out neither counts as right nor as wrong when it is found. The same
-//! holds for starts that are found where the symbol table is silent: kallsyms without
-//! `KALLSYMS_ALL` holds nothing outside `_stext.._etext` and `_sinittext.._einittext`
-//! (`scripts/kallsyms.c`), so that other text (the exit section, the entry code before
-//! `_stext`) has functions without symbols.
+//! holds for starts that are found outside of the two pairs of marks: kallsyms without
+//! `KALLSYMS_ALL` holds nothing there (`scripts/kallsyms.c`), although other text (the
+//! exit section, the entry code before `_stext`) has functions. Nothing that is asked
+//! here uses the analysis that is judged.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
-    code::{Code, glance as decode},
+    code::{Code, glance},
     kernel::Kernel,
     machine::isa,
     symbols::SymbolTable,
@@ -67,19 +67,27 @@ fn share(part: usize, rest: usize) -> f64 {
     }
 }
 
+/// Why a symbol is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Data.
+    Data,
+    /// A label in assembly.
+    Label,
+    /// The end of a section.
+    Mark,
+}
+
 /// What the symbols of a kernel say about its functions.
 #[derive(Debug, Clone, Default)]
 pub struct Truth {
     /// Starts that count, sorted.
     counts: Vec<u32>,
     /// Addresses with a symbol that does not count, sorted.
-    left_out: Vec<u32>,
+    left_out: Vec<(u32, Why)>,
     /// Addresses for which the table is silent.
     silent: Vec<Range<u32>>,
 }
-
-/// Words that tell code from data.
-const SAMPLE: u32 = 8;
 
 impl Truth {
     /// Applies the rule of this module's first lines.
@@ -93,22 +101,31 @@ impl Truth {
         }
         let addresses: Vec<u32> = names.keys().copied().collect();
         let called = called(kernel);
+        let silent = silent(kernel, symbols);
+        let in_text = |address| !silent.iter().any(|range| range.contains(&address));
         let mut truth = Truth {
-            silent: silent(kernel, symbols),
+            silent: silent.clone(),
             ..Truth::default()
         };
         for (index, (&address, names)) in names.iter().enumerate() {
             let before = index.checked_sub(1).and_then(|i| addresses.get(i).copied());
-            let next = addresses.get(index + 1).copied().unwrap_or(kernel.end());
             let thumb = isa::is_thumb(kernel, address);
             let marker = |name: &&str| matches!(*name, "_etext" | "_einittext" | "_sinittext");
             let is_called = called.binary_search(&address).is_ok();
-            let left_out = names.iter().all(marker)
-                || !thumb && is_data(kernel, address, next)
-                || !is_called && before.is_some_and(|from| runs_into(kernel, from, address, thumb));
-            match left_out {
-                true => truth.left_out.push(address),
-                false => truth.counts.push(address),
+            let why = if names.iter().all(marker) {
+                Some(Why::Mark)
+            } else if !in_text(address) || !kernel.facts.thumb2 && is_data(kernel, address) {
+                Some(Why::Data)
+            } else if !is_called
+                && before.is_some_and(|from| runs_into(kernel, from, address, thumb))
+            {
+                Some(Why::Label)
+            } else {
+                None
+            };
+            match why {
+                Some(why) => truth.left_out.push((address, why)),
+                None => truth.counts.push(address),
             }
         }
         truth
@@ -119,13 +136,19 @@ impl Truth {
         &self.counts
     }
 
+    /// Addresses of symbols that do not count, sorted, and why they do not.
+    pub fn left_out(&self) -> &[(u32, Why)] {
+        &self.left_out
+    }
+
     /// Whether a start that was found is right; `None` when the symbols do not say.
     pub fn is_right(&self, start: u32) -> Option<bool> {
         if self.counts.binary_search(&start).is_ok() {
             return Some(true);
         }
         let silent = self.silent.iter().any(|range| range.contains(&start));
-        (!silent && self.left_out.binary_search(&start).is_err()).then_some(false)
+        let left_out = self.left_out.binary_search_by_key(&start, |out| out.0);
+        (!silent && left_out.is_err()).then_some(false)
     }
 }
 
@@ -155,43 +178,44 @@ fn called(kernel: &Kernel) -> Vec<u32> {
     let step = if kernel.facts.thumb2 { 2 } else { 4 };
     let mut called: Vec<u32> = (kernel.base..kernel.end())
         .step_by(step)
-        .filter_map(|at| decode::call(kernel, at, kernel.facts.thumb2))
+        .filter_map(|at| glance::call(kernel, at, kernel.facts.thumb2))
         .collect();
     called.sort_unstable();
     called.dedup();
     called
 }
 
-/// Whether the words at an address are no A32 code.
-fn is_data(kernel: &Kernel, address: u32, next: u32) -> bool {
-    let words: Vec<u32> = (0..SAMPLE)
-        .map(|index| address.wrapping_add(4 * index))
-        .take_while(|&at| at < next)
-        .map_while(|at| kernel.word(at))
-        .collect();
-    let always = |word: &&u32| **word >> 28 == 0xe;
-    let first = words.first().is_some_and(|word| word >> 28 >= 0xe);
-    !first || words.iter().filter(always).count() * 2 < words.len()
+/// Whether the word at an address is no A32 instruction that a function may begin
+/// with.
+fn is_data(kernel: &Kernel, address: u32) -> bool {
+    !glance::may_begin(kernel, address)
 }
 
 /// Whether control runs into `address` from the instruction before it; `from` is
 /// where the code of the symbol before it starts.
 fn runs_into(kernel: &Kernel, from: u32, address: u32, thumb: bool) -> bool {
-    let mut last = decode::Runs::Ends;
-    let mut at = match thumb {
-        true => from,
-        false => from.max(address.saturating_sub(64)),
-    };
+    let mut last = glance::Runs::Ends;
+    let mut at = from.max(address.saturating_sub(LONGEST));
+    let mut pools = Vec::new();
     while at < address {
-        let (size, runs) = decode::runs(kernel, at, thumb);
+        if pools.contains(&(at & !3)) {
+            last = glance::Runs::Ends;
+            at = (at & !3).wrapping_add(4);
+            continue;
+        }
+        pools.extend(glance::literal(kernel, at, thumb));
+        let (size, runs) = glance::runs(kernel, at, thumb);
         // Padding says nothing.
-        if runs != decode::Runs::Nop {
+        if runs != glance::Runs::Nop {
             last = runs;
         }
         at = at.wrapping_add(size);
     }
-    at == address && last == decode::Runs::On
+    at == address && last == glance::Runs::On
 }
+
+/// Code of one symbol that is looked at, in bytes.
+const LONGEST: u32 = 0x4000;
 
 /// Compares.
 pub fn score(code: &Code, truth: &Truth) -> Score {
