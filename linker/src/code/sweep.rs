@@ -133,6 +133,8 @@ fn pass(
             at = end;
             continue;
         }
+        let entry =
+            entry && (known.is_some() || !stands_still(walker.map, at, region.thumb));
         let origin = known.map_or(Origin::AfterEnd, |start| start.1);
         match functions.get_mut(first..).and_then(|own| own.last_mut()) {
             Some(last) if !entry => {

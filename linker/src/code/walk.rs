@@ -422,8 +422,11 @@ impl<'m, 'k> Walker<'m, 'k> {
             self.walk.returns = true;
             return;
         }
-        let count = self.count(at, index).filter(|_| (2..=6).contains(&shift));
-        let step = if count.is_some() { 1 << shift } else { 4 };
+        let step = match shift {
+            2..=6 => 1 << shift,
+            _ => 4,
+        };
+        let count = self.count(at, index).filter(|_| step > 4 || shift == 2);
         let mut entry = at.wrapping_add(8);
         for _ in 0..count.unwrap_or(MAX_TABLE) {
             if entry >= self.limit || self.map.has(entry, LITERAL) {
@@ -431,10 +434,11 @@ impl<'m, 'k> Walker<'m, 'k> {
             }
             self.map.set(entry, JUMPED);
             self.waiting.push((entry, *state));
+            let last = entry.wrapping_add(step - 4);
             self.walk.end = self.walk.end.max(entry.wrapping_add(4));
             let ended = self
                 .map
-                .insn(entry, self.thumb)
+                .insn(last, self.thumb)
                 .is_some_and(|insn| ends(&insn));
             if count.is_none() && !ended {
                 break;
