@@ -267,8 +267,13 @@ fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
         }
     }
     for &(target, _) in &swept.pointers {
+        let thumb = target & 1 == 1;
         let target = target & !1;
-        if fresh(target) && !map.has(target, FALLEN | JUMPED) {
+        let end = map.region(target).map_or(target, |region| region.range.end);
+        if fresh(target)
+            && !map.has(target, FALLEN | JUMPED)
+            && plausible_entry(map, target, end, thumb)
+        {
             more.push((target, Origin::Pointer));
         }
     }
