@@ -125,16 +125,19 @@ fn pass(
         let limit = starts
             .get(after)
             .map_or(region.range.end, |start| start.0.min(region.range.end));
-        let entry = known.is_some() || plausible_entry(walker.map, at, limit, region.thumb);
-        let walk = walker.walk(at, limit, region.thumb);
+        let entry = known.is_some()
+            || plausible_entry(walker.map, at, limit, region.thumb)
+                && !stands_still(walker.map, at, region.thumb);
+        let own = functions.get(first..).and_then(|own| own.last());
+        let start = own.filter(|_| !entry).map_or(at, |last| last.start);
+        let walk = walker.walk(start, at, limit, region.thumb);
         let end = walk.end.max(at + step);
-        let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
+        let fixup =
+            known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
         if fixup {
             at = end;
             continue;
         }
-        let entry =
-            entry && (known.is_some() || !stands_still(walker.map, at, region.thumb));
         let origin = known.map_or(Origin::AfterEnd, |start| start.1);
         match functions.get_mut(first..).and_then(|own| own.last_mut()) {
             Some(last) if !entry => {

@@ -103,18 +103,19 @@ impl<'m, 'k> Walker<'m, 'k> {
         }
     }
 
-    /// Follows the function at `start`; nothing at or behind `limit` is its.
-    pub(super) fn walk(&mut self, start: u32, limit: u32, thumb: bool) -> Walk {
+    /// Follows the function at `start` from `entry` on, which is the start or a piece
+    /// of it that nothing was seen to reach; nothing at or behind `limit` is its.
+    pub(super) fn walk(&mut self, start: u32, entry: u32, limit: u32, thumb: bool) -> Walk {
         self.thumb = thumb;
         self.start = start;
         self.limit = limit;
         self.walk = Walk {
-            end: start,
+            end: entry,
             ..Walk::default()
         };
         self.deferred.clear();
         self.waiting.clear();
-        self.waiting.push((start, State::ENTRY));
+        self.waiting.push((entry, State::ENTRY));
         loop {
             while let Some((at, state)) = self.waiting.pop() {
                 self.run(at, state);
