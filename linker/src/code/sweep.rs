@@ -170,6 +170,10 @@ fn pass(
             at = end;
             continue;
         }
+        if walk.falls_out {
+            // The function runs into the next one: no start, unless a call says so.
+            banned.push(limit);
+        }
         let origin = known.map_or(Origin::AfterEnd, |start| start.1);
         match functions.get_mut(first..).and_then(|own| own.last_mut()) {
             Some(last) if !entry => {
@@ -257,7 +261,7 @@ fn plausible_entry(map: &Map, start: u32, limit: u32, thumb: bool) -> bool {
         }
         let saves = match insn.op {
             Op::Push(..) => true,
-            Op::Store { rn, .. } => rn == SP,
+            Op::Store { rn, .. } | Op::StoreMany(rn) => rn == SP,
             _ => false,
         };
         if !saves && insn.reads & !written != 0 {
@@ -271,6 +275,14 @@ fn plausible_entry(map: &Map, start: u32, limit: u32, thumb: bool) -> bool {
         at += u32::from(insn.size);
     }
     true
+}
+
+/// Whether an address is that of the second half of a Thumb instruction.
+fn within_instruction(map: &Map, at: u32) -> bool {
+    let before = at.wrapping_sub(2);
+    map.region(at).is_some_and(|region| region.thumb)
+        && map.has(before, CODE)
+        && map.insn(before, true).is_some_and(|insn| insn.size == 4)
 }
 
 /// Functions none of whose paths comes back, sorted.
@@ -301,7 +313,9 @@ fn no_return(functions: &[Found]) -> Vec<u32> {
 /// Starts that this pass has shown.
 fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
     let mut more = Vec::new();
-    let fresh = |at: u32| map.in_code(at) && !map.has(at, START | LITERAL | FIXUP);
+    let fresh = |at: u32| {
+        map.in_code(at) && !map.has(at, START | LITERAL | FIXUP) && !within_instruction(map, at)
+    };
     let tails = swept.functions.iter().flat_map(|function| &function.tails);
     for &target in tails {
         if fresh(target) && !map.has(target, FALLEN) {

@@ -188,6 +188,8 @@ pub(super) enum Op {
         /// In bytes.
         size: u8,
     },
+    /// `stm` to this register, not to the stack with write-back.
+    StoreMany(u8),
     /// Registers of this list are saved on the stack: `stmdb sp!`, `push`,
     /// `str rt, [sp, #-n]!`; bytes by which the stack grows.
     Push(u16, u16),

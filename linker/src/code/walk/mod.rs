@@ -30,7 +30,7 @@ pub(super) struct Walk {
     pub returns: bool,
     /// A call was followed by what is no code: the callee does not come back.
     pub dead_ends: Vec<u32>,
-    /// It runs into the function behind it.
+    /// It runs into the function behind it, and not from a call.
     pub falls_out: bool,
 }
 
@@ -231,7 +231,7 @@ impl<'m, 'k> Walker<'m, 'k> {
         let mut called = None;
         loop {
             if at >= self.limit {
-                self.walk.falls_out = true;
+                self.walk.falls_out |= called.is_none();
                 self.leave(self.limit);
                 return;
             }
