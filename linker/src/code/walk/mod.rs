@@ -71,7 +71,6 @@ impl State {
 #[derive(Debug, Clone, Copy)]
 struct Jump {
     target: u32,
-    from: u32,
     state: State,
     cond: u8,
 }
@@ -219,7 +218,6 @@ impl<'m, 'k> Walker<'m, 'k> {
         }
         let jump = Jump {
             target,
-            from,
             state,
             cond,
         };
