@@ -82,15 +82,14 @@ impl Meetings {
                 at += step;
                 continue;
             }
-            let Some(insn) = context.map.insn(at, found.thumb) else {
-                break;
-            };
-            if let Op::Branch(target) = insn.op
+            if context.map.may_branch(at, found.thumb)
+                && let Some(insn) = context.map.insn(at, found.thumb)
+                && let Op::Branch(target) = insn.op
                 && (found.start..found.end).contains(&target)
             {
                 jumps.push(Jump { target, from: at });
             }
-            at += u32::from(insn.size);
+            at += context.map.size(at, found.thumb);
         }
         jumps.sort_unstable();
         let mut places: Vec<(u32, Option<State>)> =
