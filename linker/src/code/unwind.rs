@@ -17,29 +17,39 @@ pub(super) fn find(kernel: &Kernel, map: &Map) -> Vec<u32> {
     let entry = |index: usize| {
         let at = kernel.va(4 * index);
         let (first, second) = (*data.get(index)?, *data.get(index + 1)?);
-        let start = at.wrapping_add(distance(first)?) & !1;
+        let start = at.wrapping_add(distance(first)?);
+        let thumb = map.region(start)?.thumb;
+        if !thumb && start & 3 != 0 {
+            return None;
+        }
+        let start = start & !1;
         let described = match distance(second) {
             None => second >> 24 & 0x7e == 0,
             Some(_) if second == CANNOT => true,
             Some(distance) => {
                 let table = at.wrapping_add(4).wrapping_add(distance);
-                kernel.offset(table).is_some() && !map.in_code(table)
+                table & 3 == 0 && kernel.offset(table).is_some() && !map.in_code(table)
             }
         };
         (described && map.in_code(start)).then_some(start)
     };
+    // What cannot be unwound is as often the end of a section as a function.
     let mut starts = Vec::new();
     let mut index = 0;
     while index < data.len() {
         let mut run = Vec::new();
         let mut next = index;
+        let mut last = 0;
         while let Some(start) = entry(next)
-            && run.last().is_none_or(|&last| start > last)
+            && start > last
         {
-            run.push(start);
+            if data.get(next + 1) != Some(&CANNOT) {
+                run.push(start);
+            }
+            last = start;
             next += 2;
         }
-        if run.len() >= ENTRIES {
+        if (next - index) / 2 >= ENTRIES {
             starts.append(&mut run);
             index = next;
         } else {

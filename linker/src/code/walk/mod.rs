@@ -273,7 +273,9 @@ impl<'m, 'k> Walker<'m, 'k> {
             if !self.step(at, next, &insn, &mut state, &mut called) {
                 return;
             }
-            self.map.set(next, FALLEN);
+            if next < self.limit {
+                self.map.set(next, FALLEN);
+            }
             at = next;
         }
     }
