@@ -138,9 +138,9 @@ impl<'a> Map<'a> {
     pub(super) fn may_branch(&self, va: u32, thumb: bool) -> bool {
         match thumb {
             false => self.word(va).is_some_and(|word| word >> 25 & 7 == 5),
-            true => self.half(va).is_some_and(|half| {
-                matches!(half >> 12, 0xd | 0xe | 0xf) || half & 0xf500 == 0xb100
-            }),
+            true => self
+                .half(va)
+                .is_some_and(|half| matches!(half >> 12, 0xd..=0xf) || half & 0xf500 == 0xb100),
         }
     }
 
