@@ -27,6 +27,8 @@ mod regions;
 mod seeds;
 mod sweep;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod unwind;
 mod walk;
 
