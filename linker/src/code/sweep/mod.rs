@@ -102,7 +102,7 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         starts.extend(called(map, &regions));
         starts.extend(shown(map, &swept));
         starts.retain(|start| {
-            start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
+            start.1 <= Origin::Entry || banned.binary_search(&start.0).is_err()
         });
         tidy(&mut starts);
         changes = Changes::between(

@@ -123,7 +123,7 @@ impl Pass<'_, '_, '_> {
         let mut walk = self.walker.walk(start, at, limit, thumb);
         let strong = place
             .known
-            .is_some_and(|origin| origin <= Origin::UnwindIndex);
+            .is_some_and(|origin| origin <= Origin::Entry);
         if starts
             && !strong
             && let Some(last) = last
