@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use crate::{bytes::part, kernel::Kernel};
 
 /// Bytes that are judged together.
@@ -29,6 +31,7 @@ pub(super) struct Region {
 
 /// The regions, by address.
 pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
+    let archives = archives(&kernel.bytes);
     let mut kinds = Vec::new();
     for window in kernel.bytes.chunks(BLOCK * WINDOW) {
         let thumb = kernel.facts.thumb2 && is_thumb(window);
@@ -36,6 +39,12 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
             true => Some(false),
             false => thumb.then_some(true),
         }));
+    }
+    for archive in archives {
+        let blocks = archive.start / BLOCK..archive.end.div_ceil(BLOCK);
+        if let Some(kinds) = kinds.get_mut(blocks) {
+            kinds.fill(None);
+        }
     }
     let mut regions: Vec<(Range<usize>, bool)> = Vec::new();
     for (index, kind) in kinds.iter().enumerate() {
@@ -67,6 +76,29 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
             })
         })
         .collect()
+}
+
+/// Offsets of plain cpio archives in the image (`usr/initramfs_data.S`): the programs
+/// in them are ARM code too, and not the kernel's.
+fn archives(bytes: &[u8]) -> Vec<Range<usize>> {
+    const MAGIC: &[u8] = b"070701";
+    const HEADER: usize = 110;
+    const TRAILER: &[u8] = b"TRAILER!!!";
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for start in memmem::find_iter(bytes, MAGIC) {
+        let header = part(bytes, start, HEADER);
+        let number = header.len() == HEADER && header.iter().all(u8::is_ascii_hexdigit);
+        let inside = found.last().is_some_and(|last| last.contains(&start));
+        if start % 4 != 0 || !number || inside {
+            continue;
+        }
+        let rest = bytes.get(start..).unwrap_or_default();
+        let Some(length) = memmem::find(rest, TRAILER) else {
+            break;
+        };
+        found.push(start..start + length + TRAILER.len());
+    }
+    found
 }
 
 fn bridge(thumb: bool) -> usize {

@@ -121,9 +121,7 @@ impl Pass<'_, '_, '_> {
         let last = last.map(|last| last.start..last.end);
         let start = last.clone().filter(|_| !starts).map_or(at, |l| l.start);
         let mut walk = self.walker.walk(start, at, limit, thumb);
-        let strong = place
-            .known
-            .is_some_and(|origin| origin <= Origin::Entry);
+        let strong = place.known.is_some_and(|origin| origin <= Origin::Entry);
         if starts
             && !strong
             && let Some(last) = last
