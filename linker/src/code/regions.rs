@@ -15,10 +15,9 @@ use crate::{bytes::part, kernel::Kernel};
 const BLOCK: usize = 512;
 /// Blocks that are judged together where code is known by counting.
 const WINDOW: usize = 4;
-/// Blocks of something else that do not end a region of A32: tables between functions.
-const BRIDGE: usize = 4;
-/// The same for T32: also long functions that call nothing.
-const THUMB_BRIDGE: usize = 16;
+/// Blocks of something else that do not end a region: tables between functions, and
+/// long functions of T32 that call nothing.
+const BRIDGE: usize = 16;
 
 /// A piece of the image that holds code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
     for (index, kind) in kinds.iter().enumerate() {
         let Some(thumb) = *kind else { continue };
         match regions.last_mut() {
-            Some((last, of)) if *of == thumb && index - last.end <= bridge(thumb) => {
+            Some((last, of)) if *of == thumb && index - last.end <= BRIDGE => {
                 last.end = index + 1;
             }
             _ => regions.push((index..index + 1, thumb)),
@@ -58,24 +57,19 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
     }
     // A block may begin or end with what is not code: widened by one on each side
     // where nobody else is, and narrowed by whoever walks.
-    let count = regions.len();
-    (0..count)
-        .filter_map(|index| {
-            let (blocks, thumb) = regions.get(index)?;
-            let before = index
-                .checked_sub(1)
-                .and_then(|before| regions.get(before))
-                .map_or(0, |region| region.0.end);
-            let after = regions.get(index + 1).map_or(kinds.len(), |r| r.0.start);
-            let start = blocks.start.saturating_sub(1).max(before);
-            let end = (blocks.end + 1).min(after.max(blocks.end));
-            let end = (end * BLOCK).min(kernel.bytes.len());
-            Some(Region {
-                range: kernel.va(start * BLOCK)..kernel.va(end),
-                thumb: *thumb,
-            })
-        })
-        .collect()
+    let mut taken = 0;
+    let mut found = Vec::with_capacity(regions.len());
+    for (index, (blocks, thumb)) in regions.iter().enumerate() {
+        let after = regions.get(index + 1).map_or(kinds.len(), |r| r.0.start);
+        let start = blocks.start.saturating_sub(1).max(taken);
+        taken = (blocks.end + 1).min(after.max(blocks.end));
+        let end = (taken * BLOCK).min(kernel.bytes.len());
+        found.push(Region {
+            range: kernel.va(start * BLOCK)..kernel.va(end),
+            thumb: *thumb,
+        });
+    }
+    found
 }
 
 /// Offsets of plain cpio archives in the image (`usr/initramfs_data.S`): the programs
@@ -101,10 +95,6 @@ fn archives(bytes: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-fn bridge(thumb: bool) -> usize {
-    if thumb { THUMB_BRIDGE } else { BRIDGE }
-}
-
 fn is_arm(block: &[u8]) -> bool {
     let words = block.as_chunks::<4>().0;
     let always = words.iter().filter(|word| word[3] >> 4 == 0xe).count();
@@ -127,4 +117,50 @@ fn is_thumb(block: &[u8]) -> bool {
         })
         .count();
     marks * 42 > halves.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kernel::Version,
+        machine::testing::{BASE, Image},
+    };
+
+    #[test]
+    fn regions_of_two_kinds_do_not_overlap() {
+        const SIZE: usize = 0x2_0000;
+        let mut image = Image::new(SIZE, Version(4, 9, 0)).thumb2();
+        for block in 0..SIZE / BLOCK {
+            let at = BASE + (block * BLOCK) as u32;
+            // Stretches of A32, of T32 and of nothing, of different lengths.
+            match block * block % 23 {
+                0..=8 => image.words(at, &[0xe1a0_4000; BLOCK / 4]),
+                9..=16 => image.halves(at, &[0xb510; BLOCK / 2]),
+                _ => &mut image,
+            };
+        }
+        let regions = find(&image.kernel());
+        assert!(regions.iter().any(|region| region.thumb));
+        assert!(regions.iter().any(|region| !region.thumb));
+        for pair in regions.windows(2) {
+            assert!(pair[0].range.end <= pair[1].range.start, "{pair:x?}");
+        }
+    }
+
+    #[test]
+    fn programs_in_an_archive_are_no_code_of_the_kernel() {
+        const SIZE: usize = 0x1_0000;
+        let mut image = Image::new(SIZE, Version(2, 6, 35));
+        for at in (BASE..BASE + SIZE as u32).step_by(16) {
+            image.words(at, &[0xe1a0_4000; 4]);
+        }
+        let header = format!("070701{}", "0".repeat(104));
+        image.put(BASE + 0x4000, header.as_bytes());
+        image.put(BASE + 0xa000, b"TRAILER!!!");
+        let regions = find(&image.kernel());
+        assert_eq!(regions.len(), 2);
+        assert!(regions[0].range.end <= BASE + 0x4000 + BLOCK as u32);
+        assert!(regions[1].range.start >= BASE + 0xa000 - BLOCK as u32);
+    }
 }

@@ -104,7 +104,7 @@ impl Pass<'_, '_, '_> {
     /// changed; where to go on.
     fn unchanged(&mut self, old: usize, at: u32) -> Option<u32> {
         let function = self.before.get(old).filter(|f| f.start == at)?;
-        let behind = self.behind(old);
+        let behind = self.behind(old).max(at + self.step());
         self.changes.none_in(at..=behind).then(|| {
             self.functions.push(function.clone());
             behind
@@ -204,6 +204,8 @@ fn is_gap(map: &Map, at: u32, thumb: bool) -> bool {
         None => true,
         Some(insn) => {
             matches!(insn.op, Op::Undefined | Op::Nop | Op::Trap)
+                // No code that nothing is seen to reach depends on a flag at once.
+                || !thumb && insn.conditional()
                 || map.word(at) == Some(0)
                 || thumb && map.half(at) == Some(0)
         }
