@@ -98,8 +98,9 @@ impl Layouts {
             let observed = solve::Observed::of(&table.name, kernel, machines);
             // What the descriptors show stands above everything else.
             let above = observed.clone();
-            let era = table.era(version);
-            let mut merged = merge::merge(&table.name, era, &conditions, observed, &reads);
+            let name = &table.name;
+            let mut merged =
+                merge::merge(name, Some(table), version, &conditions, observed, &reads);
             conditions.learn(&merged.conditions);
             merged.fields.extend(above.fields);
             merged.size = above.size.or(merged.size);
@@ -107,7 +108,7 @@ impl Layouts {
         }
         for name in reads.structs().filter(|name| !tabled.contains(name)) {
             let observed = solve::Observed::default();
-            let merged = merge::merge(name, None, &conditions, observed, &reads);
+            let merged = merge::merge(name, None, version, &conditions, observed, &reads);
             layouts.add(name, merged);
         }
         layouts

@@ -7,11 +7,12 @@ use crate::machine::flow::{Event, Value, Width};
 const PORT: &str = "uart_port";
 
 /// Functions that call one callback of the port, and which.
-const ONE_CALLBACK: [(&str, &str); 12] = [
+const ONE_CALLBACK: [(&str, &str); 13] = [
     ("uart_tiocmget", "get_mctrl"),
     ("uart_update_mctrl", "set_mctrl"),
     ("uart_break_ctl", "break_ctl"),
     ("uart_type", "type"),
+    ("uart_report_port", "type"),
     ("uart_stop", "stop_tx"),
     ("uart_start", "start_tx"),
     ("__uart_start", "start_tx"),
@@ -59,6 +60,9 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
         if let Some(function) = code.function(name) {
             one_callback(&function, field, reads);
         }
+    }
+    for function in code.functions(&["uart_line_info", "uart_proc_show"]) {
+        type_of_line(&function, reads);
     }
     if let Some(function) = code.function("uart_send_xchar") {
         xchar(&function, reads);
@@ -121,6 +125,18 @@ fn one_callback(function: &Function, field: &str, reads: &mut Reads) {
     let found = only(port_calls(function).map(|call| (call.ops, call.offset)));
     if let (Some(_), Some(call)) = (found, port_calls(function).next()) {
         add_call(&call, field, function, reads);
+    }
+}
+
+/// A line of `/proc/tty/driver/...` has the port's type and its control lines.
+fn type_of_line(function: &Function, reads: &mut Reads) {
+    let Some(control) = reads.agreed("uart_ops", "get_mctrl") else {
+        return;
+    };
+    let calls = || port_calls(function).filter(|call| call.offset != control);
+    let found = only(calls().map(|call| (call.ops, call.offset)));
+    if let (Some(_), Some(call)) = (found, calls().next()) {
+        add_call(&call, "type", function, reads);
     }
 }
 
