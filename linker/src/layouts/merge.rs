@@ -51,11 +51,13 @@ pub(super) fn merge(
     let mut torn: BTreeMap<&str, (Vec<u32>, String)> = BTreeMap::new();
     for (field, read) in reads.shown(of) {
         match read {
+            Ok(read) if field.is_empty() => observed.size = Some(read.known(None)),
             Ok(read) => drop(shown.insert(field, read)),
             Err((values, words)) => drop(torn.insert(field, (values, words))),
         }
     }
     let alone = observed.clone();
+    merged.size.clone_from(&observed.size);
     for (field, read) in &shown {
         let field = (*field).to_owned();
         observed.fields.entry(field).or_insert(read.known(None));
@@ -130,7 +132,9 @@ fn borrowed(
         if same(field, known.value) {
             let evidence = format!("{} ({why}: {} fields)", known.evidence, shown.len());
             let value = known.value;
-            merged.fields.insert(field.clone(), Known { value, evidence });
+            merged
+                .fields
+                .insert(field.clone(), Known { value, evidence });
         }
     }
     for (field, read) in shown {
@@ -140,19 +144,17 @@ fn borrowed(
             .fields
             .insert((*field).to_owned(), read.known(says.as_deref()));
     }
-    let size = solution.size.as_ref();
-    merged.size = size
-        .filter(|size| {
-            rest.iter()
-                .all(|(_, other)| other.size.as_ref().map(|it| it.value) == Some(size.value))
-        })
-        .cloned();
+    let agreed = solution.size.as_ref().filter(|size| {
+        rest.iter()
+            .all(|(_, other)| other.size.as_ref().map(|it| it.value) == Some(size.value))
+    });
+    merged.size = merged.size.take().or(agreed.cloned());
 }
 
 /// The table allows everything that is shown.
 fn agreement(era: &Era, table: &Solution, shown: &BTreeMap<&str, Shown>, merged: &mut Merged) {
     merged.fields.clone_from(&table.fields);
-    merged.size.clone_from(&table.size);
+    merged.size = merged.size.take().or(table.size.clone());
     merged.conditions.clone_from(&table.conditions);
     for (field, read) in shown {
         let known = match table.fields.get(*field) {

@@ -87,7 +87,7 @@ impl Layouts {
     ) -> Self {
         let version = kernel.facts.version;
         let mut conditions = conditions::Conditions::of(tables, kernel, symbols);
-        let reads = read::Reads::of(kernel, lookup);
+        let mut reads = read::Reads::of(kernel, lookup);
         let mut layouts = Self {
             known: constants::known(tables, version),
             contradictions: BTreeMap::new(),
@@ -105,6 +105,10 @@ impl Layouts {
             merged.fields.extend(above.fields);
             merged.size = above.size.or(merged.size);
             layouts.add(&table.name, merged);
+            if table.name == "uart_port" {
+                let port = |field: &str| Some(layouts.get(&format!("uart_port.{field}"))?.value);
+                reads.platform(kernel, lookup, &port);
+            }
         }
         for name in reads.structs().filter(|name| !tabled.contains(name)) {
             let observed = solve::Observed::default();

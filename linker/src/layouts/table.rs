@@ -38,12 +38,13 @@ const STRUCTS: [(&str, &str); 14] = [
         include_str!("../../data/layouts/irqaction.toml"),
     ),
     (
-        "plat_serial8250_port.toml",
-        include_str!("../../data/layouts/plat_serial8250_port.toml"),
-    ),
-    (
         "uart_port.toml",
         include_str!("../../data/layouts/uart_port.toml"),
+    ),
+    // Behind the port, whose offsets help to read it.
+    (
+        "plat_serial8250_port.toml",
+        include_str!("../../data/layouts/plat_serial8250_port.toml"),
     ),
     (
         "uart_ops.toml",
@@ -182,9 +183,7 @@ impl Struct {
 
     /// The layouts before and after a version that has none.
     pub(super) fn around(&self, version: Version) -> impl Iterator<Item = &Era> {
-        let after = self
-            .eras
-            .partition_point(|era| era.range.last < version);
+        let after = self.eras.partition_point(|era| era.range.last < version);
         let before = after.checked_sub(1).and_then(|index| self.eras.get(index));
         before.into_iter().chain(self.eras.get(after))
     }

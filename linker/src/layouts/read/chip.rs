@@ -10,7 +10,10 @@
 use super::{Callback, Code, Function, Reads, only};
 use crate::{
     kernel::Version,
-    machine::flow::{Event, Value, Width},
+    machine::{
+        flow::{Event, Value, Width},
+        isa,
+    },
 };
 
 /// Functions that call a callback which a chip may lack, and, in its place,
@@ -19,7 +22,11 @@ const OTHERS: [(&[&str], &str, &[&str]); 5] = [
     (&["irq_enable"], "enable", &["unmask", "mask"]),
     (&["__irq_disable", "irq_disable"], "disable", &["mask"]),
     (&["irq_shutdown"], "shutdown", &["disable", "mask"]),
-    (&["__irq_startup", "irq_startup"], "startup", &["enable", "unmask"]),
+    (
+        &["__irq_startup", "irq_startup"],
+        "startup",
+        &["enable", "unmask"],
+    ),
     (&["handle_percpu_irq"], "eoi", &["ack"]),
 ];
 
@@ -43,6 +50,52 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     }
     domains(code, reads);
     flow_handlers(code, reads);
+    dummy(code, how.as_ref(), reads);
+}
+
+/// `dummy_irq_chip` of kernel/irq/dummychip.c (handle.c before 2.6.38): its name,
+/// a function that returns 0, and the same empty function for everything that
+/// is called without asking first.
+fn dummy(code: &Code<'_>, how: Option<&How>, reads: &mut Reads) {
+    let (Some(how), Some(chip)) = (how, code.object("dummy_irq_chip")) else {
+        return;
+    };
+    const FIELDS: [&str; 9] = [
+        "name", "startup", "shutdown", "enable", "disable", "ack", "mask", "mask_ack", "unmask",
+    ];
+    let word = |offset: u32| code.kernel.word(chip.wrapping_add(offset));
+    let named = (0..8u32).map(|index| 4 * index).find(|offset| {
+        let text = word(*offset).and_then(|va| code.text(&Value::Const(va)).map(str::to_owned));
+        text.as_deref() == Some("dummy")
+    });
+    let Some(name) = named else { return };
+    // Between the name and these lie, in 2.6.37, the deprecated callbacks.
+    let starts = (0..20u32).map(|index| name + 4 + 4 * index);
+    let start = starts.into_iter().find(|start| {
+        let at = |index: u32| word(start + 4 * index);
+        let empty = at(1);
+        let is_function = |word: Option<u32>| {
+            word.is_some_and(|word| isa::may_be_function(code.kernel, word) && word != 0)
+        };
+        is_function(empty)
+            && is_function(at(0))
+            && at(0) != empty
+            && [2, 3, 4, 5, 7].iter().all(|&index| at(index) == empty)
+            && at(6) == Some(0)
+    });
+    let Some(start) = start else { return };
+    let function = Function {
+        name: "dummy_irq_chip",
+        events: [].into(),
+    };
+    for (field, offset) in FIELDS[1..].iter().zip((start..).step_by(4)) {
+        if *field != "mask_ack" {
+            let what = format!("has its function at {offset:#x}, of a row at {chip:#x}");
+            reads.add(("irq_chip", &how.name(field)), offset, &function, what);
+        }
+    }
+    let what = format!("points to its name at {name:#x}, at {chip:#x}");
+    reads.add(("irq_chip", FIELDS[0]), name, &function, what);
 }
 
 /// How this kernel's callbacks are called.
@@ -112,16 +165,12 @@ fn loaded(function: &Function, chip: u32) -> Vec<(u32, u32)> {
 
 /// ack, mask, mask_ack and unmask; `irq_data.chip` or `irq_desc.chip`.
 fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
-    let (chip, data, at) = only(
+    let ((chip, data), at) = only(
         function
             .callbacks()
             .filter_map(|call| chip_call(&call))
-            .map(|call| (call.chip, call.data)),
-    )
-    .and_then(|(chip, data)| {
-        let call = function.callbacks().find_map(|call| chip_call(&call))?;
-        Some((chip, data, call.at))
-    })?;
+            .map(|call| ((call.chip, call.data), call.at)),
+    )?;
     let loads = loaded(function, chip);
     let fields: &[&str] = match function.name {
         "mask_ack_irq" => &["ack", "mask", "mask_ack"],
@@ -149,7 +198,12 @@ fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
                 "calls through [descriptor + {chip:#x}] with descriptor + {data:#x} at {at:#x}"
             );
             reads.add(("irq_desc", "irq_data"), data, function, what.clone());
-            reads.add(("irq_data", "chip"), chip.checked_sub(data)?, function, what);
+            reads.add(
+                ("irq_data", "chip"),
+                chip.checked_sub(data)?,
+                function,
+                what,
+            );
         }
         None => {
             let what = format!("calls through [descriptor + {chip:#x}] at {at:#x}");
@@ -172,9 +226,9 @@ fn other(function: &Function, how: &How, (field, known): (&str, &[&str]), reads:
             .callbacks()
             .filter_map(|call| chip_call(&call))
             .filter(|call| call.data == how.data)
-            .map(|call| call.chip),
+            .map(|call| (call.chip, call.at)),
     );
-    let Some(chip) = chip else { return };
+    let Some((chip, _)) = chip else { return };
     let loads = loaded(function, chip);
     // The flags lie far behind, and eoi two words behind mask_ack.
     let mut others = loads
@@ -217,8 +271,7 @@ fn descriptor_setters(code: &Code<'_>, how: &How, reads: &mut Reads) {
     let Some(data) = how.data else { return };
     // From 4.2 on the handler's data is in irq_common_data.
     let own_handler_data = code.kernel.facts.version < Version(4, 2, 0);
-    for function in code.functions(&["irq_set_chip", "irq_set_chip_data", "irq_set_handler_data"])
-    {
+    for function in code.functions(&["irq_set_chip", "irq_set_chip_data", "irq_set_handler_data"]) {
         let field = match function.name {
             "irq_set_chip" => "chip",
             "irq_set_chip_data" => "chip_data",
@@ -235,8 +288,7 @@ fn descriptor_setters(code: &Code<'_>, how: &How, reads: &mut Reads) {
         if let Some((offset, at)) = found
             && let Some(value) = offset.checked_sub(data)
         {
-            let what =
-                format!("stores its second argument at descriptor + {offset:#x} at {at:#x}");
+            let what = format!("stores its second argument at descriptor + {offset:#x} at {at:#x}");
             reads.add(("irq_data", field), value, &function, what);
         }
     }
@@ -245,9 +297,15 @@ fn descriptor_setters(code: &Code<'_>, how: &How, reads: &mut Reads) {
 /// The interrupt domains set fields of an `irq_data` that they are handed.
 fn domains(code: &Code<'_>, reads: &mut Reads) {
     let fields: [(&'static str, &[(u8, &str)]); 3] = [
-        ("irq_domain_set_hwirq_and_chip", &[(2, "hwirq"), (4, "chip_data")]),
+        (
+            "irq_domain_set_hwirq_and_chip",
+            &[(2, "hwirq"), (4, "chip_data")],
+        ),
         ("irq_domain_associate", &[(2, "hwirq"), (0, "domain")]),
-        ("irq_domain_associate_locked", &[(2, "hwirq"), (0, "domain")]),
+        (
+            "irq_domain_associate_locked",
+            &[(2, "hwirq"), (0, "domain")],
+        ),
     ];
     for (name, fields) in fields {
         let Some(function) = code.function(name) else {

@@ -118,14 +118,7 @@ impl Trace<'_> {
     }
 
     /// A load, with the literal pools of the kernel read as constants.
-    fn load(
-        &mut self,
-        state: &mut State,
-        at: u32,
-        rt: usize,
-        place: &Place,
-        width: Width,
-    ) -> Next {
+    fn load(&mut self, state: &mut State, at: u32, rt: usize, place: &Place, width: Width) -> Next {
         let constant = |address| {
             let word = self.kernel.word(address);
             word.map_or(Value::Unknown, Value::Const)
@@ -205,6 +198,7 @@ impl Trace<'_> {
         indexing: Indexing,
     ) -> Next {
         if indexing == Indexing::Before {
+            self.advance(at, state.get(rn), offset as u32);
             state.set(rn, state.get(rn).add(offset as u32));
         }
         let offset_now = match indexing {
@@ -355,6 +349,17 @@ impl Trace<'_> {
         };
         if value != Value::Unknown {
             self.events.push(Event::Test { at, value, mask });
+        }
+    }
+
+    fn advance(&mut self, at: u32, pointer: &Value, distance: u32) {
+        let (base, _) = pointer.address();
+        if let Value::Load(..) = base {
+            self.events.push(Event::Advance {
+                at,
+                base: base.clone(),
+                distance,
+            });
         }
     }
 
