@@ -14,6 +14,8 @@ mod platform;
 mod port;
 mod printed;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tty;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
