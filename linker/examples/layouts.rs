@@ -6,7 +6,11 @@
 //! fields are read from code, from the table, or contradictory. For an image,
 //! or with `--all`, every field with its evidence.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use linker::{image, kernel::Kernel, layouts::Layouts, machine, symbols};
 
@@ -27,8 +31,9 @@ fn main() -> anyhow::Result<()> {
     for path in paths {
         let path = PathBuf::from(path);
         if path.is_file() {
-            let (kernel, layouts) = open(&path)?;
-            print(&kernel.facts.release, &layouts);
+            let (kernel, layouts, took) = open(&path)?;
+            let release = kernel.facts.release;
+            print(&format!("{release} ({} us)", took.as_micros()), &layouts);
             continue;
         }
         let mut images: Vec<PathBuf> = std::fs::read_dir(&path)?
@@ -37,12 +42,12 @@ fn main() -> anyhow::Result<()> {
             .collect();
         images.sort();
         for image in images {
-            let (kernel, layouts) = open(&image)?;
+            let (kernel, layouts, took) = open(&image)?;
             let name = image.parent().and_then(|folder| folder.file_name());
             let name = name.unwrap_or_default().to_string_lossy();
             match all {
                 true => print(&format!("{name} {}", kernel.facts.release), &layouts),
-                false => summary(&name, &layouts),
+                false => summary(&format!("{name} ({} us)", took.as_micros()), &layouts),
             }
             for (of, count) in counts(&layouts) {
                 let total = totals.entry(of).or_default();
@@ -59,12 +64,13 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(path: &std::path::Path) -> anyhow::Result<(Kernel, Layouts)> {
+fn open(path: &std::path::Path) -> anyhow::Result<(Kernel, Layouts, Duration)> {
     let kernel = image::open(&std::fs::read(path)?)?.kernel;
     let symbols = symbols::recover(&kernel);
     let machines = machine::find(&kernel, &symbols);
+    let start = Instant::now();
     let layouts = Layouts::of(&kernel, &symbols, &machines);
-    Ok((kernel, layouts))
+    Ok((kernel, layouts, start.elapsed()))
 }
 
 fn words(count: &Count) -> String {
