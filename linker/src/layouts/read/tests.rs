@@ -165,13 +165,13 @@ fn callbacks_of_a_chip_lie_in_a_row() {
         &image,
         "handle_level_irq",
         &expect![[r#"
-        irq_chip.irq_ack 0x14: handle_level_irq takes [chip + 0x14], of 4 in a row, at 0xc0008434
-        irq_chip.irq_mask 0x18: handle_level_irq takes [chip + 0x18], of 4 in a row, at 0xc0008424
-        irq_chip.irq_mask_ack 0x1c: handle_level_irq takes [chip + 0x1c], of 4 in a row, at 0xc000840c
-        irq_chip.irq_unmask 0x20: handle_level_irq takes [chip + 0x20], of 4 in a row, at 0xc0008444
-        irq_data.chip 0x14: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
-        irq_desc.irq_data 0x10: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
-    "#]],
+            irq_chip.irq_ack 0x14: handle_level_irq takes [chip + 0x14], of four in a row, at 0xc0008434
+            irq_chip.irq_mask 0x18: handle_level_irq takes [chip + 0x18], of four in a row, at 0xc0008424
+            irq_chip.irq_mask_ack 0x1c: handle_level_irq takes [chip + 0x1c], of four in a row, at 0xc000840c
+            irq_chip.irq_unmask 0x20: handle_level_irq takes [chip + 0x20], of four in a row, at 0xc0008444
+            irq_data.chip 0x14: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
+            irq_desc.irq_data 0x10: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
+        "#]],
     );
 }
 
