@@ -25,6 +25,8 @@
 ///   required that it reaches cannot be had.
 /// * `group("word")`: one forward of the group is enough, and of several for one
 ///   place the first that can be had is taken.
+/// * `optional("word")`: the first of the group that can be had for a place is
+///   taken, and it does not matter if none can.
 ///
 /// ```
 /// driver::forward! {
