@@ -14,6 +14,7 @@
 /// | `machine_desc.init_machine` | by `customize_machine`, an arch_initcall | `fn()` |
 /// | `machine_desc.init_late` | by `init_machine_late`, a late_initcall | `fn()` |
 /// | `machine_desc.handle_irq` | for every interrupt, where the kernel has the field | `fn(regs)` |
+/// | `irq_entry` | for every interrupt, where the vectors' code asks the chip itself | `fn(regs)` |
 ///
 /// A field of `machine_desc` is overwritten in every machine descriptor of the
 /// kernel: what stood there is not called. Where several drivers are linked

@@ -11,6 +11,7 @@ use crate::{kernel::Kernel, layouts::Known, symbols::SymbolTable};
 mod descriptors;
 mod fields;
 pub(crate) mod flow;
+mod irq_loop;
 pub(crate) mod isa;
 mod processors;
 #[cfg(test)]
@@ -46,6 +47,8 @@ pub struct Processor {
     pub elf_name: String,
 }
 
+pub use irq_loop::IrqLoop;
+
 /// What a kernel was built for.
 #[derive(Debug, Clone, Default)]
 pub struct Machines {
@@ -61,6 +64,9 @@ pub struct Machines {
     pub variables: BTreeMap<String, Known>,
     /// The processor table, in its order.
     pub processors: Vec<Processor>,
+    /// Where the interrupt vectors ask the chip which interrupt it is, in
+    /// kernels without `handle_arch_irq`.
+    pub irq_loops: Vec<IrqLoop>,
 }
 
 /// Finds descriptors, their fields and the processor table.
@@ -70,6 +76,7 @@ pub fn find(kernel: &Kernel, symbols: &SymbolTable) -> Machines {
     let array = descriptors::find(kernel, symbols);
     let mut machines = Machines {
         processors: processors::find(kernel),
+        irq_loops: irq_loop::find(kernel),
         ..Machines::default()
     };
     if let Some(array) = array {
