@@ -13,7 +13,7 @@ use crate::{kernel::Kernel, machine::Machines};
 const MAX_UNKNOWN: usize = 8;
 
 /// What the binary shows of one struct.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Observed<'a> {
     /// Offsets of fields.
     pub fields: BTreeMap<String, Known>,
@@ -101,9 +101,7 @@ pub(super) struct Solution {
 }
 
 pub(super) fn solve(era: &Era, conditions: &Conditions, observed: &Observed) -> Solution {
-    let mut names = era.conditions();
-    // What these types depend on.
-    names.extend(["lpae", "aeabi"]);
+    let names = era.conditions();
     let (known, unknown): (Vec<&str>, Vec<&str>) = names
         .into_iter()
         .partition(|name| conditions.get(name).is_some());
@@ -248,6 +246,21 @@ fn size(kind: Type, assignment: &Assignment) -> Option<(u32, u32)> {
         Type::Phys if assignment.holds("lpae") => wide(),
         Type::Phys => (4, 4),
         Type::TwoWords => (8, 4),
+        Type::SpinLock if assignment.holds("lockdep") => return None,
+        Type::SpinLock => (spin_lock(assignment), 4),
+        Type::Bytes(count) => (count.into(), 1),
+        Type::Words(count) => (4 * u32::from(count), 4),
         Type::Unknown => return None,
     })
+}
+
+/// Bytes of a `spinlock_t` (include/linux/spinlock_types.h) without lockdep:
+/// the lock itself, whether somebody waits for it, and magic, processor and
+/// owner.
+fn spin_lock(assignment: &Assignment) -> u32 {
+    let smp = assignment.holds("smp");
+    let debug = assignment.holds("debug_spinlock");
+    let words = [smp || debug, smp && assignment.holds("lock_break")];
+    let words = words.iter().filter(|holds| **holds).count() as u32;
+    4 * (words + if debug { 3 } else { 0 })
 }
