@@ -7,6 +7,8 @@ use crate::machine::IrqLoop;
 
 /// Forwards into a field of the machine descriptor start with this.
 const MACHINE_DESC: &str = "machine_desc.";
+/// The field that holds no function but a `struct sys_timer` with one.
+const TIMER: &str = "timer";
 /// What the interrupt vector's code does in kernels without `handle_arch_irq`.
 const IRQ_ENTRY: &str = "irq_entry";
 
@@ -52,6 +54,15 @@ impl Provide for Identification {
             .ok_or("no such field in this kernel's machine_desc")?;
         if machines.descriptors.is_empty() {
             return Err("no machine descriptor was found".to_owned());
+        }
+        if field == TIMER {
+            return Ok(Place::words(
+                machines.timer_calls.iter().copied(),
+                format!(
+                    "sys_timer.init behind offset {:#x}: {}",
+                    known.value, known.evidence
+                ),
+            ));
         }
         let words = machines.descriptors.iter();
         Ok(Place::words(

@@ -62,6 +62,9 @@ pub struct Machines {
     /// Other things that the same code shows: `sys_timer.init` (an offset), and
     /// addresses of variables such as `machine_desc` and `handle_arch_irq`.
     pub variables: BTreeMap<String, Known>,
+    /// Words that hold what time_init calls, in kernels whose descriptors point
+    /// to a `struct sys_timer` (arch/arm/include/asm/mach/time.h, to 3.8).
+    pub timer_calls: Vec<u32>,
     /// The processor table, in its order.
     pub processors: Vec<Processor>,
     /// Where the interrupt vectors ask the chip which interrupt it is, in
