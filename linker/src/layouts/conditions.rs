@@ -37,6 +37,12 @@ impl Conditions {
         if !facts.smp || facts.version >= Version(4, 16, 0) {
             known.insert("lock_break".to_owned(), false);
         }
+        if facts.version < Version(5, 7, 0) {
+            known.insert("lock_wait_types".to_owned(), false);
+        }
+        if facts.version >= Version(2, 6, 39) {
+            known.insert("lock_two_classes".to_owned(), true);
+        }
         let functions = symbols
             .iter()
             .filter(|symbol| symbol.source != Source::Exports && matches!(symbol.kind, 't' | 'T'))

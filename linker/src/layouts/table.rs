@@ -38,12 +38,13 @@ const STRUCTS: [(&str, &str); 14] = [
         include_str!("../../data/layouts/irqaction.toml"),
     ),
     (
-        "plat_serial8250_port.toml",
-        include_str!("../../data/layouts/plat_serial8250_port.toml"),
-    ),
-    (
         "uart_port.toml",
         include_str!("../../data/layouts/uart_port.toml"),
+    ),
+    // Behind the port, whose offsets help to read it.
+    (
+        "plat_serial8250_port.toml",
+        include_str!("../../data/layouts/plat_serial8250_port.toml"),
     ),
     (
         "uart_ops.toml",
@@ -74,7 +75,15 @@ const CONSTANTS: &str = include_str!("../../data/layouts/constants.toml");
 const CONDITIONS: &str = include_str!("../../data/layouts/conditions.toml");
 
 /// What the size of a `spinlock_t` depends on.
-const SPIN_LOCK: [&str; 4] = ["smp", "lock_break", "debug_spinlock", "lockdep"];
+const SPIN_LOCK: [&str; 7] = [
+    "smp",
+    "lock_break",
+    "debug_spinlock",
+    "lockdep",
+    "lock_stat",
+    "lock_two_classes",
+    "lock_wait_types",
+];
 
 /// What is wrong with a table.
 #[derive(Debug, thiserror::Error)]
@@ -165,6 +174,18 @@ impl Struct {
     /// The layout of a version, if there is one.
     pub(super) fn era(&self, version: Version) -> Option<&Era> {
         self.eras.iter().find(|era| era.range.holds(version))
+    }
+
+    /// All layouts, by version.
+    pub(super) fn eras(&self) -> &[Era] {
+        &self.eras
+    }
+
+    /// The layouts before and after a version that has none.
+    pub(super) fn around(&self, version: Version) -> impl Iterator<Item = &Era> {
+        let after = self.eras.partition_point(|era| era.range.last < version);
+        let before = after.checked_sub(1).and_then(|index| self.eras.get(index));
+        before.into_iter().chain(self.eras.get(after))
     }
 
     /// Whether no version has two layouts, and no layout a member twice under

@@ -10,7 +10,10 @@
 use super::{Callback, Code, Function, Reads, only};
 use crate::{
     kernel::Version,
-    machine::flow::{Event, Value, Width},
+    machine::{
+        flow::{Event, Value, Width},
+        isa,
+    },
 };
 
 /// Functions that call a callback which a chip may lack, and, in its place,
@@ -47,6 +50,52 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     }
     domains(code, reads);
     flow_handlers(code, reads);
+    dummy(code, how.as_ref(), reads);
+}
+
+/// `dummy_irq_chip` of kernel/irq/dummychip.c (handle.c before 2.6.38): its name,
+/// a function that returns 0, and the same empty function for everything that
+/// is called without asking first.
+fn dummy(code: &Code<'_>, how: Option<&How>, reads: &mut Reads) {
+    let (Some(how), Some(chip)) = (how, code.object("dummy_irq_chip")) else {
+        return;
+    };
+    const FIELDS: [&str; 9] = [
+        "name", "startup", "shutdown", "enable", "disable", "ack", "mask", "mask_ack", "unmask",
+    ];
+    let word = |offset: u32| code.kernel.word(chip.wrapping_add(offset));
+    let named = (0..8u32).map(|index| 4 * index).find(|offset| {
+        let text = word(*offset).and_then(|va| code.text(&Value::Const(va)).map(str::to_owned));
+        text.as_deref() == Some("dummy")
+    });
+    let Some(name) = named else { return };
+    // Between the name and these lie, in 2.6.37, the deprecated callbacks.
+    let starts = (0..20u32).map(|index| name + 4 + 4 * index);
+    let start = starts.into_iter().find(|start| {
+        let at = |index: u32| word(start + 4 * index);
+        let empty = at(1);
+        let is_function = |word: Option<u32>| {
+            word.is_some_and(|word| isa::may_be_function(code.kernel, word) && word != 0)
+        };
+        is_function(empty)
+            && is_function(at(0))
+            && at(0) != empty
+            && [2, 3, 4, 5, 7].iter().all(|&index| at(index) == empty)
+            && at(6) == Some(0)
+    });
+    let Some(start) = start else { return };
+    let function = Function {
+        name: "dummy_irq_chip",
+        events: [].into(),
+    };
+    for (field, offset) in FIELDS[1..].iter().zip((start..).step_by(4)) {
+        if *field != "mask_ack" {
+            let what = format!("has its function at {offset:#x}, of a row at {chip:#x}");
+            reads.add(("irq_chip", &how.name(field)), offset, &function, what);
+        }
+    }
+    let what = format!("points to its name at {name:#x}, at {chip:#x}");
+    reads.add(("irq_chip", FIELDS[0]), name, &function, what);
 }
 
 /// How this kernel's callbacks are called.
@@ -116,16 +165,12 @@ fn loaded(function: &Function, chip: u32) -> Vec<(u32, u32)> {
 
 /// ack, mask, mask_ack and unmask; `irq_data.chip` or `irq_desc.chip`.
 fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
-    let (chip, data, at) = only(
+    let ((chip, data), at) = only(
         function
             .callbacks()
             .filter_map(|call| chip_call(&call))
-            .map(|call| (call.chip, call.data)),
-    )
-    .and_then(|(chip, data)| {
-        let call = function.callbacks().find_map(|call| chip_call(&call))?;
-        Some((chip, data, call.at))
-    })?;
+            .map(|call| ((call.chip, call.data), call.at)),
+    )?;
     let loads = loaded(function, chip);
     let fields: &[&str] = match function.name {
         "mask_ack_irq" => &["ack", "mask", "mask_ack"],
@@ -181,9 +226,9 @@ fn other(function: &Function, how: &How, (field, known): (&str, &[&str]), reads:
             .callbacks()
             .filter_map(|call| chip_call(&call))
             .filter(|call| call.data == how.data)
-            .map(|call| call.chip),
+            .map(|call| (call.chip, call.at)),
     );
-    let Some(chip) = chip else { return };
+    let Some((chip, _)) = chip else { return };
     let loads = loaded(function, chip);
     // The flags lie far behind, and eoi two words behind mask_ack.
     let mut others = loads
