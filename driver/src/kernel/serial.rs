@@ -9,9 +9,7 @@ crate::opaque! {
     /// What received characters are handed to: the struct tty_struct to 3.8, then the struct
     /// tty_port.
     pub(crate) struct tty as Receiver;
-    /// include/linux/circ_buf.h; see [`circ_buf`].
-    pub(crate) struct circ_buf as CircBuf;
-    /// include/linux/kfifo.h; see [`kfifo`].
+    /// include/linux/kfifo.h.
     pub(crate) struct kfifo as Kfifo;
 }
 
@@ -103,8 +101,12 @@ crate::layout! {
 
     /// include/linux/serial_core.h; `struct uart_info` in the time of `uart_port.info`.
     pub(crate) struct uart_state as UartState {
-        /// Characters to send: a struct circ_buf, to 6.9.
-        group("transmit buffer") xmit: CircBuf as "uart_state.xmit|uart_info.xmit",
+        /// Characters to send, a struct circ_buf to 6.9: the bytes,
+        group("transmit buffer") xmit_buf: *const u8 as "uart_state.xmit.buf|uart_info.xmit.buf",
+        /// where the core puts the next,
+        optional xmit_head: u32 as "uart_state.xmit.head|uart_info.xmit.head",
+        /// and where the next one to send is.
+        optional xmit_tail: u32 as "uart_state.xmit.tail|uart_info.xmit.tail",
         /// The port as the tty layer knows it, 2.6.28 and later.
         group("receiver") port: TtyPort as "uart_state.port|uart_info.port",
         /// The terminal that has it open, to 2.6.27.

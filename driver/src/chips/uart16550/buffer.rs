@@ -32,15 +32,17 @@ impl Ring {
             if state.is_null() {
                 return None;
             }
-            let ring = if let Some(xmit) = UartState::xmit() {
-                // include/linux/circ_buf.h: char *buf; int head; int tail.
-                let words = xmit.of(state).cast::<u32>();
+            let ring = if let (Some(buf), Some(head), Some(tail)) = (
+                UartState::xmit_buf(),
+                UartState::xmit_head(),
+                UartState::xmit_tail(),
+            ) {
                 Ring {
-                    data: core::ptr::with_exposed_provenance(words.read() as usize),
-                    head: words.add(1).read(),
-                    tail: words.add(2).read(),
+                    data: buf.get(state),
+                    head: head.get(state),
+                    tail: tail.get(state),
                     mask: XMIT_SIZE - 1,
-                    place: words.add(2),
+                    place: tail.of(state),
                 }
             } else {
                 // include/linux/kfifo.h, struct __kfifo: unsigned int in, out,
@@ -81,7 +83,7 @@ impl Ring {
         unsafe {
             let character = self.data.add((self.tail & self.mask) as usize).read();
             self.tail = self.tail.wrapping_add(1);
-            if UartState::xmit().is_some() {
+            if UartState::xmit_buf().is_some() {
                 self.tail &= self.mask;
             }
             self.place.write(self.tail);
