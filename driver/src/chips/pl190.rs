@@ -26,6 +26,8 @@ crate::forward! {
     required machine_desc.init_irq => fn init_irq();
     /// What setup_arch copies to handle_arch_irq, in kernels that have the field.
     optional machine_desc.handle_irq => fn handle_irq(regs: *mut PtRegs);
+    /// The vectors' own code, in kernels that are made for one chip and ask it themselves.
+    group("irq entry") irq_entry => fn handle_irq(regs: *mut PtRegs);
 }
 
 /// The registers, DDI 0181 table 3-1. In all of them bit n is line n.

@@ -22,7 +22,7 @@ crate::chip! {
 
 crate::forward! {
     /// Starts the clocks.
-    required machine_desc.init_time => fn init_time();
+    required machine_desc.init_time | machine_desc.timer => fn init_time();
 }
 
 /// The registers of one timer, DDI 0271 table 3-1. The two are 0x20 apart.

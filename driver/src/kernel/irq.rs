@@ -122,13 +122,47 @@ crate::backward! {
         irq: u32, handler: Handler, thread: Option<Handler>, flags: usize, name: *const c_char,
         dev_id: *mut c_void,
     ) -> i32;
+    /// kernel/irq/manage.c, up to 2.6.29: what request_threaded_irq took the place of.
+    pub(crate) group("request irq") fn request_irq(
+        irq: u32, handler: Handler, flags: usize, name: *const c_char, dev_id: *mut c_void,
+    ) -> i32;
     /// kernel/irq/manage.c, up to 5.7 (not exported).
     pub(crate) group("request irq") fn setup_irq(irq: u32, action: *mut IrqAction) -> i32;
+    /// kernel/irq/manage.c, in every version.
+    pub(crate) required fn free_irq(irq: u32, dev_id: *mut c_void);
 }
 
 /// Room for the timer's `struct irqaction`: 32 to 56 bytes, more with lock
 /// debugging.
 static ACTION: Storage<IrqAction, 256> = Storage::zeroed();
+
+/// Installs an interrupt handler where allocating is allowed. Returns 0, or an
+/// error when the kernel refuses it or has no such function.
+///
+/// # Safety
+///
+/// What `dev_id` points to must live until `free_irq`.
+pub(crate) unsafe fn request(
+    irq: u32,
+    handler: Handler,
+    flags: usize,
+    name: &'static core::ffi::CStr,
+    dev_id: *mut c_void,
+) -> i32 {
+    /// ENOSYS of include/uapi/asm-generic/errno.h.
+    const NO_SUCH_FUNCTION: i32 = -38;
+    // SAFETY: handler and name live as long as the kernel; the caller vouches
+    // for the rest.
+    unsafe {
+        if let Some(request_threaded_irq) = request_threaded_irq() {
+            request_threaded_irq(irq, handler, None, flags, name.as_ptr(), dev_id)
+        } else if let Some(request_irq) = request_irq() {
+            request_irq(irq, handler, flags, name.as_ptr(), dev_id)
+        } else {
+            NO_SUCH_FUNCTION
+        }
+    }
+}
 
 /// Installs the timer's interrupt handler, in whichever way the kernel has.
 /// False when it could not be done.
@@ -139,12 +173,10 @@ pub(crate) fn request_timer_irq(
     dev_id: *mut c_void,
 ) -> bool {
     let flags = IRQF_TIMER().unwrap_or(IRQF_TIMER_BIT);
-    if let Some(request_threaded_irq) = request_threaded_irq() {
-        // SAFETY: handler and name live as long as the kernel, and allocating
-        // is allowed where init_time is called.
-        return unsafe {
-            request_threaded_irq(irq, handler, None, flags, name.as_ptr(), dev_id) == 0
-        };
+    if request_threaded_irq().is_some() || setup_irq().is_none() {
+        // SAFETY: the device lives for ever, and allocating is allowed where
+        // init_time is called in kernels that have the function.
+        return unsafe { request(irq, handler, flags, name, dev_id) } == 0;
     }
     let Some(setup_irq) = setup_irq() else {
         return false;

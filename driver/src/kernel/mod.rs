@@ -4,3 +4,4 @@
 pub(crate) mod clock;
 pub(crate) mod irq;
 pub(crate) mod platform;
+pub(crate) mod serial;

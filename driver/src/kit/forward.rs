@@ -11,9 +11,11 @@
 /// |---|---|---|
 /// | `machine_desc.init_irq` | by `init_IRQ`, interrupts off | `fn()` |
 /// | `machine_desc.init_time` | by `time_init`, interrupts off | `fn()` |
+/// | `machine_desc.timer` | the same, by way of a `struct sys_timer`, to 3.8 | `fn()` |
 /// | `machine_desc.init_machine` | by `customize_machine`, an arch_initcall | `fn()` |
 /// | `machine_desc.init_late` | by `init_machine_late`, a late_initcall | `fn()` |
 /// | `machine_desc.handle_irq` | for every interrupt, where the kernel has the field | `fn(regs)` |
+/// | `irq_entry` | for every interrupt, where the vectors' code asks the chip itself | `fn(regs)` |
 ///
 /// A field of `machine_desc` is overwritten in every machine descriptor of the
 /// kernel: what stood there is not called. Where several drivers are linked
@@ -25,6 +27,8 @@
 ///   required that it reaches cannot be had.
 /// * `group("word")`: one forward of the group is enough, and of several for one
 ///   place the first that can be had is taken.
+/// * `optional("word")`: the first of the group that can be had for a place is
+///   taken, and it does not matter if none can.
 ///
 /// ```
 /// driver::forward! {

@@ -1,10 +1,11 @@
 //! The callbacks of the machine descriptors as pointers.
 
 use super::{Candidate, Kind, Pointer, Status, names};
-use crate::{layouts::Layouts, machine::Machines};
+use crate::{kernel::Kernel, layouts::Layouts, machine::Machines};
 
-/// Adds to the fields that the binary shows those that a table knows.
-pub(super) fn complete(machines: &mut Machines, layouts: &Layouts) {
+/// Adds to the fields that the binary shows those that a table knows, and what
+/// follows from them.
+pub(super) fn complete(kernel: &Kernel, machines: &mut Machines, layouts: &Layouts) {
     for (name, known) in layouts.iter() {
         if let Some(field) = name.strip_prefix("machine_desc.") {
             let fields = &mut machines.fields;
@@ -16,6 +17,27 @@ pub(super) fn complete(machines: &mut Machines, layouts: &Layouts) {
     if machines.size.is_none() {
         machines.size = layouts.get("machine_desc").map(|known| known.value);
     }
+    machines.timer_calls = timer_calls(kernel, machines, layouts);
+}
+
+/// The words through which time_init calls in kernels with a `struct sys_timer`:
+/// a struct for each descriptor, or one for several.
+fn timer_calls(kernel: &Kernel, machines: &Machines, layouts: &Layouts) -> Vec<u32> {
+    let (Some(timer), Some(init)) = (machines.fields.get("timer"), layouts.get("sys_timer.init"))
+    else {
+        return Vec::new();
+    };
+    let structs = machines
+        .descriptors
+        .iter()
+        .filter_map(|descriptor| kernel.word(descriptor.va.wrapping_add(timer.value)));
+    let mut words: Vec<u32> = structs
+        .map(|address| address.wrapping_add(init.value))
+        .filter(|&word| kernel.word(word).is_some())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// One pointer for every field, also for those that this kernel lacks.

@@ -189,7 +189,7 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
     };
     let mut machines = machine::find(kernel, &symbols);
     let layouts = Layouts::of(kernel, &symbols, &machines);
-    fields::complete(&mut machines, &layouts);
+    fields::complete(kernel, &mut machines, &layouts);
     let thumb = Thumb::of(kernel, &symbols);
     let functions = names::FUNCTIONS
         .iter()

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::kernel::Version;
 
 /// The files that come with the linker, by their names.
-const STRUCTS: [(&str, &str); 14] = [
+const STRUCTS: [(&str, &str); 16] = [
     // The first, since what it shows of the configuration helps the others.
     (
         "machine_desc.toml",
@@ -69,6 +69,14 @@ const STRUCTS: [(&str, &str); 14] = [
     (
         "sys_timer.toml",
         include_str!("../../data/layouts/sys_timer.toml"),
+    ),
+    (
+        "uart_info.toml",
+        include_str!("../../data/layouts/uart_info.toml"),
+    ),
+    (
+        "uart_state.toml",
+        include_str!("../../data/layouts/uart_state.toml"),
     ),
 ];
 const CONSTANTS: &str = include_str!("../../data/layouts/constants.toml");

@@ -157,7 +157,7 @@ fn place(note: &Note, provide: &dyn Provide) -> Result<(String, Place), Vec<Stri
     let mut reasons = Vec::new();
     for name in &note.names {
         match provide.place(name) {
-            Ok(words) if words.words.is_empty() => {
+            Ok(words) if words.spots.is_empty() => {
                 reasons.push(format!("{name}: the kernel has no such word"));
             }
             Ok(words) => return Ok((name.clone(), words)),

@@ -1,11 +1,16 @@
 //! What identification knows, as answers to the linker's questions.
 
-use super::{Place, Provide, Resolved};
+use super::{Place, Provide, Resolved, Spot};
 use crate::identify::{Identification, Kind, Pointer, Status};
 use crate::layouts::Known;
+use crate::machine::IrqLoop;
 
 /// Forwards into a field of the machine descriptor start with this.
 const MACHINE_DESC: &str = "machine_desc.";
+/// The field that holds no function but a `struct sys_timer` with one.
+const TIMER: &str = "timer";
+/// What the interrupt vector's code does in kernels without `handle_arch_irq`.
+const IRQ_ENTRY: &str = "irq_entry";
 
 impl Provide for Identification {
     fn function(&self, name: &str) -> Result<Resolved, String> {
@@ -36,6 +41,9 @@ impl Provide for Identification {
     }
 
     fn place(&self, name: &str) -> Result<Place, String> {
+        if name == IRQ_ENTRY {
+            return irq_entry(&self.machines.irq_loops);
+        }
         let field = name
             .strip_prefix(MACHINE_DESC)
             .ok_or("no place that is known")?;
@@ -47,14 +55,45 @@ impl Provide for Identification {
         if machines.descriptors.is_empty() {
             return Err("no machine descriptor was found".to_owned());
         }
+        if field == TIMER {
+            return Ok(Place::words(
+                machines.timer_calls.iter().copied(),
+                format!(
+                    "sys_timer.init behind offset {:#x}: {}",
+                    known.value, known.evidence
+                ),
+            ));
+        }
         let words = machines.descriptors.iter();
-        Ok(Place {
-            words: words
-                .map(|descriptor| descriptor.va.wrapping_add(known.value))
-                .collect(),
-            evidence: format!("offset {:#x}: {}", known.value, known.evidence),
-        })
+        Ok(Place::words(
+            words.map(|descriptor| descriptor.va.wrapping_add(known.value)),
+            format!("offset {:#x}: {}", known.value, known.evidence),
+        ))
     }
+}
+
+/// The loops over a chip's interrupts become a call of the driver each.
+fn irq_entry(loops: &[IrqLoop]) -> Result<Place, String> {
+    if loops.is_empty() {
+        return Err("the interrupt vector asks no chip in a loop that is known".to_owned());
+    }
+    let places: Vec<String> = loops
+        .iter()
+        .map(|found| format!("{:#x}", found.start))
+        .collect();
+    Ok(Place {
+        spots: loops
+            .iter()
+            .map(|found| Spot {
+                va: found.start.wrapping_add(16),
+                code: found.call().to_vec(),
+            })
+            .collect(),
+        evidence: format!(
+            "loops over the chip's interrupts at {}",
+            places.join(" and ")
+        ),
+    })
 }
 
 fn value(known: &Known) -> Resolved {

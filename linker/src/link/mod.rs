@@ -29,7 +29,7 @@ mod reloc;
 use serde::Serialize;
 
 pub use board::{Board, Chip};
-pub use provide::{Place, Provide, Resolved};
+pub use provide::{Place, Provide, Resolved, Spot};
 pub use reloc::Fault;
 
 use crate::kernel::Kernel;
@@ -322,15 +322,19 @@ fn install(
                 chain.map_or(0, |&(_, at)| at)
             }
         };
-        for &va in &forward.words.words {
-            let old = kernel.word(va).ok_or_else(|| Error::Place {
+        for spot in &forward.words.spots {
+            let words: Vec<u32> = spot.code.iter().copied().chain([target]).collect();
+            let va = spot.va.wrapping_sub(4 * spot.code.len() as u32);
+            let at = (0..words.len() as u32).map(|index| va.wrapping_add(4 * index));
+            let old: Option<Vec<u32>> = at.map(|va| kernel.word(va)).collect();
+            let old = old.ok_or_else(|| Error::Place {
                 place: forward.place.clone(),
                 va,
             })?;
             patches.push(Patch {
                 va,
-                old: old.to_le_bytes().to_vec(),
-                new: target.to_le_bytes().to_vec(),
+                old: bytes(&old),
+                new: bytes(&words),
                 why: format!(
                     "{} calls the driver ({})",
                     forward.place, forward.words.evidence
@@ -340,10 +344,14 @@ fn install(
         forwards.push(InstalledForward {
             place: forward.place.clone(),
             target,
-            at: forward.words.words.clone(),
+            at: forward.words.spots.iter().map(|spot| spot.va).collect(),
         });
     }
     Ok((forwards, patches))
+}
+
+fn bytes(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 fn segments(layout: &layout::Layout, executable: Vec<u8>, writable: Vec<u8>) -> Vec<Segment> {

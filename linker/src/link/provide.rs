@@ -9,13 +9,37 @@ pub struct Resolved {
     pub evidence: String,
 }
 
-/// The words of the kernel that hold one function pointer.
+/// Where the kernel is made to call one function of a driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Their virtual addresses: one for each machine descriptor, for example.
-    pub words: Vec<u32>,
+    /// One for each machine descriptor, for example.
+    pub spots: Vec<Spot>,
     /// For a person.
     pub evidence: String,
+}
+
+impl Place {
+    /// Words of the kernel's data.
+    pub fn words(words: impl IntoIterator<Item = u32>, evidence: String) -> Self {
+        let spot = |va| Spot {
+            va,
+            code: Vec::new(),
+        };
+        Self {
+            spots: words.into_iter().map(spot).collect(),
+            evidence,
+        }
+    }
+}
+
+/// A word of the kernel that is to hold a function pointer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// Its virtual address.
+    pub va: u32,
+    /// Instructions to write in front of it, where what stood there was code;
+    /// they call the function.
+    pub code: Vec<u32>,
 }
 
 /// What a driver may ask for. Every answer that is no says why, in words.

@@ -52,7 +52,7 @@ impl Provide for Known {
     fn place(&self, name: &str) -> Result<Place, String> {
         let words = vec![self.get(name)?.value];
         let evidence = "test".to_owned();
-        Ok(Place { words, evidence })
+        Ok(Place::words(words, evidence))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
 mod descriptors;
 mod fields;
 pub(crate) mod flow;
+mod irq_loop;
 pub(crate) mod isa;
 mod processors;
 #[cfg(test)]
@@ -50,6 +51,8 @@ pub struct Processor {
     pub elf_name: String,
 }
 
+pub use irq_loop::IrqLoop;
+
 /// What a kernel was built for.
 #[derive(Debug, Clone, Default)]
 pub struct Machines {
@@ -63,8 +66,14 @@ pub struct Machines {
     /// Other things that the same code shows: `sys_timer.init` (an offset), and
     /// addresses of variables such as `machine_desc` and `handle_arch_irq`.
     pub variables: BTreeMap<String, Known>,
+    /// Words that hold what time_init calls, in kernels whose descriptors point
+    /// to a `struct sys_timer` (arch/arm/include/asm/mach/time.h, to 3.8).
+    pub timer_calls: Vec<u32>,
     /// The processor table, in its order.
     pub processors: Vec<Processor>,
+    /// Where the interrupt vectors ask the chip which interrupt it is, in
+    /// kernels without `handle_arch_irq`.
+    pub irq_loops: Vec<IrqLoop>,
 }
 
 /// Finds descriptors, their fields and the processor table.
@@ -84,6 +93,7 @@ pub fn find_by(kernel: &Kernel, symbols: &SymbolTable, lookup: &Lookup<'_>) -> M
     let array = descriptors::find(kernel, symbols);
     let mut machines = Machines {
         processors: processors::find(kernel),
+        irq_loops: irq_loop::find(kernel),
         ..Machines::default()
     };
     if let Some(array) = array {

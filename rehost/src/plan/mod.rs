@@ -209,7 +209,9 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     }
     let entry = ram.base.wrapping_add(facts.text_offset);
     // A tree of the user's asks for tree boot whatever the kernel looks like.
-    let (protocol, registers) = if facts.device_tree || input.wishes.tree.is_some() {
+    let by_tree =
+        input.wishes.tree.is_some() || facts.device_tree && has_tree_machine(input.descriptor);
+    let (protocol, registers) = if by_tree {
         let boot = tree::Boot {
             ram,
             command_line: &command_line,
@@ -252,6 +254,13 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     })
 }
 
+/// Whether a tree can lead to the descriptor: it names what it matches, or it is
+/// the one for all trees. A kernel may know trees and have neither, as a board
+/// whose support was never turned to them has.
+fn has_tree_machine(descriptor: Option<&Descriptor>) -> bool {
+    descriptor.is_none_or(|one| !one.compatible.is_empty() || one.nr == u32::MAX)
+}
+
 /// The processor for a kernel.
 pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
     cpu::choose(kernel.facts.arch, kernel.facts.smp, &machines.processors)
@@ -269,4 +278,26 @@ pub fn descriptor(machines: &Machines, board: Board, device_tree: bool) -> Optio
         .iter()
         .find(|one| device_tree && !one.compatible.is_empty());
     own.or(matched).or_else(|| all.first())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(nr: u32, compatible: &[&str]) -> Descriptor {
+        Descriptor {
+            va: 0xc050_0000,
+            nr,
+            name: "a board".into(),
+            compatible: compatible.iter().map(|&text| text.into()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_board_of_tags_boots_by_tags_though_the_kernel_knows_trees() {
+        assert!(has_tree_machine(Some(&one(7, &["vendor,board"]))));
+        assert!(has_tree_machine(Some(&one(u32::MAX, &[]))));
+        assert!(has_tree_machine(None));
+        assert!(!has_tree_machine(Some(&one(1520, &[]))));
+    }
 }

@@ -42,7 +42,7 @@ impl Provide for Fake {
             .ok_or("not in the fake kernel")?
             .clone();
         let evidence = "fake".to_owned();
-        Ok(Place { words, evidence })
+        Ok(Place::words(words, evidence))
     }
 }
 

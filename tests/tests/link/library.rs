@@ -41,7 +41,7 @@ impl Provide for Everything {
             .fold(0, |sum: u32, byte| sum.wrapping_mul(31) + u32::from(byte));
         let words = vec![BASE + word % 0x400 * 4];
         let evidence = "everything".to_owned();
-        Ok(Place { words, evidence })
+        Ok(Place::words(words, evidence))
     }
 }
 

@@ -21,7 +21,7 @@ mod tty;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use crate::{
-    kernel::Kernel,
+    kernel::{Kernel, Version},
     machine::{
         flow::{self, Event, Value},
         isa,
@@ -169,6 +169,10 @@ struct Function {
 }
 
 impl Code<'_> {
+    fn version(&self) -> Version {
+        self.kernel.facts.version
+    }
+
     /// The address of a name, bit 0 clear.
     fn address(&self, name: &str) -> Option<u32> {
         (self.lookup.address)(name).map(|address| address & !1)

@@ -2,6 +2,7 @@
 //! drivers/tty/serial/serial_core.c and drivers/tty/tty_port.c.
 
 use super::{Code, Function, Reads, only};
+use crate::kernel::Version;
 use crate::machine::flow::{Event, Value, Width};
 
 pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
@@ -9,7 +10,7 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
         state_of_terminal(&function, reads);
     }
     for function in code.functions(&["uart_chars_in_buffer", "uart_write_room"]) {
-        buffer(&function, reads);
+        buffer(code, &function, reads);
     }
     if let Some(function) = code.function("uart_register_driver") {
         driver(code, &function, reads);
@@ -74,14 +75,23 @@ fn state_of_terminal(function: &Function, reads: &mut Reads) {
 
 /// `uart_chars_in_buffer(tty)`: the head and the tail of the buffer lie side by
 /// side; the port, which may lie behind them, is a pointer that is used.
-fn buffer(function: &Function, reads: &mut Reads) {
+fn buffer(code: &Code<'_>, function: &Function, reads: &mut Reads) {
     let Some(port) = reads.agreed("uart_state", "uart_port") else {
         return;
     };
     let Some(data) = reads.agreed("tty_struct", "driver_data") else {
         return;
     };
+    // To 2.6.31 the buffer is in the uart_info that the state points to.
     let is_state = |value: &Value| matches!(value.field(), Some((Value::Argument(0), offset)) if offset == data);
+    let is_info = |value: &Value| value.field().is_some_and(|(state, _)| is_state(state));
+    let in_info = function.events.iter().any(|event| {
+        matches!(event, Event::Load { base, .. } if is_info(base) && base.field().map(|it| it.1) != Some(port))
+    });
+    let is_state = |value: &Value| match in_info {
+        true => is_info(value) && value.field().map(|it| it.1) != Some(port),
+        false => is_state(value),
+    };
     let stored = |offset: u32| {
         function
             .stores()
@@ -111,10 +121,16 @@ fn buffer(function: &Function, reads: &mut Reads) {
         let what = format!(
             "takes [state + {head:#x}] and [state + {tail:#x}] from one another at {at:#x}"
         );
-        reads.add(("uart_state", "xmit.head"), head, function, what.clone());
-        reads.add(("uart_state", "xmit.tail"), tail, function, what.clone());
+        // A kfifo has its ends in front, a circ_buf behind the bytes.
+        if code.version() >= Version(6, 10, 0) {
+            reads.add(("tty_port", "xmit_fifo"), head, function, what);
+            return;
+        }
+        let owner = if in_info { "uart_info" } else { "uart_state" };
+        reads.add((owner, "xmit.head"), head, function, what.clone());
+        reads.add((owner, "xmit.tail"), tail, function, what.clone());
         if let Some(buf) = head.checked_sub(4) {
-            reads.add(("uart_state", "xmit.buf"), buf, function, what);
+            reads.add((owner, "xmit.buf"), buf, function, what);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! 16550 UART, for kernels that have an 8250 driver: the kernel is told of a
-//! platform device, and its own driver does the rest. The port becomes `ttyS0`.
+//! For kernels that have an 8250 driver: the kernel is told of a platform
+//! device, and its own driver does the rest.
 //!
 //! Nothing here touches the chip's registers.
 
@@ -8,15 +8,11 @@ use crate::kernel::platform::{
 };
 use crate::kit::{Storage, Struct};
 
-crate::chip! {
-    /// PC16550D, National Semiconductor, June 1995.
-    chip uart16550 { va, phys, irq, clock_hz }
-}
+use super::uart16550;
 
 crate::forward! {
-    /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver: then it keeps
-    /// its own init_machine.
-    optional machine_desc.init_machine => fn init_machine();
+    /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver.
+    optional("uart") machine_desc.init_machine => fn init_machine();
 }
 
 /// Room for one entry; the struct has 40 to 88 bytes.
