@@ -12,8 +12,11 @@
 //! 7. [`object`]: driver libraries: archive members, records, reachable sections
 //! 8. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
 //! 9. [`transplant`]: the product, and its files
+//!
+//! [`evaluate`] measures phase 6 against a symbol table that it is not shown.
 
 pub mod bytes;
+pub mod evaluate;
 pub mod identify;
 pub mod image;
 pub mod kernel;
