@@ -6,16 +6,19 @@
 //! 1. [`image`]: containers, compression and appended trees, down to a [`kernel::Kernel`]
 //! 2. [`kernel`]: the decompressed kernel as a value, and the facts its bytes show
 //! 3. [`symbols`]: the kernel's own symbol and export tables, or a list from outside
-//! 4. [`machine`]: machine descriptors, processor table
-//! 5. [`layouts`]: where the fields of the kernel's structs lie
-//! 6. [`identify`]: addresses for everything that a driver may ask for, with evidence
-//! 7. [`object`]: driver libraries: archive members, records, reachable sections
-//! 8. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
-//! 9. [`transplant`]: the product, and its files
+//! 4. [`code`]: functions, their calls, references and constants, from the machine code
+//! 5. [`machine`]: machine descriptors, processor table
+//! 6. [`layouts`]: where the fields of the kernel's structs lie
+//! 7. [`identify`]: addresses for everything that a driver may ask for, with evidence
+//! 8. [`object`]: driver libraries: archive members, records, reachable sections
+//! 9. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
+//! 10. [`transplant`]: the product, and its files
 //!
-//! [`evaluate`] measures phase 6 against a symbol table that it is not shown.
+//! [`evaluate`] measures phases 4 and 7 against a symbol table that they are not
+//! shown.
 
 pub mod bytes;
+pub mod code;
 pub mod evaluate;
 pub mod identify;
 pub mod image;

@@ -1,0 +1,122 @@
+//! One byte of marks for every halfword of the image.
+
+use std::ops::Range;
+
+use super::{
+    decode::{self, Insn},
+    regions::Region,
+};
+use crate::kernel::Kernel;
+
+/// Loaded by an instruction that knows its address: no code.
+pub(super) const LITERAL: u8 = 1;
+/// Target of a call.
+pub(super) const CALLED: u8 = 2;
+/// First halfword of an instruction that was reached.
+pub(super) const CODE: u8 = 4;
+/// Reached from the instruction before it.
+pub(super) const FALLEN: u8 = 8;
+/// Reached by a jump from within its function.
+pub(super) const JUMPED: u8 = 16;
+/// A function starts here.
+pub(super) const START: u8 = 32;
+/// Part of a jump table.
+pub(super) const TABLE: u8 = 64;
+/// Code that an exception table jumps to: not the start of anything.
+pub(super) const FIXUP: u8 = 128;
+
+/// Marks, and the bytes that they are about.
+pub(super) struct Map<'a> {
+    bytes: &'a [u8],
+    base: u32,
+    marks: Vec<u8>,
+    /// Where code lies, by address.
+    pub regions: Vec<Region>,
+}
+
+impl<'a> Map<'a> {
+    pub(super) fn new(kernel: &'a Kernel, regions: Vec<Region>) -> Self {
+        Self {
+            bytes: &kernel.bytes,
+            base: kernel.base,
+            marks: vec![0; kernel.bytes.len() / 2 + 1],
+            regions,
+        }
+    }
+
+    fn unit(&self, va: u32) -> usize {
+        (va.wrapping_sub(self.base) / 2) as usize
+    }
+
+    /// The marks at an address; none outside the image.
+    pub(super) fn get(&self, va: u32) -> u8 {
+        self.marks.get(self.unit(va)).copied().unwrap_or(0)
+    }
+
+    pub(super) fn has(&self, va: u32, marks: u8) -> bool {
+        self.get(va) & marks != 0
+    }
+
+    pub(super) fn set(&mut self, va: u32, marks: u8) {
+        let unit = self.unit(va);
+        if let Some(mark) = self.marks.get_mut(unit) {
+            *mark |= marks;
+        }
+    }
+
+    /// Marks every halfword of `len` bytes.
+    pub(super) fn set_all(&mut self, va: u32, len: u32, marks: u8) {
+        let from = self.unit(va).min(self.marks.len());
+        let to = from.saturating_add(len as usize / 2).min(self.marks.len());
+        for mark in &mut self.marks[from..to] {
+            *mark |= marks;
+        }
+    }
+
+    /// Takes marks away within a range of addresses.
+    pub(super) fn clear(&mut self, range: &Range<u32>, marks: u8) {
+        let from = self.unit(range.start).min(self.marks.len());
+        let to = self.unit(range.end).clamp(from, self.marks.len());
+        for mark in &mut self.marks[from..to] {
+            *mark &= !marks;
+        }
+    }
+
+    pub(super) fn half(&self, va: u32) -> Option<u16> {
+        let offset = va.wrapping_sub(self.base) as usize;
+        let bytes = self.bytes.get(offset..offset.checked_add(2)?)?;
+        Some(u16::from_le_bytes([bytes[0], bytes[1]]))
+    }
+
+    pub(super) fn word(&self, va: u32) -> Option<u32> {
+        let offset = va.wrapping_sub(self.base) as usize;
+        let bytes = self.bytes.get(offset..offset.checked_add(4)?)?;
+        Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    pub(super) fn byte(&self, va: u32) -> Option<u8> {
+        self.bytes.get(va.wrapping_sub(self.base) as usize).copied()
+    }
+
+    /// The instruction at an address.
+    pub(super) fn insn(&self, va: u32, thumb: bool) -> Option<Insn> {
+        if thumb {
+            let first = self.half(va)?;
+            let second = self.half(va.wrapping_add(2)).unwrap_or(0);
+            return Some(decode::thumb(va, first, second));
+        }
+        Some(decode::arm(va, self.word(va)?))
+    }
+
+    /// The region that an address lies in.
+    pub(super) fn region(&self, va: u32) -> Option<&Region> {
+        let after = self.regions.partition_point(|r| r.range.start <= va);
+        let region = self.regions.get(after.checked_sub(1)?)?;
+        region.range.contains(&va).then_some(region)
+    }
+
+    /// Whether code may lie at an address.
+    pub(super) fn in_code(&self, va: u32) -> bool {
+        self.region(va).is_some()
+    }
+}

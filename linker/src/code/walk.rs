@@ -1,0 +1,469 @@
+//! One function, followed from its start to where it ends.
+//!
+//! The functions of a kernel lie one behind the other, so that a walk knows two
+//! borders: its start, and the next address that is known to start another
+//! function. Every jump within the borders belongs to the function, with one
+//! doubt: a jump forward over something that nothing has reached. It may be the
+//! function's own (the body of a loop whose test stands at its end) or a tail
+//! call of a function further on that nobody calls otherwise. Such jumps wait
+//! until everything else is done, and are then decided by what they jump over
+//! and by the stack: a function makes a tail call when its frame is gone.
+
+use super::{
+    decode::{ALWAYS, Insn, LR, Op, PC},
+    map::{CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, TABLE},
+};
+
+/// Entries of a jump table believed in.
+const MAX_TABLE: u32 = 2048;
+/// Instructions looked back over for the comparison before a table jump.
+const BACK: u32 = 12;
+/// Instructions of a walk that only asks a question.
+const PROBE: u32 = 200;
+
+/// What a walk found.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Walk {
+    /// Behind the last instruction that was reached, or table behind it.
+    pub end: u32,
+    /// Addresses outside the borders to which it jumps.
+    pub tails: Vec<u32>,
+    /// A path comes back, or goes where it cannot be followed.
+    pub returns: bool,
+    /// A call was followed by what is no code: the callee does not come back.
+    pub dead_ends: Vec<u32>,
+    /// It runs into the function behind it.
+    pub falls_out: bool,
+}
+
+/// The state on a path.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// Bytes that the stack has grown by.
+    depth: i32,
+    /// The same when this condition holds.
+    under: Option<(u8, i32)>,
+    /// The link register holds the address two instructions on.
+    linked: bool,
+    /// Conditional instructions left of an `it`, and the condition.
+    it: (u32, u8),
+}
+
+impl State {
+    const ENTRY: State = State {
+        depth: 0,
+        under: None,
+        linked: false,
+        it: (0, ALWAYS),
+    };
+
+    /// The stack is as it was at the start of the function, on a path where this
+    /// condition holds.
+    fn frameless(&self, cond: u8) -> bool {
+        match self.under {
+            Some((under, depth)) if under == cond => depth <= 0,
+            _ => self.depth <= 0,
+        }
+    }
+}
+
+/// A jump that was not followed yet.
+#[derive(Debug, Clone, Copy)]
+struct Jump {
+    target: u32,
+    from: u32,
+    state: State,
+    cond: u8,
+}
+
+/// A walker; its buffers are used again for every function.
+pub(super) struct Walker<'m, 'k> {
+    pub map: &'m mut Map<'k>,
+    /// Whether the function there never returns.
+    pub no_return: Vec<u32>,
+    thumb: bool,
+    start: u32,
+    limit: u32,
+    waiting: Vec<(u32, State)>,
+    deferred: Vec<Jump>,
+    walk: Walk,
+}
+
+impl<'m, 'k> Walker<'m, 'k> {
+    pub(super) fn new(map: &'m mut Map<'k>) -> Self {
+        Self {
+            map,
+            no_return: Vec::new(),
+            thumb: false,
+            start: 0,
+            limit: 0,
+            waiting: Vec::new(),
+            deferred: Vec::new(),
+            walk: Walk::default(),
+        }
+    }
+
+    /// Follows the function at `start`; nothing at or behind `limit` is its.
+    pub(super) fn walk(&mut self, start: u32, limit: u32, thumb: bool) -> Walk {
+        self.thumb = thumb;
+        self.start = start;
+        self.limit = limit;
+        self.walk = Walk {
+            end: start,
+            ..Walk::default()
+        };
+        self.deferred.clear();
+        self.waiting.clear();
+        self.waiting.push((start, State::ENTRY));
+        loop {
+            while let Some((at, state)) = self.waiting.pop() {
+                self.run(at, state);
+            }
+            if !self.settle() {
+                break;
+            }
+        }
+        std::mem::take(&mut self.walk)
+    }
+
+    /// Decides about the deferred jump with the lowest target; false when there is
+    /// none.
+    fn settle(&mut self) -> bool {
+        let lowest = (0..self.deferred.len()).min_by_key(|&index| self.deferred[index].target);
+        let Some(index) = lowest else { return false };
+        let jump = self.deferred.swap_remove(index);
+        if self.map.has(jump.target, CODE) || self.inside(&jump) {
+            self.map.set(jump.target, JUMPED);
+            if !self.map.has(jump.target, CODE) {
+                self.waiting.push((jump.target, jump.state));
+            }
+        } else {
+            self.leave(jump.target);
+        }
+        true
+    }
+
+    /// Whether a jump over what nothing has reached stays in the function.
+    fn inside(&self, jump: &Jump) -> bool {
+        let border = self.skip_data(self.walk.end);
+        if jump.target <= border {
+            return !self.map.has(self.walk.end, LITERAL)
+                || !jump.state.frameless(jump.cond)
+                || jump.cond != ALWAYS
+                || self.walk.end.wrapping_sub(self.start) > 1024;
+        }
+        if !jump.state.frameless(jump.cond) {
+            return true;
+        }
+        self.comes_back(jump.target, border)
+    }
+
+    /// Whether code from `from` on jumps into `border..from` within a few
+    /// instructions.
+    fn comes_back(&self, from: u32, border: u32) -> bool {
+        let mut at = from;
+        for _ in 0..PROBE {
+            if at >= self.limit || self.map.has(at, LITERAL) {
+                return false;
+            }
+            let Some(insn) = self.map.insn(at, self.thumb) else {
+                return false;
+            };
+            match insn.op {
+                Op::Branch(target) if (border..from).contains(&target) => return true,
+                Op::Undefined => return false,
+                _ if ends(&insn) => return false,
+                _ => {}
+            }
+            at = at.wrapping_add(u32::from(insn.size));
+        }
+        false
+    }
+
+    /// The first address at or behind this one that is not known to be data, nor
+    /// padding.
+    fn skip_data(&self, from: u32) -> u32 {
+        let step = if self.thumb { 2 } else { 4 };
+        let mut at = from;
+        while at < self.limit && self.map.has(at, LITERAL | TABLE) {
+            at += step;
+        }
+        at
+    }
+
+    /// A jump out of the function.
+    fn leave(&mut self, target: u32) {
+        self.walk.tails.push(target);
+    }
+
+    /// A jump to an address.
+    fn jump(&mut self, from: u32, target: u32, state: State, cond: u8) {
+        if !(self.start..self.limit).contains(&target) {
+            self.leave(target);
+            return;
+        }
+        if self.map.has(target, CODE) {
+            self.map.set(target, JUMPED);
+            return;
+        }
+        let jump = Jump {
+            target,
+            from,
+            state,
+            cond,
+        };
+        if target < self.walk.end.max(from) {
+            self.map.set(target, JUMPED);
+            self.waiting.push((target, state));
+        } else {
+            self.deferred.push(jump);
+        }
+    }
+
+    /// Follows one path as long as control goes from one instruction to the next.
+    fn run(&mut self, mut at: u32, mut state: State) {
+        let mut called = None;
+        loop {
+            if at >= self.limit {
+                self.walk.falls_out = true;
+                self.leave(self.limit);
+                return;
+            }
+            if self.map.has(at, CODE) {
+                return;
+            }
+            if self.map.has(at, LITERAL) {
+                self.walk.dead_ends.extend(called);
+                return;
+            }
+            let Some(mut insn) = self.map.insn(at, self.thumb) else {
+                return;
+            };
+            if insn.op == Op::Undefined {
+                self.walk.dead_ends.extend(called);
+                self.walk.returns |= called.is_none();
+                return;
+            }
+            if state.it.0 > 0 {
+                if insn.cond == ALWAYS {
+                    insn.cond = state.it.1;
+                }
+                state.it.0 -= 1;
+            }
+            self.map.set(at, CODE);
+            let next = at.wrapping_add(u32::from(insn.size));
+            self.walk.end = self.walk.end.max(next);
+            called = None;
+            if !self.step(at, next, &insn, &mut state, &mut called) {
+                return;
+            }
+            self.map.set(next, FALLEN);
+            at = next;
+        }
+    }
+
+    /// Whether control goes on behind the instruction.
+    fn step(
+        &mut self,
+        at: u32,
+        next: u32,
+        insn: &Insn,
+        state: &mut State,
+        called: &mut Option<u32>,
+    ) -> bool {
+        let linked = std::mem::take(&mut state.linked);
+        match insn.op {
+            Op::Branch(target) => {
+                self.jump(at, target, *state, insn.cond);
+                return insn.conditional();
+            }
+            Op::Call { target, .. } => {
+                if !insn.conditional() {
+                    if self.no_return.binary_search(&target).is_ok() {
+                        return false;
+                    }
+                    *called = Some(target);
+                }
+            }
+            Op::JumpRegister(LR) | Op::Return => {
+                self.walk.returns |= !(linked && insn.op != Op::Return);
+                return insn.conditional() || linked && insn.op == Op::Return;
+            }
+            Op::JumpRegister(_) | Op::JumpMemory(..) if linked => {}
+            Op::JumpRegister(_) | Op::JumpMemory(..) | Op::JumpOther => {
+                self.walk.returns = true;
+                return insn.conditional();
+            }
+            Op::JumpTable { base: PC, index } if !linked => {
+                self.words_table(at, next, index, state);
+                return insn.conditional();
+            }
+            Op::JumpTable { .. } if linked => {}
+            Op::JumpTable { .. } => {
+                self.walk.returns = true;
+                return insn.conditional();
+            }
+            Op::JumpSum { base, index, shift } => {
+                self.sum_table(at, base, index, shift, state);
+                return insn.conditional();
+            }
+            Op::TableBranch { base, index, half } => {
+                if base == PC {
+                    self.distance_table(next, at, index, half, state);
+                } else {
+                    self.walk.returns = true;
+                }
+                return false;
+            }
+            Op::Trap => return insn.conditional(),
+            Op::IfThen(it) => {
+                state.it = (super::decode::it_length(it), it >> 4);
+            }
+            Op::Copy(LR, PC) => state.linked = true,
+            Op::Push(_, bytes) => self.grow(state, insn.cond, i32::from(bytes)),
+            Op::Pop(_, bytes) => self.grow(state, insn.cond, -i32::from(bytes)),
+            Op::Stack(bytes) => self.grow(state, insn.cond, bytes),
+            Op::Unframe => {
+                if insn.conditional() {
+                    state.under = Some((insn.cond, 0));
+                } else {
+                    state.depth = 0;
+                    state.under = None;
+                }
+            }
+            _ => {}
+        }
+        if insn.flags && !insn.conditional() {
+            state.under = None;
+        }
+        true
+    }
+
+    fn grow(&self, state: &mut State, cond: u8, bytes: i32) {
+        if cond == ALWAYS {
+            state.depth = state.depth.saturating_add(bytes);
+            return;
+        }
+        let depth = match state.under {
+            Some((under, depth)) if under == cond => depth,
+            _ => state.depth,
+        };
+        state.under = Some((cond, depth.saturating_add(bytes)));
+    }
+
+    /// One more than the constant with which a register is compared before `at`.
+    fn count(&self, at: u32, register: u8) -> Option<u32> {
+        let step = if self.thumb { 2 } else { 4 };
+        let mut back = at;
+        for _ in 0..BACK {
+            back = back.checked_sub(step)?;
+            if back < self.start || !self.map.has(back, CODE) {
+                continue;
+            }
+            let insn = self.map.insn(back, self.thumb)?;
+            if let Op::Compare(_, rn, value) = insn.op
+                && rn == register
+                && value < MAX_TABLE
+            {
+                return Some(value + 1);
+            }
+        }
+        None
+    }
+
+    /// A table of addresses behind the default's jump: `ldrls pc, [pc, rn, lsl #2]`.
+    fn words_table(&mut self, at: u32, next: u32, index: u8, state: &State) {
+        let table = match self.thumb {
+            false => at.wrapping_add(8),
+            true => at.wrapping_add(4) & !3,
+        };
+        let count = self.count(at, index).unwrap_or(MAX_TABLE);
+        let mut entry = table;
+        for _ in 0..count {
+            let Some(target) = self.map.word(entry) else {
+                break;
+            };
+            let target = target & !u32::from(self.thumb);
+            if entry >= self.limit || !(self.start..self.limit).contains(&target) {
+                break;
+            }
+            self.map.set_all(entry, 4, LITERAL | TABLE);
+            entry = entry.wrapping_add(4);
+            self.walk.end = self.walk.end.max(entry);
+            self.map.set(target, JUMPED);
+            self.waiting.push((target, *state));
+        }
+        let _ = next;
+    }
+
+    /// A table of jumps, or code in steps of one size: `addls pc, pc, rn, lsl #2`.
+    fn sum_table(&mut self, at: u32, base: u8, index: u8, shift: u8, state: &State) {
+        if base != PC || shift < 2 || shift > 6 {
+            self.walk.returns = true;
+            return;
+        }
+        let count = self.count(at, index);
+        let mut entry = at.wrapping_add(8);
+        for _ in 0..count.unwrap_or(MAX_TABLE) {
+            if entry >= self.limit || self.map.has(entry, LITERAL) {
+                break;
+            }
+            let jumps = self
+                .map
+                .insn(entry, self.thumb)
+                .is_some_and(|insn| matches!(insn.op, Op::Branch(_)));
+            if count.is_none() && !jumps && entry != at.wrapping_add(8) {
+                break;
+            }
+            self.map.set(entry, JUMPED);
+            self.waiting.push((entry, *state));
+            self.walk.end = self.walk.end.max(entry.wrapping_add(4));
+            entry = entry.wrapping_add(1 << shift);
+        }
+    }
+
+    /// A table of distances in steps of two bytes: `tbb [pc, rn]`, `tbh`.
+    fn distance_table(&mut self, table: u32, at: u32, index: u8, half: bool, state: &State) {
+        let size = if half { 2 } else { 1 };
+        let mut count = self.count(at, index).unwrap_or(MAX_TABLE);
+        let mut entry = table;
+        let mut lowest = self.limit;
+        while count > 0 && entry < lowest {
+            let distance = match half {
+                true => self.map.half(entry).map(u32::from),
+                false => self.map.byte(entry).map(u32::from),
+            };
+            let Some(distance) = distance else { break };
+            let target = table.wrapping_add(2 * distance);
+            if !(self.start..self.limit).contains(&target) {
+                break;
+            }
+            lowest = lowest.min(target);
+            self.map.set(target, JUMPED);
+            self.waiting.push((target, *state));
+            entry = entry.wrapping_add(size);
+            count -= 1;
+        }
+        let end = entry.wrapping_add(1) & !1;
+        self.map
+            .set_all(table, end.wrapping_sub(table), LITERAL | TABLE);
+        self.walk.end = self.walk.end.max(end);
+    }
+}
+
+/// Control does not go on behind it.
+pub(super) fn ends(insn: &Insn) -> bool {
+    !insn.conditional()
+        && matches!(
+            insn.op,
+            Op::Branch(_)
+                | Op::JumpRegister(_)
+                | Op::Return
+                | Op::JumpMemory(..)
+                | Op::JumpTable { .. }
+                | Op::JumpSum { .. }
+                | Op::JumpOther
+                | Op::TableBranch { .. }
+                | Op::Trap
+        )
+}
