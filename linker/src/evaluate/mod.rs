@@ -51,6 +51,18 @@ pub struct Boundaries {
     pub f1: f64,
 }
 
+impl From<boundaries::Score> for Boundaries {
+    fn from(score: boundaries::Score) -> Self {
+        Self {
+            found: score.right + score.wrong,
+            truth: score.right + score.missed,
+            precision: score.precision(),
+            recall: score.recall(),
+            f1: score.f1(),
+        }
+    }
+}
+
 /// Function starts, found in two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Functions {
@@ -133,7 +145,7 @@ pub struct Plan<'a> {
 /// can see them, wherever it looks. Only the strategies that read those names
 /// are measured on the kernel as it is.
 pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> Evaluation {
-    let masked = mask::mask(kernel);
+    let masked = mask::without_tables(kernel);
     let reference = reference(kernel, truth);
     let judged = |found: &Identification| pointers::judge(found, &reference, truth);
 
@@ -141,10 +153,13 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
     let code = Code::analyse(&masked, &code::Options::default());
     let code_seconds = start.elapsed().as_secs_f64();
     let functions = truth.has_functions().then(|| {
-        let options = code::Options { unwind_index: false };
+        let options = code::Options {
+            unwind_index: false,
+        };
+        let truth = boundaries::truth(&masked, truth.symbols());
         Functions {
-            without: boundaries::measure(&Code::analyse(&masked, &options), truth.symbols()),
-            with: boundaries::measure(&code, truth.symbols()),
+            without: boundaries::score(&Code::analyse(&masked, &options), &truth).into(),
+            with: boundaries::score(&code, &truth).into(),
         }
     });
 
@@ -195,7 +210,7 @@ fn reference(kernel: &Kernel, truth: &Truth) -> Identification {
     let options = Options {
         no_symbols: true,
         extra: Some(truth.symbols().clone()),
-        ..Options::default()
+        strategies: StrategySet::of(&[Strategy::SymbolsFile, Strategy::MachineDesc]),
     };
     identify::identify(kernel, &SymbolTable::default(), &options)
 }

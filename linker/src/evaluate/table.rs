@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::pointers::{Counts, Judged, Verdict};
-use super::{Alone, Boundaries, Evaluation, SIGNATURES};
+use super::{Alone, Boundaries, Evaluation};
 
 /// Everything about one kernel.
 pub fn one(evaluation: &Evaluation) -> String {

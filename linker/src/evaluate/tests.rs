@@ -59,7 +59,29 @@ fn made_up(name: &str) -> Evaluation {
 
 #[test]
 fn one_kernel_as_text() {
-    expect![[""]].assert_eq(&table::one(&made_up("a")));
+    expect![[r#"
+        kernel 4.9.77, 3000000 bytes, symbols hidden
+
+        functions                 found  truth  precision  recall  F1
+        without the unwind index  1990   2000   0.9900     0.9850  0.9875
+        with it                   1990   2000   0.9950     0.9900  0.9925
+
+        strategy alone     right  wrong  ambiguous    missing  share    paper's      wrong of these
+        lexical            1      0      0            0        100.0 %  1/1 100.0 %  0
+        I to III together  1      0      0            0        100.0 %  1/1 100.0 %  0
+        all together       1      2      2 (1 first)  1        20.0 %   1/2 50.0 %   1
+
+        not right    how                             found                  truth       strategy  evidence
+        irq_to_desc  wrong                           0xc0008100             0xc0009000  lexical   text "x" at 0xc0200000
+        printk       wrong: not in this kernel       0xc0008200                         lexical   text "x" at 0xc0200000
+        panic        ambiguous, right one first      0xc0008300 0xc0008400  0xc0008300  lexical   text "x" at 0xc0200000
+        kfree        ambiguous, right one not first  0xc0008300 0xc0008400  0xc0008400  lexical   text "x" at 0xc0200000
+        memset       missing                                                0xc0008500
+
+        required and not found: memset or __memzero
+
+        seconds: 0.250 code, 0.500 pointers with all strategies (the code included)
+    "#]].assert_eq(&table::one(&made_up("a")));
 }
 
 #[test]
@@ -68,5 +90,24 @@ fn several_kernels_as_text() {
     second.functions = None;
     second.unmet.clear();
     second.pointers.truncate(1);
-    expect![[""]].assert_eq(&table::many(&[made_up("first"), second]));
+    expect![[r#"
+        kernel      release  F1 -unwind  F1      right  wrong  ambiguous    missing  share    unmet  paper's by I-III  s
+        first       4.9.77   0.9875      0.9925  1      2      2 (1 first)  1        20.0 %   1      1/1 100.0 %       0.500
+        second      4.9.77                       1      0      0            0        100.0 %  0      1/1 100.0 %       0.500
+        total of 2                               2      2      2 (1 first)  1        33.3 %   1      2/2 100.0 %
+        least                0.9875      0.9925                                      20.0 %          100.0 %
+        median               0.9875      0.9925                                      60.0 %          100.0 %           0.500
+
+        strategy alone     right  wrong  ambiguous    missing  share    paper's      wrong of these
+        lexical            2      0      0            0        100.0 %  2/2 100.0 %  0
+        I to III together  2      0      0            0        100.0 %  2/2 100.0 %  0
+        all together       2      4      4 (2 first)  2        20.0 %   2/4 50.0 %   2
+
+        kernel  not right    how                             found                  truth       strategy  evidence
+        first   irq_to_desc  wrong                           0xc0008100             0xc0009000  lexical   text "x" at 0xc0200000
+        first   printk       wrong: not in this kernel       0xc0008200                         lexical   text "x" at 0xc0200000
+        first   panic        ambiguous, right one first      0xc0008300 0xc0008400  0xc0008300  lexical   text "x" at 0xc0200000
+        first   kfree        ambiguous, right one not first  0xc0008300 0xc0008400  0xc0008400  lexical   text "x" at 0xc0200000
+        first: required and not found: memset or __memzero
+    "#]].assert_eq(&table::many(&[made_up("first"), second]));
 }
