@@ -52,13 +52,23 @@ const FORMS: [Form; 4] = [
     },
 ];
 
+/// The export tables of a kernel.
+#[derive(Debug, Default)]
+pub(super) struct Exports {
+    /// What is exported.
+    pub symbols: Vec<Symbol>,
+    /// Offsets of the arrays and of their names.
+    pub spans: Vec<Range<usize>>,
+}
+
 /// The exported symbols; empty when the kernel exports nothing.
-pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
+pub(super) fn recover(kernel: &Kernel) -> Exports {
     let mut tables = FORMS.iter().map(|&form| read_form(kernel, form));
-    let found = tables.find(|table| !table.is_empty()).unwrap_or_default();
-    found
-        .into_iter()
-        .map(|(value, name)| {
+    let runs = tables.find(|table| !table.is_empty()).unwrap_or_default();
+    let symbols = runs
+        .iter()
+        .flat_map(|run| &run.names)
+        .map(|&(value, name)| {
             // Bit 0 marks a Thumb function; data at an odd address is so rare
             // an export that it is not told apart.
             let thumb = kernel.facts.thumb2 && value & 1 == 1;
@@ -69,15 +79,20 @@ pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
                 source: Source::Exports,
             }
         })
-        .collect()
+        .collect();
+    let spans = runs.into_iter().flat_map(|run| [run.array, run.span]);
+    Exports {
+        symbols,
+        spans: spans.collect(),
+    }
 }
 
 /// Everything that stands in arrays of this form whose names lie together.
 ///
 /// The arrays are several (for all modules, for GPL ones, ...), one behind
 /// the other, sometimes with something else between them.
-fn read_form(kernel: &Kernel, form: Form) -> Vec<(u32, &str)> {
-    let runs = runs(kernel, form);
+fn read_form(kernel: &Kernel, form: Form) -> Vec<Run<'_>> {
+    let mut runs = runs(kernel, form);
     let Some(longest) = runs.iter().max_by_key(|run| run.names.len()) else {
         return Vec::new();
     };
@@ -86,15 +101,15 @@ fn read_form(kernel: &Kernel, form: Form) -> Vec<(u32, &str)> {
     let reach = (span.end - span.start).max(0x4000);
     let low = span.start.saturating_sub(reach);
     let high = span.end.saturating_add(reach);
-    runs.iter()
-        .filter(|run| run.span.start >= low && run.span.end <= high)
-        .flat_map(|run| run.names.iter().copied())
-        .collect()
+    runs.retain(|run| run.span.start >= low && run.span.end <= high);
+    runs
 }
 
 /// An array of entries without a gap.
 struct Run<'a> {
     names: Vec<(u32, &'a str)>,
+    /// Offsets of the array.
+    array: Range<usize>,
     /// Offsets in the image over which the names are spread.
     span: Range<usize>,
 }
@@ -110,7 +125,7 @@ fn runs(kernel: &Kernel, form: Form) -> Vec<Run<'_>> {
             next += form.size;
         }
         if entries.len() >= MIN_ENTRIES {
-            runs.extend(close_together(kernel, entries));
+            runs.extend(close_together(kernel, at..next, entries));
             at = next;
         } else {
             // An entry inside a short array may start a longer one of another
@@ -132,7 +147,11 @@ struct Entry<'a> {
 }
 
 /// The run when its names are different and lie in one piece of the image.
-fn close_together<'a>(kernel: &Kernel, entries: Vec<Entry<'a>>) -> Option<Run<'a>> {
+fn close_together<'a>(
+    kernel: &Kernel,
+    array: Range<usize>,
+    entries: Vec<Entry<'a>>,
+) -> Option<Run<'a>> {
     let start = entries.iter().map(|entry| entry.at).min()?;
     let end = entries
         .iter()
@@ -159,6 +178,7 @@ fn close_together<'a>(kernel: &Kernel, entries: Vec<Entry<'a>>) -> Option<Run<'a
             .into_iter()
             .map(|entry| (entry.value, entry.name))
             .collect(),
+        array,
         span: start..end,
     })
 }
@@ -250,7 +270,7 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         for form in FORMS {
-            let symbols = recover(&image(form).kernel());
+            let symbols = recover(&image(form).kernel()).symbols;
             assert_eq!(symbols.len(), 100, "{form:?}");
             assert_eq!(symbols[7].name, "exported_function_7");
             assert_eq!(symbols[7].address, BASE + 0x11c);
@@ -267,7 +287,7 @@ mod tests {
                 .text(at, &format!("text_{index}"))
                 .words(TABLE + 4 * index, &[at]);
         }
-        assert_eq!(recover(&image.kernel()), []);
+        assert_eq!(recover(&image.kernel()).symbols, []);
     }
 
     proptest! {
@@ -282,7 +302,7 @@ mod tests {
             for (place, word) in places {
                 image.words(BASE + (place & !3), &[word]);
             }
-            recover(&image.kernel());
+            recover(&image.kernel()).symbols;
         }
     }
 }

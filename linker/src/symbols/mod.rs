@@ -1,6 +1,6 @@
 //! Names for addresses: the kernel's own tables, or a list from outside.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use serde::Serialize;
 
@@ -42,9 +42,17 @@ pub struct Symbol {
 ///
 /// Empty when it has neither. Bounded in time and memory whatever the bytes.
 pub fn recover(kernel: &Kernel) -> SymbolTable {
-    let mut symbols = kallsyms::recover(kernel);
-    symbols.extend(exports::recover(kernel));
+    let mut symbols = kallsyms::recover(kernel).symbols;
+    symbols.extend(exports::recover(kernel).symbols);
     SymbolTable::new(symbols)
+}
+
+/// Offsets in the image of everything that [`recover`] reads: the arrays of
+/// kallsyms, the export tables and the names they point to.
+pub fn spans(kernel: &Kernel) -> Vec<Range<usize>> {
+    let mut spans = kallsyms::recover(kernel).spans;
+    spans.extend(exports::recover(kernel).spans);
+    spans
 }
 
 /// All symbols known of a kernel, sorted by address. A copy costs nothing.

@@ -1,5 +1,7 @@
 //! The addresses of kallsyms, in every way in which they were ever written.
 
+use std::ops::Range;
+
 use super::{names::Names, starts_behind};
 use crate::{bytes::le32, kernel::Kernel};
 
@@ -7,39 +9,47 @@ use crate::{bytes::le32, kernel::Kernel};
 /// and swapper_pg_dir or a module area before it.
 const MARGIN: u32 = 64 << 20;
 
-/// One address a name, or `None` when no table of that many fits.
+/// One address a name and the offsets of the table, or `None` when no table of that
+/// many fits.
 ///
 /// `behind` is where the tables that follow the names end.
-pub(super) fn find(kernel: &Kernel, names: &Names, behind: usize) -> Option<Vec<u32>> {
+pub(super) fn find(kernel: &Kernel, names: &Names, behind: usize) -> Option<Addresses> {
     before_count(kernel, names).or_else(|| behind_names(kernel, names, behind))
 }
 
+/// The addresses, and the offsets of the table in which they stand.
+type Addresses = (Vec<u32>, Range<usize>);
+
 /// Up to 6.3: the table ends where num_syms starts.
-fn before_count(kernel: &Kernel, names: &Names) -> Option<Vec<u32>> {
+fn before_count(kernel: &Kernel, names: &Names) -> Option<Addresses> {
     let bytes = &kernel.bytes;
     let end = skip_zeros_back(bytes, names.count_at)?;
-    let absolute = table(bytes, end.checked_sub(4 * names.count)?, names.count)
-        .filter(|addresses| plausible(kernel, addresses));
-    absolute.or_else(|| {
-        let base = le32(bytes, end.checked_sub(4)?)?;
-        let end = skip_zeros_back(bytes, end - 4)?;
-        let offsets = table(bytes, end.checked_sub(4 * names.count)?, names.count)?;
-        relative(kernel, base, &offsets)
-    })
+    let start = end.checked_sub(4 * names.count)?;
+    let absolute =
+        table(bytes, start, names.count).filter(|addresses| plausible(kernel, addresses));
+    absolute
+        .map(|addresses| (addresses, start..end))
+        .or_else(|| {
+            let base = le32(bytes, end.checked_sub(4)?)?;
+            let offsets_end = skip_zeros_back(bytes, end - 4)?;
+            let start = offsets_end.checked_sub(4 * names.count)?;
+            let offsets = table(bytes, start, names.count)?;
+            Some((relative(kernel, base, &offsets)?, start..end))
+        })
 }
 
 /// From 6.4 on: the table follows token_index, or markers where there is none.
-fn behind_names(kernel: &Kernel, names: &Names, behind: usize) -> Option<Vec<u32>> {
+fn behind_names(kernel: &Kernel, names: &Names, behind: usize) -> Option<Addresses> {
     let bytes = &kernel.bytes;
     starts_behind(bytes, behind).find_map(|start| {
         let values = table(bytes, start, names.count)?;
         let end = start + 4 * names.count;
         if plausible(kernel, &values) {
-            return Some(values);
+            return Some((values, start..end));
         }
         starts_behind(bytes, end)
-            .find_map(|at| relative(kernel, le32(bytes, at)?, &values))
-            .or_else(|| place_relative(kernel, start, &values))
+            .find_map(|at| Some((relative(kernel, le32(bytes, at)?, &values)?, start..at + 4)))
+            .or_else(|| Some((place_relative(kernel, start, &values)?, start..end)))
     })
 }
 

@@ -29,6 +29,8 @@ mod names;
 mod tests;
 mod tokens;
 
+use std::ops::Range;
+
 use super::{Source, Symbol};
 use crate::kernel::Kernel;
 
@@ -37,9 +39,17 @@ const MIN_SYMBOLS: usize = 257;
 /// More than this cannot be: the largest distribution kernels have 200,000.
 const MAX_SYMBOLS: usize = 2_000_000;
 
-/// The symbols of the kernel's own table, in the table's order; empty when it
-/// has none.
-pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
+/// The table of a kernel.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// In the table's order.
+    pub symbols: Vec<Symbol>,
+    /// Offsets of its arrays.
+    pub spans: Vec<Range<usize>>,
+}
+
+/// The kernel's own table; empty when it has none.
+pub(super) fn recover(kernel: &Kernel) -> Table {
     let bytes = kernel.bytes.as_slice();
     let compressed = tokens::find(bytes);
     compressed
@@ -48,20 +58,22 @@ pub(super) fn recover(kernel: &Kernel) -> Vec<Symbol> {
         .find_map(|tokens| {
             let names = names::find(bytes, tokens)?;
             let behind = tokens.end().unwrap_or(names.markers.end);
-            let addresses = addresses::find(kernel, &names, behind)?;
+            let (addresses, span) = addresses::find(kernel, &names, behind)?;
             let texts = names::expand(bytes, tokens, &names)?;
-            Some(
-                texts
-                    .into_iter()
-                    .zip(addresses)
-                    .map(|((kind, name), address)| Symbol {
-                        address,
-                        kind,
-                        name,
-                        source: Source::Kallsyms,
-                    })
-                    .collect(),
-            )
+            let symbols = texts
+                .into_iter()
+                .zip(addresses)
+                .map(|((kind, name), address)| Symbol {
+                    address,
+                    kind,
+                    name,
+                    source: Source::Kallsyms,
+                })
+                .collect();
+            Some(Table {
+                symbols,
+                spans: vec![names.count_at..behind, span],
+            })
         })
         .unwrap_or_default()
 }
