@@ -27,5 +27,7 @@ pub mod layouts;
 pub mod link;
 pub mod machine;
 pub mod object;
+pub mod signatures;
+pub mod source;
 pub mod symbols;
 pub mod transplant;

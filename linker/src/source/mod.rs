@@ -1,0 +1,1 @@
+//! Facts about functions, from the kernel's source.
