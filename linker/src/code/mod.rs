@@ -19,6 +19,7 @@
 
 mod decode;
 mod facts;
+mod listing;
 mod map;
 mod regions;
 mod seeds;

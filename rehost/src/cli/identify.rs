@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use linker::code::{self, Code};
 use linker::identify::{Candidate, Kind, Pointer, Status};
 use linker::layouts::Known;
 use linker::object::Driver;
 use serde::Serialize;
 
 use super::progress::Progress;
-use super::{DONE, NEGATIVE, is_stdout, print, read, symbols, text, write_json};
+use super::{DONE, NEGATIVE, is_stdout, print, read, symbols, text, write, write_json};
 use crate::pipeline::{Error, prepare, transplanting};
 use crate::report::Hex;
 
@@ -122,6 +123,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         layouts: prepared.identification.layouts.iter().map(layout).collect(),
         wall_s: began.elapsed().as_micros() as f64 / 1e6,
     };
+    if let Some(path) = &arguments.functions {
+        let code = Code::analyse(kernel, &code::Options::default());
+        write(path, code.listing().as_bytes())?;
+    }
     write_json(arguments.json.as_deref(), &answer)?;
     if !is_stdout(arguments.json.as_deref()) {
         print(&describe(&answer.pointers))?;
