@@ -1,25 +1,55 @@
 //! Addresses for everything that a driver may ask for, each with evidence.
 //!
-//! Strategies so far: the kernel's symbol table, its export table, a file of
-//! symbols from the user, and the machine descriptors. Sources that disagree
-//! make a pointer ambiguous; none is ever preferred silently.
+//! Strategies ([`Strategy`]), each usable alone: the kernel's symbol table, its
+//! export table, a file of symbols from the user, the machine descriptors, and
+//! for a kernel without symbols the comparison of its code with what the
+//! kernel's source says ([`crate::signatures`]):
+//!
+//! * [`lexical`]: texts, and the file and line of warnings
+//! * [`relation`]: callers, callees, siblings, the order of calls
+//! * [`structure`]: constants, return values, numbers of blocks and callees
+//! * [`locality`]: functions of one source file lie together
+//! * [`matcher`]: spreads names from what is certain to what follows from it
+//! * [`combine`]: ranked candidates, with evidence
+//!
+//! Sources that disagree make a pointer ambiguous; none is ever preferred
+//! silently.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use combine::Findings;
+use matcher::Matcher;
+
 use crate::{
+    code::{self, Code},
     kernel::Kernel,
     layouts::Layouts,
     machine::{self, Machines, isa},
-    symbols::{Source, SymbolTable},
+    signatures::Signatures,
+    symbols::{Source, Symbol, SymbolTable},
 };
 
+mod arguments;
+mod combine;
 mod fields;
+mod graph;
+mod lexical;
+mod locality;
+mod matcher;
 mod names;
+mod relation;
 mod resolve;
+mod shape;
+mod strategy;
+mod structure;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod vectors;
+
+pub use strategy::{Strategy, StrategySet};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -90,6 +120,8 @@ pub struct Options {
     pub no_symbols: bool,
     /// Symbols that the user knows.
     pub extra: Option<SymbolTable>,
+    /// What may be used to find names; all by default.
+    pub strategies: StrategySet,
 }
 
 /// What is known of a kernel.
@@ -103,6 +135,7 @@ pub struct Identification {
     pub machines: Machines,
     /// Every symbol that was used.
     symbols: SymbolTable,
+    findings: Findings,
     thumb: Thumb,
 }
 
@@ -125,7 +158,7 @@ impl Identification {
     pub fn resolve(&self, name: &str) -> Pointer {
         match self.pointer(name) {
             Some(pointer) => pointer.clone(),
-            None => resolve::any(name, &self.symbols, &self.thumb),
+            None => resolve::any(name, &self.symbols, &self.findings, &self.thumb),
         }
     }
 
@@ -183,20 +216,22 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
         ),
         false => symbols.clone(),
     };
-    let symbols = match &options.extra {
+    let given = match &options.extra {
         Some(extra) => own.merged(extra),
         None => own,
     };
+    let findings = find(kernel, &given, options);
+    let symbols = with_found(&given, &findings);
     let mut machines = machine::find(kernel, &symbols);
     let layouts = Layouts::of(kernel, &symbols, &machines);
     fields::complete(&mut machines, &layouts);
     let thumb = Thumb::of(kernel, &symbols);
     let functions = names::FUNCTIONS
         .iter()
-        .map(|name| resolve::one(name, Kind::Function, &symbols, &thumb, &machines));
+        .map(|name| resolve::one(name, Kind::Function, &symbols, &findings, &thumb, &machines));
     let data = names::DATA
         .iter()
-        .map(|name| resolve::one(name, Kind::Data, &symbols, &thumb, &machines));
+        .map(|name| resolve::one(name, Kind::Data, &symbols, &findings, &thumb, &machines));
     let pointers = functions
         .chain(data)
         .chain(fields::pointers(&machines))
@@ -206,6 +241,52 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
         layouts,
         machines,
         symbols,
+        findings,
         thumb,
     }
+}
+
+/// What the code says, for a kernel whose own symbols say nothing.
+fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
+    let own = |symbol: &Symbol| matches!(symbol.source, Source::Kallsyms | Source::Elf);
+    if given.iter().any(own) {
+        return Findings::new();
+    }
+    let facts = Signatures::shipped().for_version(kernel.facts.version);
+    let code = Code::analyse(kernel, &code::Options::default());
+    let source = graph::Source::of(&facts);
+    let binary = graph::Binary::of(&code, &source);
+    let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
+    let mut matcher = Matcher::new(kernel, &source, &binary, shapes, options.strategies);
+    for symbol in given.iter() {
+        if let (Some(named), Some(node)) = (source.named(&symbol.name), binary.at(symbol.address))
+            && given.address(&symbol.name).is_some()
+        {
+            matcher.fix(named, node);
+        }
+    }
+    matcher.run();
+    let asked: Vec<&str> = names::FUNCTIONS
+        .iter()
+        .chain(names::DATA)
+        .copied()
+        .collect();
+    combine::findings(&matcher, &asked)
+}
+
+/// The symbols, and those names that the code shows with certainty.
+fn with_found(given: &SymbolTable, findings: &Findings) -> SymbolTable {
+    if findings.is_empty() {
+        return given.clone();
+    }
+    let found = findings.iter().filter(|it| it.1.certain);
+    let found = found.filter_map(|(name, finding)| {
+        Some(Symbol {
+            address: finding.candidates.first()?.1.address & !1,
+            kind: if finding.function { 'T' } else { 'D' },
+            name: name.clone(),
+            source: Source::Code,
+        })
+    });
+    given.merged(&SymbolTable::new(found.collect()))
 }

@@ -1,0 +1,55 @@
+//! Functions of one source file lie together, for the linker takes its object
+//! whole. Never a proof, but it tells equal functions apart.
+
+use super::{
+    Strategy::Locality,
+    graph::{Named, Node},
+    matcher::{Matcher, Votes},
+    tally::Tally,
+};
+
+/// Most functions between two named ones of a file that are looked at.
+const MAX_BETWEEN: u32 = 120;
+
+/// Functions that lie among the named ones of the file.
+pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
+    let source = matcher.source.node(named);
+    let Some((low, high)) = matcher.span(source.file, source.init) else {
+        return;
+    };
+    if high - low <= MAX_BETWEEN {
+        let nodes: Vec<Node> = (low.saturating_sub(4)..=high + 4)
+            .filter(|&it| (it as usize) < matcher.binary.functions)
+            .map(Node)
+            .filter(|&it| matcher.name_of(it).is_none())
+            .collect();
+        votes.extend(&nodes, nodes.len());
+    }
+}
+
+/// Near named functions of the same file, or far from all of them.
+pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
+    if !matcher.binary.is_function(node) {
+        return;
+    }
+    let source = matcher.source.node(named);
+    let Some(near) = matcher.distance(source.file, source.init, named, node) else {
+        return;
+    };
+    let path = || {
+        let file = source.file.unwrap_or_default() as usize;
+        matcher.source.files.get(file).cloned().unwrap_or_default()
+    };
+    match near {
+        0..=8 => tally.add(Locality, 5.0, || {
+            format!("lies among functions of {}", path())
+        }),
+        9..=40 => tally.add(Locality, 3.0, || {
+            format!("lies near functions of {}", path())
+        }),
+        41..=150 => {}
+        _ => tally.add(Locality, -3.0, || {
+            format!("lies {near} functions from those of {}", path())
+        }),
+    }
+}

@@ -1,0 +1,401 @@
+//! Names spread over the binary, from what is certain to what follows from it.
+//!
+//! Every function of the source is compared with the functions of the binary
+//! that anything points to. A pair is accepted when it has enough evidence,
+//! when it is far better than the next for both its sides, and then it is
+//! evidence for its neighbours. What is accepted first are the surest pairs; the
+//! demands fall step by step. At the end every pair is compared again with all
+//! that has become known, and one that no longer stands is given up.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    StrategySet, arguments,
+    graph::{Binary, Named, Node, Source, linked},
+    lexical, locality, relation,
+    shape::{self, Shapes},
+    strategy::Strategy,
+    structure,
+    tally::Tally,
+};
+use crate::{code::Section, kernel::Kernel};
+
+/// Candidates that are compared for one function.
+const MAX_CANDIDATES: usize = 40;
+/// Demands, falling: bits in all, and bits above the next.
+const STEPS: [(f32, f32); 5] = [
+    (22.0, 10.0),
+    (17.0, 8.0),
+    (13.0, 6.0),
+    (10.0, 5.0),
+    (8.0, 4.0),
+];
+/// Bits that must come from something else than the place.
+const SOLID: f32 = 6.0;
+/// Rounds of one step, and of checks, whatever happens.
+const MAX_ROUNDS: usize = 24;
+const MAX_CHECKS: usize = 3;
+
+/// Candidates with a weight each: how sharply something points to them.
+#[derive(Debug, Default)]
+pub(super) struct Votes {
+    votes: HashMap<Node, f32>,
+}
+
+impl Votes {
+    /// All of these, one out of so many.
+    pub(super) fn extend(&mut self, nodes: &[Node], of: usize) {
+        let weight = 1.0 / (of.max(1) as f32).sqrt();
+        for &node in nodes {
+            *self.votes.entry(node).or_default() += weight;
+        }
+    }
+
+    fn best(self) -> Vec<Node> {
+        let mut all: Vec<(Node, f32)> = self.votes.into_iter().collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all.truncate(MAX_CANDIDATES);
+        all.into_iter().map(|it| it.0).collect()
+    }
+}
+
+/// What is known, and what follows.
+pub(super) struct Matcher<'a> {
+    pub kernel: &'a Kernel,
+    pub shapes: Shapes,
+    pub source: &'a Source,
+    pub binary: &'a Binary<'a>,
+    set: StrategySet,
+    /// By [`Named`].
+    nodes: Vec<Option<Node>>,
+    /// By [`Node`].
+    names: Vec<Option<Named>>,
+    /// Names that were given, not found.
+    fixed: Vec<bool>,
+    /// Named functions by file and whether they are in the init section.
+    by_file: BTreeMap<(u32, bool), Vec<u32>>,
+    /// The best candidates of each name at the last look.
+    ranked: Vec<Vec<(Node, f32)>>,
+    stale: Vec<bool>,
+    pub has_init: bool,
+}
+
+impl<'a> Matcher<'a> {
+    pub(super) fn new(
+        kernel: &'a Kernel,
+        source: &'a Source,
+        binary: &'a Binary<'a>,
+        shapes: Shapes,
+        set: StrategySet,
+    ) -> Self {
+        let count = source.names.len();
+        Self {
+            kernel,
+            shapes,
+            source,
+            binary,
+            set,
+            nodes: vec![None; count],
+            names: vec![None; binary.nodes.len()],
+            fixed: vec![false; count],
+            by_file: BTreeMap::new(),
+            ranked: vec![Vec::new(); count],
+            stale: vec![true; count],
+            has_init: binary
+                .code
+                .functions()
+                .iter()
+                .any(|function| function.section == Section::Init),
+        }
+    }
+
+    /// A name that is known from elsewhere.
+    pub(super) fn fix(&mut self, named: Named, node: Node) {
+        if self.node_of(named).is_none() && self.name_of(node).is_none() {
+            self.assign(named, node);
+            self.fixed[named.0 as usize] = true;
+        }
+    }
+
+    /// Whether the name was given, not found.
+    pub(super) fn is_fixed(&self, named: Named) -> bool {
+        self.fixed[named.0 as usize]
+    }
+
+    pub(super) fn node_of(&self, named: Named) -> Option<Node> {
+        self.nodes[named.0 as usize]
+    }
+
+    pub(super) fn name_of(&self, node: Node) -> Option<Named> {
+        self.names[node.0 as usize]
+    }
+
+    /// Bits that speak for one out of `users` functions.
+    pub(super) fn rarity(&self, users: usize) -> f32 {
+        (self.binary.functions.max(1) as f32 / users.max(1) as f32)
+            .log2()
+            .max(0.0)
+    }
+
+    pub(super) fn rarity_of_constant(&self, value: u32) -> f32 {
+        let users = self.binary.constant_users.get(&value).copied();
+        self.rarity(users.unwrap_or(1) as usize)
+    }
+
+    /// First and last of the named functions of a file.
+    pub(super) fn span(&self, file: Option<u32>, init: bool) -> Option<(u32, u32)> {
+        let all = self.by_file.get(&(file?, init))?;
+        Some((*all.first()?, *all.last()?))
+    }
+
+    /// How many functions lie between the node and the nearest named one of the
+    /// file, another than this.
+    pub(super) fn distance(
+        &self,
+        file: Option<u32>,
+        init: bool,
+        named: Named,
+        node: Node,
+    ) -> Option<u32> {
+        let all = self.by_file.get(&(file?, init))?;
+        let own = self.node_of(named).map(|node| node.0);
+        let (first, last) = (all.first()?, all.last()?);
+        let others = || all.iter().filter(|it| Some(**it) != own);
+        if (*first..*last).contains(&node.0) && others().count() >= 2 {
+            let inner = others().any(|it| *it < node.0) && others().any(|it| *it > node.0);
+            if inner && last - first < 400 {
+                return Some(0);
+            }
+        }
+        others().map(|it| it.abs_diff(node.0)).min()
+    }
+
+    fn assign(&mut self, named: Named, node: Node) {
+        self.nodes[named.0 as usize] = Some(node);
+        self.names[node.0 as usize] = Some(named);
+        let source = self.source.node(named);
+        if let (Some(file), true) = (source.file, self.binary.is_function(node)) {
+            let all = self.by_file.entry((file, source.init)).or_default();
+            if let Err(at) = all.binary_search(&node.0) {
+                all.insert(at, node.0);
+            }
+        }
+        self.touch(named);
+    }
+
+    fn give_up(&mut self, named: Named) {
+        let Some(node) = self.nodes[named.0 as usize].take() else {
+            return;
+        };
+        self.names[node.0 as usize] = None;
+        let source = self.source.node(named);
+        if let Some(file) = source.file
+            && let Some(all) = self.by_file.get_mut(&(file, source.init))
+        {
+            all.retain(|it| *it != node.0);
+        }
+        self.touch(named);
+    }
+
+    /// What is near this name has to be looked at again.
+    fn touch(&mut self, named: Named) {
+        let source = self.source;
+        let node = source.node(named);
+        self.stale[named.0 as usize] = true;
+        for links in [&node.calls, &node.callers, &node.refers, &node.referrers] {
+            for link in links {
+                self.stale[link.to.0 as usize] = true;
+            }
+        }
+    }
+
+    /// All that speaks for and against the pair.
+    pub(super) fn score(&self, named: Named, node: Node, mut tally: Tally) -> Tally {
+        if self.set.has(Strategy::Lexical) {
+            lexical::score(self, named, node, &mut tally);
+        }
+        if self.set.has(Strategy::Relation) {
+            relation::score(self, named, node, &mut tally);
+        }
+        if self.set.has(Strategy::Structure) {
+            structure::score(self, named, node, &mut tally);
+        }
+        if self.set.has(Strategy::Shape) {
+            shape::score(self, named, node, &mut tally);
+        }
+        if self.set.has(Strategy::Arguments) {
+            arguments::score(self, named, node, &mut tally);
+        }
+        if self.set.has(Strategy::Locality) {
+            locality::score(self, named, node, &mut tally);
+        }
+        tally
+    }
+
+    /// The candidates of a name, the best first.
+    pub(super) fn rank(&self, named: Named) -> Vec<(Node, f32)> {
+        let mut votes = Votes::default();
+        if self.set.has(Strategy::Lexical) {
+            lexical::candidates(self, named, &mut votes);
+        }
+        if self.set.has(Strategy::Relation) {
+            relation::candidates(self, named, &mut votes);
+        }
+        if self.set.has(Strategy::Structure) {
+            structure::candidates(self, named, &mut votes);
+        }
+        if self.set.has(Strategy::Shape) {
+            shape::candidates(self, named, &mut votes);
+        }
+        if self.set.has(Strategy::Arguments) {
+            arguments::candidates(self, named, &mut votes);
+        }
+        if self.set.has(Strategy::Locality) {
+            locality::candidates(self, named, &mut votes);
+        }
+        let source = self.source.node(named);
+        let mut ranked: Vec<(Node, f32)> = votes
+            .best()
+            .into_iter()
+            .filter(|&node| self.binary.is_function(node) || !source.known)
+            .filter(|&node| !(source.data && self.binary.is_function(node)))
+            .filter(|&node| {
+                let owner = self.name_of(node);
+                owner.is_none() || owner == Some(named)
+            })
+            .filter_map(|node| {
+                let tally = self.score(named, node, Tally::default());
+                let total = tally.total();
+                let solid = total - tally.of(Strategy::Locality).max(0.0);
+                (total > 0.0 && solid > 0.0).then_some((node, total))
+            })
+            .collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        ranked.truncate(6);
+        ranked
+    }
+
+    /// Spreads names to the fixpoint.
+    pub(super) fn run(&mut self) {
+        for check in 0..=MAX_CHECKS {
+            for step in STEPS {
+                for _ in 0..MAX_ROUNDS {
+                    if !self.round(step) {
+                        break;
+                    }
+                }
+            }
+            if check == MAX_CHECKS || !self.check() {
+                break;
+            }
+        }
+    }
+
+    /// Accepts what meets the demands; false when nothing does.
+    fn round(&mut self, (need, margin): (f32, f32)) -> bool {
+        for named in self.source.ids() {
+            let index = named.0 as usize;
+            if self.nodes[index].is_none() && self.stale[index] {
+                self.ranked[index] = self.rank(named);
+                self.stale[index] = false;
+            }
+        }
+        // The two best names of each node.
+        let mut best: HashMap<Node, [(Option<Named>, f32); 2]> = HashMap::new();
+        for named in self.source.ids() {
+            if self.node_of(named).is_some() {
+                continue;
+            }
+            for &(node, bits) in &self.ranked[named.0 as usize] {
+                let entry = best.entry(node).or_insert([(None, 0.0); 2]);
+                if bits > entry[0].1 {
+                    entry[1] = entry[0];
+                    entry[0] = (Some(named), bits);
+                } else if bits > entry[1].1 {
+                    entry[1] = (Some(named), bits);
+                }
+            }
+        }
+        let mut accepted: Vec<(Named, Node, f32)> = Vec::new();
+        for named in self.source.ids() {
+            if self.node_of(named).is_some() {
+                continue;
+            }
+            let ranked = &self.ranked[named.0 as usize];
+            let Some(&(node, bits)) = ranked.first() else {
+                continue;
+            };
+            let next = ranked.get(1).map_or(0.0, |it| it.1);
+            let rival = match best.get(&node) {
+                Some([(Some(first), _), (_, second)]) if *first == named => *second,
+                _ => continue,
+            };
+            if self.name_of(node).is_none()
+                && bits >= need
+                && bits - next >= margin
+                && bits - rival >= margin
+                && self.stands_alone(named, node)
+            {
+                accepted.push((named, node, bits));
+            }
+        }
+        for &(named, node, _) in &accepted {
+            self.assign(named, node);
+        }
+        !accepted.is_empty()
+    }
+
+    /// Whether the function is one of its own in the binary: a static function
+    /// may have been put into its callers, whose facts then look like its own.
+    fn stands_alone(&self, named: Named, node: Node) -> bool {
+        let source = self.source.node(named);
+        let tally = self.score(named, node, Tally::default());
+        if tally.total() - tally.of(Strategy::Locality).max(0.0) < SOLID {
+            return false;
+        }
+        if source.global || !source.known {
+            return true;
+        }
+        let by_name = |it: &Node| self.name_of(*it);
+        let binary = self.binary.node(node);
+        let called = binary
+            .callers
+            .iter()
+            .filter_map(by_name)
+            .any(|by| linked(&source.callers, by).is_some());
+        let referred = binary
+            .referrers
+            .iter()
+            .filter_map(by_name)
+            .any(|by| linked(&source.referrers, by).is_some());
+        called || referred
+    }
+
+    /// Looks at every pair again; gives up those that no longer stand.
+    fn check(&mut self) -> bool {
+        let mut given_up = Vec::new();
+        for named in self.source.ids() {
+            let Some(node) = self.node_of(named) else {
+                continue;
+            };
+            if self.fixed[named.0 as usize] {
+                continue;
+            }
+            let ranked = self.rank(named);
+            let own = ranked.iter().find(|it| it.0 == node).map_or(0.0, |it| it.1);
+            let other = ranked
+                .iter()
+                .filter(|it| it.0 != node)
+                .map(|it| it.1)
+                .fold(0.0, f32::max);
+            let (need, margin) = STEPS[STEPS.len() - 1];
+            if own < need || own - other < margin {
+                given_up.push(named);
+            }
+        }
+        for &named in &given_up {
+            self.give_up(named);
+        }
+        !given_up.is_empty()
+    }
+}

@@ -1,0 +1,46 @@
+//! What speaks for and against one answer, in bits.
+//!
+//! A fact that one function in 2^n shows by chance speaks for an answer with n
+//! bits; what contradicts an answer speaks against it. Texts for a person are
+//! only made when they are asked for.
+
+use super::Strategy;
+
+/// The sum of the evidence for one answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    /// By strategy.
+    bits: [f32; Strategy::ALL.len()],
+    /// Facts that speak for it.
+    pub facts: u32,
+    /// Texts, each with its strategy and its bits.
+    pub evidence: Option<Vec<(Strategy, f32, String)>>,
+}
+
+impl Tally {
+    /// One that also keeps the texts.
+    pub(super) fn explained() -> Self {
+        Self {
+            evidence: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, strategy: Strategy, bits: f32, why: impl FnOnce() -> String) {
+        self.bits[strategy as usize] += bits;
+        if bits > 0.0 {
+            self.facts += 1;
+        }
+        if let Some(evidence) = &mut self.evidence {
+            evidence.push((strategy, bits, why()));
+        }
+    }
+
+    pub(super) fn total(&self) -> f32 {
+        self.bits.iter().sum()
+    }
+
+    pub(super) fn of(&self, strategy: Strategy) -> f32 {
+        self.bits[strategy as usize]
+    }
+}
