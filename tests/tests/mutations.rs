@@ -20,8 +20,7 @@ use std::{
 use linker::{
     code::{self, Code},
     evaluate::{
-        Truth,
-        mask,
+        Truth, mask,
         mutate::{self, Mutation},
     },
     identify::{self, Identification, Kind, Options},

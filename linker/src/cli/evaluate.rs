@@ -27,9 +27,11 @@ const SYMBOLS: &str = "symbols.txt.xz";
 /// Ends with 1 when a wrong address was found or one that the driver requires
 /// was not.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  ecmo-link evaluate zImage --truth System.map\n  \
+#[command(
+    after_help = "Example:\n  ecmo-link evaluate zImage --truth System.map\n  \
     ecmo-link evaluate a/zImage b/zImage --truth a/System.map --truth b/System.map.xz\n  \
-    ecmo-link evaluate --corpus kernels/ --json -")]
+    ecmo-link evaluate --corpus kernels/ --json -"
+)]
 pub(super) struct Args {
     /// Kernels: zImage, uImage, Image, ELF, or firmware images that hold one.
     #[arg(value_name = "KERNEL", required_unless_present = "corpus")]

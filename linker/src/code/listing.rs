@@ -30,7 +30,14 @@ mod tests {
         let mut image = Image::new(0x1_0000, Version(4, 9, 0));
         image.words(
             BASE,
-            &[0xe92d_4010, 0xeb00_0001, 0xe8bd_8010, 0xe320_f000, 0xe3a0_0000, 0xe12f_ff1e],
+            &[
+                0xe92d_4010,
+                0xeb00_0001,
+                0xe8bd_8010,
+                0xe320_f000,
+                0xe3a0_0000,
+                0xe12f_ff1e,
+            ],
         );
         let code = Code::analyse(&image.kernel(), &Options::default());
         let text = code.listing();

@@ -162,8 +162,7 @@ pub fn faults(
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     for pointer in &found.pointers {
-        let (Some(address), Some(right)) =
-            (pointer.address(), right(&pointer.name, pointer.kind))
+        let (Some(address), Some(right)) = (pointer.address(), right(&pointer.name, pointer.kind))
         else {
             continue;
         };
@@ -271,7 +270,8 @@ mod tests {
     #[test]
     fn addresses_in_texts() {
         let named: Vec<u32> =
-            addresses("text \"x 0x10\" at 0xc0123456, 0xc0008000..0xc0009000 0x123456789").collect();
+            addresses("text \"x 0x10\" at 0xc0123456, 0xc0008000..0xc0009000 0x123456789")
+                .collect();
         assert_eq!(named, [0xc012_3456, 0xc000_8000, 0xc000_9000]);
     }
 
@@ -284,7 +284,15 @@ mod tests {
         assert!(changed(BASE + 0xf0..BASE + 0x101));
         assert!(!changed(BASE + 0xf0..BASE + 0x100));
         mutated.bytes.truncate(0x2000);
-        assert!(super::changed(&original, &mutated, &(BASE + 0x1ff0..BASE + 0x2010)));
-        assert!(super::changed(&original, &mutated, &(BASE + 0x3000..BASE + 0x3010)));
+        assert!(super::changed(
+            &original,
+            &mutated,
+            &(BASE + 0x1ff0..BASE + 0x2010)
+        ));
+        assert!(super::changed(
+            &original,
+            &mutated,
+            &(BASE + 0x3000..BASE + 0x3010)
+        ));
     }
 }

@@ -62,7 +62,9 @@ pub fn one(evaluation: &Evaluation) -> String {
 pub fn many(evaluations: &[Evaluation]) -> String {
     let mut rows: Vec<Vec<String>> = evaluations.iter().map(line).collect();
     let all = sum(evaluations.iter().map(Evaluation::counts));
-    let signatures = sum(evaluations.iter().filter_map(Evaluation::signatures_of_paper));
+    let signatures = sum(evaluations
+        .iter()
+        .filter_map(Evaluation::signatures_of_paper));
     let functions = |with: bool| -> Vec<f64> {
         let functions = evaluations.iter().filter_map(|it| it.functions.as_ref());
         functions
@@ -126,7 +128,15 @@ pub fn many(evaluations: &[Evaluation]) -> String {
     if !bad.is_empty() {
         text += "\n";
         text += &columns(
-            &["kernel", "not right", "how", "found", "truth", "strategy", "evidence"],
+            &[
+                "kernel",
+                "not right",
+                "how",
+                "found",
+                "truth",
+                "strategy",
+                "evidence",
+            ],
             &bad,
         );
     }
@@ -241,7 +251,11 @@ fn complaint(one: &Judged) -> Option<Vec<String>> {
         Verdict::Phantom => "ambiguous: not in this kernel",
     };
     let list = |addresses: &[u32]| {
-        let shown: Vec<String> = addresses.iter().take(4).map(|it| format!("{it:#x}")).collect();
+        let shown: Vec<String> = addresses
+            .iter()
+            .take(4)
+            .map(|it| format!("{it:#x}"))
+            .collect();
         shown.join(" ")
     };
     Some(vec![

@@ -20,10 +20,25 @@ fn judged(name: &str, verdict: Verdict, candidates: &[u32], truth: &[u32]) -> Ju
 fn made_up(name: &str) -> Evaluation {
     let pointers = vec![
         judged("setup_irq", Verdict::Right, &[0xc000_8000], &[0xc000_8000]),
-        judged("irq_to_desc", Verdict::Wrong, &[0xc000_8100], &[0xc000_9000]),
+        judged(
+            "irq_to_desc",
+            Verdict::Wrong,
+            &[0xc000_8100],
+            &[0xc000_9000],
+        ),
         judged("printk", Verdict::Wrong, &[0xc000_8200], &[]),
-        judged("panic", Verdict::First, &[0xc000_8300, 0xc000_8400], &[0xc000_8300]),
-        judged("kfree", Verdict::Behind, &[0xc000_8300, 0xc000_8400], &[0xc000_8400]),
+        judged(
+            "panic",
+            Verdict::First,
+            &[0xc000_8300, 0xc000_8400],
+            &[0xc000_8300],
+        ),
+        judged(
+            "kfree",
+            Verdict::Behind,
+            &[0xc000_8300, 0xc000_8400],
+            &[0xc000_8400],
+        ),
         judged("memset", Verdict::Missing, &[], &[0xc000_8500]),
         judged("gone", Verdict::Absent, &[], &[]),
     ];
@@ -34,7 +49,12 @@ fn made_up(name: &str) -> Evaluation {
         recall,
         f1,
     };
-    let paper = [judged("setup_irq", Verdict::Right, &[0xc000_8000], &[0xc000_8000])];
+    let paper = [judged(
+        "setup_irq",
+        Verdict::Right,
+        &[0xc000_8000],
+        &[0xc000_8000],
+    )];
     Evaluation {
         name: name.to_owned(),
         release: "4.9.77".to_owned(),
