@@ -9,10 +9,10 @@
 use super::{
     Origin,
     decode::{LR, Op, PC, SP},
-    map::{CALLED, CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, START, TABLE},
+    map::{CALLED, CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, START},
     regions::Region,
     seeds::Seeds,
-    walk::{Walker, ends},
+    walk::{Walk, Walker, ends},
 };
 use crate::kernel::Kernel;
 
@@ -128,6 +128,11 @@ fn pass(
         let entry = known.is_some() || plausible_entry(walker.map, at, limit, region.thumb);
         let walk = walker.walk(at, limit, region.thumb);
         let end = walk.end.max(at + step);
+        let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
+        if fixup {
+            at = end;
+            continue;
+        }
         let origin = known.map_or(Origin::AfterEnd, |start| start.1);
         match functions.get_mut(first..).and_then(|own| own.last_mut()) {
             Some(last) if !entry => {
@@ -159,9 +164,21 @@ fn pass(
     }
 }
 
+/// A jump to itself: what stands behind the trap of `BUG()`, never reached.
+fn stands_still(map: &Map, at: u32, thumb: bool) -> bool {
+    map.insn(at, thumb).is_some_and(|insn| insn.op == Op::Branch(at))
+}
+
+/// Whether all that a piece does is to jump into the middle of functions before it:
+/// what the compiler or an `asm` put out of their way.
+fn goes_back(map: &Map, walk: &Walk) -> bool {
+    let middle = |&target: &u32| map.has(target, FALLEN);
+    !walk.returns && !walk.tails.is_empty() && walk.tails.iter().all(middle)
+}
+
 /// Padding, data and fixups between functions.
 fn is_gap(map: &Map, at: u32, thumb: bool) -> bool {
-    if map.has(at, LITERAL | TABLE | FIXUP) {
+    if map.has(at, LITERAL) {
         return true;
     }
     match map.insn(at, thumb) {

@@ -11,7 +11,7 @@
 
 use super::{
     decode::{ALWAYS, Insn, LR, Op, PC},
-    map::{CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, TABLE},
+    map::{CODE, EDGE, FALLEN, FIXUP, JUMPED, LITERAL, Map},
 };
 
 /// Entries of a jump table believed in.
@@ -185,7 +185,7 @@ impl<'m, 'k> Walker<'m, 'k> {
     fn skip_data(&self, from: u32) -> u32 {
         let step = if self.thumb { 2 } else { 4 };
         let mut at = from;
-        while at < self.limit && self.map.has(at, LITERAL | TABLE) {
+        while at < self.limit && self.map.has(at, LITERAL) {
             at += step;
         }
         at
@@ -193,7 +193,9 @@ impl<'m, 'k> Walker<'m, 'k> {
 
     /// A jump out of the function.
     fn leave(&mut self, target: u32) {
-        self.walk.tails.push(target);
+        if !self.map.has(target, FIXUP) {
+            self.walk.tails.push(target);
+        }
     }
 
     /// A jump to an address.
@@ -251,6 +253,9 @@ impl<'m, 'k> Walker<'m, 'k> {
                 state.it.0 -= 1;
             }
             self.map.set(at, CODE);
+            if self.map.has(at, EDGE) {
+                self.edges(at, &state);
+            }
             let next = at.wrapping_add(u32::from(insn.size));
             self.walk.end = self.walk.end.max(next);
             called = None;
@@ -259,6 +264,21 @@ impl<'m, 'k> Walker<'m, 'k> {
             }
             self.map.set(next, FALLEN);
             at = next;
+        }
+    }
+
+    /// Jumps that a table in data tells of. They never leave the function, whatever
+    /// lies between.
+    fn edges(&mut self, at: u32, state: &State) {
+        let mut index = self.map.edges.partition_point(|edge| edge.0 < at);
+        while let Some(&(from, target)) = self.map.edges.get(index)
+            && from == at
+        {
+            if (self.start..self.limit).contains(&target) {
+                self.map.set(target, JUMPED);
+                self.waiting.push((target, *state));
+            }
+            index += 1;
         }
     }
 
@@ -387,7 +407,7 @@ impl<'m, 'k> Walker<'m, 'k> {
             if entry >= self.limit || !(self.start..self.limit).contains(&target) {
                 break;
             }
-            self.map.set_all(entry, 4, LITERAL | TABLE);
+            self.map.set_all(entry, 4, LITERAL);
             entry = entry.wrapping_add(4);
             self.walk.end = self.walk.end.max(entry);
             self.map.set(target, JUMPED);
@@ -398,27 +418,28 @@ impl<'m, 'k> Walker<'m, 'k> {
 
     /// A table of jumps, or code in steps of one size: `addls pc, pc, rn, lsl #2`.
     fn sum_table(&mut self, at: u32, base: u8, index: u8, shift: u8, state: &State) {
-        if base != PC || shift < 2 || shift > 6 {
+        if base != PC {
             self.walk.returns = true;
             return;
         }
-        let count = self.count(at, index);
+        let count = self.count(at, index).filter(|_| (2..=6).contains(&shift));
+        let step = if count.is_some() { 1 << shift } else { 4 };
         let mut entry = at.wrapping_add(8);
         for _ in 0..count.unwrap_or(MAX_TABLE) {
             if entry >= self.limit || self.map.has(entry, LITERAL) {
                 break;
             }
-            let jumps = self
-                .map
-                .insn(entry, self.thumb)
-                .is_some_and(|insn| matches!(insn.op, Op::Branch(_)));
-            if count.is_none() && !jumps && entry != at.wrapping_add(8) {
-                break;
-            }
             self.map.set(entry, JUMPED);
             self.waiting.push((entry, *state));
             self.walk.end = self.walk.end.max(entry.wrapping_add(4));
-            entry = entry.wrapping_add(1 << shift);
+            let ended = self
+                .map
+                .insn(entry, self.thumb)
+                .is_some_and(|insn| ends(&insn));
+            if count.is_none() && !ended {
+                break;
+            }
+            entry = entry.wrapping_add(step);
         }
     }
 
@@ -445,8 +466,7 @@ impl<'m, 'k> Walker<'m, 'k> {
             count -= 1;
         }
         let end = entry.wrapping_add(1) & !1;
-        self.map
-            .set_all(table, end.wrapping_sub(table), LITERAL | TABLE);
+        self.map.set_all(table, end.wrapping_sub(table), LITERAL);
         self.walk.end = self.walk.end.max(end);
     }
 }

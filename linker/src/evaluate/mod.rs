@@ -156,7 +156,7 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
         let options = code::Options {
             unwind_index: false,
         };
-        let truth = boundaries::truth(&masked, truth.symbols());
+        let truth = boundaries::Truth::of(kernel, truth.symbols());
         Functions {
             without: boundaries::score(&Code::analyse(&masked, &options), &truth).into(),
             with: boundaries::score(&code, &truth).into(),

@@ -121,10 +121,10 @@ fn data_or_extra(at: u32, word: u32, insn: &mut Insn) {
             13 if plain_operand => Op::JumpRegister(rm),
             // subs pc, lr, ...
             _ if insn.flags => Op::Return,
-            4 if !by_register && word >> 5 & 3 == 0 => Op::JumpSum {
+            4 if !by_register => Op::JumpSum {
                 base: rn,
                 index: rm,
-                shift: shift as u8,
+                shift: if word >> 5 & 3 == 0 { shift as u8 } else { 0 },
             },
             _ => Op::JumpOther,
         };
