@@ -18,7 +18,7 @@ use std::{
 };
 
 use linker::{
-    code::{self, Code},
+    code::{self, Code, Section},
     evaluate::{
         Truth, mask,
         mutate::{self, Mutation},
@@ -100,14 +100,14 @@ impl Case {
         }
     }
 
-    /// Offsets from the first function to the end of the last.
+    /// Offsets of `.text`: from its first function to the end of its last.
     fn text(&self) -> std::ops::Range<usize> {
-        let functions = self.code.functions();
-        let (Some(first), Some(last)) = (functions.first(), functions.last()) else {
-            return 0..0;
-        };
-        let end = self.kernel.offset(last.end.wrapping_sub(1)).unwrap_or(0);
-        self.kernel.offset(first.start).unwrap_or(0)..end
+        let functions = self.code.functions().iter();
+        let mut text = functions.filter(|it| it.section == Section::Text);
+        let first = text.next().expect("a kernel has functions");
+        let last = text.next_back().unwrap_or(first);
+        let offset = |va| self.kernel.offset(va).expect("functions lie in the image");
+        offset(first.start)..offset(last.end - 1)
     }
 
     /// What is wrong about one mutation.

@@ -29,7 +29,7 @@ use crate::code::{self, Code};
 use crate::identify::{self, Identification, Options, Strategy, StrategySet};
 use crate::kernel::Kernel;
 use crate::object::Need;
-use crate::symbols::{self, SymbolTable};
+use crate::symbols::{self, Source, SymbolTable};
 
 /// The paper's three strategies together, and nothing beyond them.
 pub const SIGNATURES: &str = "I to III together";
@@ -179,7 +179,8 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
         .map(|&strategy| {
             let only = StrategySet::of(&[strategy]);
             let found = match strategy {
-                Strategy::SymbolTable | Strategy::ExportTable => open(kernel, only),
+                Strategy::SymbolTable => open(kernel, only, Source::Kallsyms),
+                Strategy::ExportTable => open(kernel, only, Source::Exports),
                 _ => hidden(&masked, only),
             };
             alone(strategy.name(), &judged(&found))
@@ -225,13 +226,16 @@ fn hidden(masked: &Kernel, strategies: StrategySet) -> Identification {
     identify::identify(masked, &SymbolTable::default(), &options)
 }
 
-/// Identification that may read the kernel's own names.
-fn open(kernel: &Kernel, strategies: StrategySet) -> Identification {
+/// Identification that may read one of the kernel's own tables of names.
+fn open(kernel: &Kernel, strategies: StrategySet, source: Source) -> Identification {
+    let symbols = symbols::recover(kernel);
+    let of_source = symbols.iter().filter(|symbol| symbol.source == source);
+    let symbols = SymbolTable::new(of_source.cloned().collect());
     let options = Options {
         strategies,
         ..Options::default()
     };
-    identify::identify(kernel, &symbols::recover(kernel), &options)
+    identify::identify(kernel, &symbols, &options)
 }
 
 fn alone(strategy: &str, judged: &[Judged]) -> Alone {
