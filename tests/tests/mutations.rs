@@ -9,6 +9,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock,
@@ -21,7 +22,7 @@ use linker::{
     code::{self, Code, Section},
     evaluate::{
         Truth, mask,
-        mutate::{self, Mutation},
+        mutate::{self, Knowledge, Mutation},
     },
     identify::{self, Identification, Kind, Options},
     image,
@@ -90,18 +91,23 @@ fn identified(kernel: &Kernel) -> Identification {
     identify::identify(kernel, &SymbolTable::default(), &options)
 }
 
-impl Case {
-    /// Where a pointer is, if that is known.
+impl Knowledge for Case {
     fn right(&self, name: &str, kind: Kind) -> Option<Vec<u32>> {
-        let from_truth = self.truth.addresses(name, kind);
-        match from_truth {
+        match self.truth.addresses(name, kind) {
             Some(addresses) => Some(addresses.into_iter().collect()),
             None => self.found.address(name).map(|address| vec![address]),
         }
     }
 
+    fn extent(&self, va: u32) -> Option<Range<u32>> {
+        let function = self.code.function(self.code.containing(va)?);
+        Some(function.start..function.end)
+    }
+}
+
+impl Case {
     /// Offsets of `.text`: from its first function to the end of its last.
-    fn text(&self) -> std::ops::Range<usize> {
+    fn text(&self) -> Range<usize> {
         let functions = self.code.functions().iter();
         let mut text = functions.filter(|it| it.section == Section::Text);
         let first = text.next().expect("a kernel has functions");
@@ -116,16 +122,7 @@ impl Case {
         let Ok(found) = catch_unwind(AssertUnwindSafe(|| identified(&mutated))) else {
             return vec!["a panic".to_owned()];
         };
-        let faults = mutate::faults(
-            &self.kernel,
-            &mutated,
-            &found,
-            |name, kind| self.right(name, kind),
-            |va| {
-                let function = self.code.function(self.code.containing(va)?);
-                Some(function.start..function.end)
-            },
-        );
+        let faults = mutate::faults(&self.kernel, &mutated, &found, self);
         // What is found wrongly in the kernel as it is is no matter of mutations.
         let before = |name: &str, address: u32| self.found.address(name) == Some(address);
         faults

@@ -3,7 +3,8 @@
 //! A mutation changes some bytes of a decompressed kernel. Whatever it changes,
 //! identification ends in bounded time without a panic. And an address that is
 //! accepted is the right one, unless bytes were changed that its evidence rests
-//! on: the function or text at any address that the evidence names.
+//! on: a function or text that the evidence names, by address, by name or as a
+//! quotation, or the function in question.
 
 use std::ops::Range;
 
@@ -148,22 +149,30 @@ pub struct Fault {
     pub evidence: Vec<String>,
 }
 
+/// What is known of the kernel before its mutation.
+pub trait Knowledge {
+    /// Where a name is: `None` when that is not known, no address when the
+    /// kernel has nothing of that name.
+    fn right(&self, name: &str, kind: Kind) -> Option<Vec<u32>>;
+
+    /// The bytes that belong to an address: the function around it, when it lies
+    /// in one.
+    fn extent(&self, va: u32) -> Option<Range<u32>>;
+}
+
 /// What was wrongly accepted in a mutated kernel.
-///
-/// `right` says where a pointer is in the unchanged kernel: `None` when that is
-/// not known. `extent` gives the bytes that belong to an address: the function
-/// around it, when it lies in one.
 pub fn faults(
     original: &Kernel,
     mutated: &Kernel,
     found: &Identification,
-    right: impl Fn(&str, Kind) -> Option<Vec<u32>>,
-    extent: impl Fn(u32) -> Option<Range<u32>>,
+    known: &impl Knowledge,
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     for pointer in &found.pointers {
-        let (Some(address), Some(right)) = (pointer.address(), right(&pointer.name, pointer.kind))
-        else {
+        let (Some(address), Some(right)) = (
+            pointer.address(),
+            known.right(&pointer.name, pointer.kind),
+        ) else {
             continue;
         };
         let even = address & !u32::from(pointer.kind == Kind::Function);
@@ -175,9 +184,18 @@ pub fn faults(
             .iter()
             .flat_map(|candidate| candidate.evidence.iter().cloned())
             .collect();
-        let named = evidence.iter().flat_map(|text| addresses(text));
-        let touched = named.chain([even]).any(|va| {
-            let span = extent(va).unwrap_or_else(|| item(original, va));
+        let mut named = vec![even];
+        named.extend(&right);
+        for text in &evidence {
+            named.extend(addresses(text));
+            named.extend(texts(text).filter_map(|text| place_of(original, text)));
+            for name in names(text) {
+                named.extend(found.address(name).map(|it| it & !1));
+                named.extend(known.right(name, Kind::Function).into_iter().flatten());
+            }
+        }
+        let touched = named.into_iter().any(|va| {
+            let span = known.extent(va).unwrap_or_else(|| item(original, va));
             changed(original, mutated, &span)
         });
         if !touched {
@@ -190,6 +208,37 @@ pub fn faults(
         }
     }
     faults
+}
+
+/// The identifiers in a text.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| word.len() > 3)
+}
+
+/// Of everything that a text quotes as Rust writes it, the longest piece that
+/// is free of escapes.
+fn texts(text: &str) -> impl Iterator<Item = &str> {
+    let quoted = text.split('"').skip(1).step_by(2);
+    quoted
+        .filter_map(|quoted| {
+            let parts = quoted.split('\\').enumerate();
+            let plain = parts.map(|(index, part)| match index {
+                0 => part,
+                // What the backslash escapes: `u{1}`, or one letter.
+                _ => match part.split_once('}') {
+                    Some((code, rest)) if code.starts_with("u{") => rest,
+                    _ => part.get(1..).unwrap_or(""),
+                },
+            });
+            plain.max_by_key(|part| part.len())
+        })
+        .filter(|part| part.len() > 3)
+}
+
+/// The first place of a text.
+fn place_of(kernel: &Kernel, text: &str) -> Option<u32> {
+    memchr::memmem::find(&kernel.bytes, text.as_bytes()).map(|at| kernel.va(at))
 }
 
 /// The addresses that a text names: `0x` and eight digits.
@@ -265,6 +314,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn names_and_quotations_in_texts() {
+        let text = r#"lexical: the only one to refer to "\u{1}3Trying IRQ%d\n", called by setup_irq"#;
+        assert_eq!(texts(text).collect::<Vec<_>>(), ["3Trying IRQ%d"]);
+        assert!(names(text).any(|name| name == "setup_irq"));
     }
 
     #[test]
