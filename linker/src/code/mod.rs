@@ -250,8 +250,8 @@ impl Code {
     pub fn analyse(kernel: &Kernel, options: &Options) -> Code {
         let regions = regions::find(kernel);
         let mut map = map::Map::new(kernel, regions);
-        let seeds = seeds::find(kernel, &mut map, options);
-        map.edges = tables::find(kernel, &mut map);
+        let mut seeds = seeds::find(kernel, &mut map, options);
+        tables::find(kernel, &mut map, &mut seeds.pointers);
         let found = sweep::sweep(kernel, &mut map, &seeds);
         facts::complete(kernel, &map, found)
     }

@@ -125,10 +125,15 @@ fn pass(
         let limit = starts
             .get(after)
             .map_or(region.range.end, |start| start.0.min(region.range.end));
-        let entry = known.is_some() || plausible_entry(walker.map, at, limit, region.thumb);
-        let walk = walker.walk(at, limit, region.thumb);
+        let entry = known.is_some()
+            || plausible_entry(walker.map, at, limit, region.thumb)
+                && !stands_still(walker.map, at, region.thumb);
+        let own = functions.get(first..).and_then(|own| own.last());
+        let start = own.filter(|_| !entry).map_or(at, |last| last.start);
+        let walk = walker.walk(start, at, limit, region.thumb);
         let end = walk.end.max(at + step);
-        let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
+        let fixup =
+            known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
         if fixup {
             at = end;
             continue;
@@ -265,8 +270,13 @@ fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
         }
     }
     for &(target, _) in &swept.pointers {
+        let thumb = target & 1 == 1;
         let target = target & !1;
-        if fresh(target) && !map.has(target, FALLEN | JUMPED) {
+        let end = map.region(target).map_or(target, |region| region.range.end);
+        if fresh(target)
+            && !map.has(target, FALLEN | JUMPED)
+            && plausible_entry(map, target, end, thumb)
+        {
             more.push((target, Origin::Pointer));
         }
     }

@@ -9,6 +9,8 @@
 //! What they point to is part of the function that holds the instruction, not the
 //! start of another.
 
+use std::ops::Range;
+
 use super::{
     decode::Op,
     map::{EDGE, FIXUP, LITERAL, Map},
@@ -22,22 +24,34 @@ const LABELS: usize = 2;
 /// How far a jump label jumps.
 const REACH: u32 = 1 << 20;
 
-/// Marks instructions and what they may jump to; the pairs come back sorted.
-pub(super) fn find(kernel: &Kernel, map: &mut Map) -> Vec<(u32, u32)> {
+/// Marks instructions, gives the map what they may jump to, and takes the words of
+/// the tables from the pointers to code.
+pub(super) fn find(kernel: &Kernel, map: &mut Map, pointers: &mut Vec<(u32, u32)>) {
     let data: Vec<u32> = words(&kernel.bytes).collect();
     let mut edges = Vec::new();
-    exceptions(kernel, map, &data, &mut edges);
-    labels(kernel, map, &data, &mut edges);
+    let mut tables = exceptions(kernel, map, &data, &mut edges);
+    tables.extend(labels(kernel, map, &data, &mut edges));
+    tables.sort_unstable_by_key(|table| table.start);
     edges.sort_unstable();
     edges.dedup();
     for &(from, _) in &edges {
         map.set(from, EDGE);
     }
-    edges
+    map.edges = edges;
+    pointers.retain(|&(_, at)| {
+        let after = tables.partition_point(|table| table.start <= at);
+        let table = after.checked_sub(1).and_then(|index| tables.get(index));
+        table.is_none_or(|table| at >= table.end)
+    });
 }
 
 /// Runs of pairs, each of a load or store and of code.
-fn exceptions(kernel: &Kernel, map: &mut Map, data: &[u32], edges: &mut Vec<(u32, u32)>) {
+fn exceptions(
+    kernel: &Kernel,
+    map: &mut Map,
+    data: &[u32],
+    edges: &mut Vec<(u32, u32)>,
+) -> Vec<Range<u32>> {
     let code = |va: u32| map.in_code(va) && va & 1 == 0 && !map.has(va, LITERAL);
     let accesses = |va: u32| {
         let thumb = map.region(va).is_some_and(|region| region.thumb);
@@ -52,6 +66,7 @@ fn exceptions(kernel: &Kernel, map: &mut Map, data: &[u32], edges: &mut Vec<(u32
         let (from, to) = (*data.get(index)?, *data.get(index + 1)?);
         (code(from) && code(to) && accesses(from)).then_some((from, to))
     };
+    let mut tables = Vec::new();
     let mut found = Vec::new();
     let mut index = 0;
     while index < data.len() {
@@ -66,6 +81,7 @@ fn exceptions(kernel: &Kernel, map: &mut Map, data: &[u32], edges: &mut Vec<(u32
         }
         if run.len() >= PAIRS {
             found.append(&mut run);
+            tables.push(kernel.va(4 * index)..kernel.va(4 * next));
             index = next;
         } else {
             index += 1;
@@ -75,11 +91,18 @@ fn exceptions(kernel: &Kernel, map: &mut Map, data: &[u32], edges: &mut Vec<(u32
         map.set(to, FIXUP);
     }
     edges.append(&mut found);
+    tables
 }
 
 /// Runs of triples of an instruction without effect (or the jump itself), a target
 /// near it, and a key that is no code.
-fn labels(kernel: &Kernel, map: &mut Map, data: &[u32], edges: &mut Vec<(u32, u32)>) {
+fn labels(
+    kernel: &Kernel,
+    map: &Map,
+    data: &[u32],
+    edges: &mut Vec<(u32, u32)>,
+) -> Vec<Range<u32>> {
+    let mut tables = Vec::new();
     let label = |index: usize| {
         let (from, to) = (*data.get(index)?, *data.get(index + 1)?);
         let key = *data.get(index + 2)?;
@@ -102,9 +125,11 @@ fn labels(kernel: &Kernel, map: &mut Map, data: &[u32], edges: &mut Vec<(u32, u3
         }
         if run.len() >= LABELS {
             edges.append(&mut run);
+            tables.push(kernel.va(4 * index)..kernel.va(4 * next));
             index = next;
         } else {
             index += 1;
         }
     }
+    tables
 }

@@ -103,18 +103,19 @@ impl<'m, 'k> Walker<'m, 'k> {
         }
     }
 
-    /// Follows the function at `start`; nothing at or behind `limit` is its.
-    pub(super) fn walk(&mut self, start: u32, limit: u32, thumb: bool) -> Walk {
+    /// Follows the function at `start` from `entry` on, which is the start or a piece
+    /// of it that nothing was seen to reach; nothing at or behind `limit` is its.
+    pub(super) fn walk(&mut self, start: u32, entry: u32, limit: u32, thumb: bool) -> Walk {
         self.thumb = thumb;
         self.start = start;
         self.limit = limit;
         self.walk = Walk {
-            end: start,
+            end: entry,
             ..Walk::default()
         };
         self.deferred.clear();
         self.waiting.clear();
-        self.waiting.push((start, State::ENTRY));
+        self.waiting.push((entry, State::ENTRY));
         loop {
             while let Some((at, state)) = self.waiting.pop() {
                 self.run(at, state);
@@ -422,8 +423,11 @@ impl<'m, 'k> Walker<'m, 'k> {
             self.walk.returns = true;
             return;
         }
-        let count = self.count(at, index).filter(|_| (2..=6).contains(&shift));
-        let step = if count.is_some() { 1 << shift } else { 4 };
+        let step = match shift {
+            2..=6 => 1 << shift,
+            _ => 4,
+        };
+        let count = self.count(at, index).filter(|_| step > 4 || shift == 2);
         let mut entry = at.wrapping_add(8);
         for _ in 0..count.unwrap_or(MAX_TABLE) {
             if entry >= self.limit || self.map.has(entry, LITERAL) {
@@ -431,10 +435,11 @@ impl<'m, 'k> Walker<'m, 'k> {
             }
             self.map.set(entry, JUMPED);
             self.waiting.push((entry, *state));
+            let last = entry.wrapping_add(step - 4);
             self.walk.end = self.walk.end.max(entry.wrapping_add(4));
             let ended = self
                 .map
-                .insn(entry, self.thumb)
+                .insn(last, self.thumb)
                 .is_some_and(|insn| ends(&insn));
             if count.is_none() && !ended {
                 break;

@@ -155,7 +155,13 @@ impl Truth {
 /// Everything outside of the two pairs of section marks, where they are known.
 fn silent(kernel: &Kernel, symbols: &SymbolTable) -> Vec<Range<u32>> {
     let pair = |from, to| Some(symbols.address(from)?..symbols.address(to)?);
-    let mut known: Vec<Range<u32>> = [pair("_stext", "_etext"), pair("_sinittext", "_einittext")]
+    // Up to 2.6.39 `_stext` is the start of the init section, which comes first, and
+    // `_text` that of the text; later `_text` is before `_stext`.
+    let text = pair("_stext", "_etext").map(|range| {
+        let start = symbols.address("_text").unwrap_or(range.start);
+        range.start.max(start)..range.end
+    });
+    let mut known: Vec<Range<u32>> = [text, pair("_sinittext", "_einittext")]
         .into_iter()
         .flatten()
         .collect();
