@@ -132,8 +132,7 @@ fn pass(
         let start = own.filter(|_| !entry).map_or(at, |last| last.start);
         let walk = walker.walk(start, at, limit, region.thumb);
         let end = walk.end.max(at + step);
-        let fixup =
-            known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
+        let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
         if fixup {
             at = end;
             continue;
@@ -171,7 +170,8 @@ fn pass(
 
 /// A jump to itself: what stands behind the trap of `BUG()`, never reached.
 fn stands_still(map: &Map, at: u32, thumb: bool) -> bool {
-    map.insn(at, thumb).is_some_and(|insn| insn.op == Op::Branch(at))
+    map.insn(at, thumb)
+        .is_some_and(|insn| insn.op == Op::Branch(at))
 }
 
 /// Whether all that a piece does is to jump into the middle of functions before it:

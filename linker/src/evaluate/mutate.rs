@@ -169,10 +169,9 @@ pub fn faults(
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
     for pointer in &found.pointers {
-        let (Some(address), Some(right)) = (
-            pointer.address(),
-            known.right(&pointer.name, pointer.kind),
-        ) else {
+        let (Some(address), Some(right)) =
+            (pointer.address(), known.right(&pointer.name, pointer.kind))
+        else {
             continue;
         };
         let even = address & !u32::from(pointer.kind == Kind::Function);
@@ -318,7 +317,8 @@ mod tests {
 
     #[test]
     fn names_and_quotations_in_texts() {
-        let text = r#"lexical: the only one to refer to "\u{1}3Trying IRQ%d\n", called by setup_irq"#;
+        let text =
+            r#"lexical: the only one to refer to "\u{1}3Trying IRQ%d\n", called by setup_irq"#;
         assert_eq!(texts(text).collect::<Vec<_>>(), ["3Trying IRQ%d"]);
         assert!(names(text).any(|name| name == "setup_irq"));
     }
