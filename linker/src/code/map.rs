@@ -67,6 +67,13 @@ impl<'a> Map<'a> {
         }
     }
 
+    pub(super) fn unset(&mut self, va: u32, marks: u8) {
+        let unit = self.unit(va);
+        if let Some(mark) = self.marks.get_mut(unit) {
+            *mark &= !marks;
+        }
+    }
+
     /// Marks every halfword of `len` bytes.
     pub(super) fn set_all(&mut self, va: u32, len: u32, marks: u8) {
         let from = self.unit(va).min(self.marks.len());

@@ -6,6 +6,8 @@
 //! what nothing has reached) and more functions that never return, and with them
 //! the next pass tells more ends. It settles after a few.
 
+use std::ops::Range;
+
 use super::{
     Origin,
     decode::{LR, Op, PC, SP},
@@ -57,6 +59,8 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         pointers: seeds.pointers.clone(),
         ..Swept::default()
     };
+    // Starts that turned out to be none.
+    let mut banned = Vec::new();
     for _ in 0..PASSES {
         for region in &regions {
             map.clear(&region.range, CODE | FALLEN | JUMPED | START);
@@ -65,13 +69,23 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         walker.no_return = std::mem::take(&mut swept.no_return);
         swept.functions.clear();
         for region in &regions {
-            pass(&mut walker, region, &starts, &mut swept.functions);
+            pass(
+                &mut walker,
+                region,
+                &starts,
+                &mut swept.functions,
+                &mut banned,
+            );
         }
         let before = std::mem::take(&mut walker.no_return);
         swept.no_return = no_return(&swept.functions);
         let more = more_starts(map, &swept);
+        banned.sort_unstable();
         let settled = more.is_empty() && before == swept.no_return;
         starts.extend(more);
+        starts.retain(|start| {
+            start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
+        });
         tidy(&mut starts);
         if settled {
             break;
@@ -107,6 +121,7 @@ fn pass(
     region: &Region,
     starts: &[(u32, Origin)],
     functions: &mut Vec<Found>,
+    banned: &mut Vec<u32>,
 ) {
     let step = if region.thumb { 2 } else { 4 };
     let mut next = starts.partition_point(|start| start.0 < region.range.start);
@@ -129,13 +144,35 @@ fn pass(
             || plausible_entry(walker.map, at, limit, region.thumb)
                 && !stands_still(walker.map, at, region.thumb);
         let own = functions.get(first..).and_then(|own| own.last());
-        let start = own.filter(|_| !entry).map_or(at, |last| last.start);
-        let walk = walker.walk(start, at, limit, region.thumb);
+        let own = own.map(|last| last.start..last.end);
+        let start = own.clone().filter(|_| !entry).map_or(at, |last| last.start);
+        let mut walk = walker.walk(start, at, limit, region.thumb);
+        let strong = known.is_some_and(|start| start.1 <= Origin::UnwindIndex);
+        let mut entry = entry;
+        if entry
+            && !strong
+            && let Some(last) = own
+            && goes_into(&walk, &last)
+        {
+            // No function jumps into the middle of the one before it: this is a part
+            // of that.
+            if known.is_some() {
+                banned.push(at);
+            }
+            entry = false;
+            let range = at..walk.end;
+            walker.map.clear(&range, CODE | FALLEN | JUMPED);
+            walk = walker.walk(last.start, at, limit, region.thumb);
+        }
         let end = walk.end.max(at + step);
         let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
         if fixup {
             at = end;
             continue;
+        }
+        if walk.falls_out {
+            // The function runs into the next one: no start, unless a call says so.
+            banned.push(limit);
         }
         let origin = known.map_or(Origin::AfterEnd, |start| start.1);
         match functions.get_mut(first..).and_then(|own| own.last_mut()) {
@@ -166,6 +203,12 @@ fn pass(
             last.end = at;
         }
     }
+}
+
+/// Whether a piece jumps behind the start of the function before it.
+fn goes_into(walk: &Walk, last: &Range<u32>) -> bool {
+    let mut tails = walk.tails.iter();
+    tails.any(|&target| target > last.start && target < last.end)
 }
 
 /// A jump to itself: what stands behind the trap of `BUG()`, never reached.
@@ -218,7 +261,7 @@ fn plausible_entry(map: &Map, start: u32, limit: u32, thumb: bool) -> bool {
         }
         let saves = match insn.op {
             Op::Push(..) => true,
-            Op::Store { rn, .. } => rn == SP,
+            Op::Store { rn, .. } | Op::StoreMany(rn) => rn == SP,
             _ => false,
         };
         if !saves && insn.reads & !written != 0 {
@@ -232,6 +275,14 @@ fn plausible_entry(map: &Map, start: u32, limit: u32, thumb: bool) -> bool {
         at += u32::from(insn.size);
     }
     true
+}
+
+/// Whether an address is that of the second half of a Thumb instruction.
+fn within_instruction(map: &Map, at: u32) -> bool {
+    let before = at.wrapping_sub(2);
+    map.region(at).is_some_and(|region| region.thumb)
+        && map.has(before, CODE)
+        && map.insn(before, true).is_some_and(|insn| insn.size == 4)
 }
 
 /// Functions none of whose paths comes back, sorted.
@@ -262,7 +313,9 @@ fn no_return(functions: &[Found]) -> Vec<u32> {
 /// Starts that this pass has shown.
 fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
     let mut more = Vec::new();
-    let fresh = |at: u32| map.in_code(at) && !map.has(at, START | LITERAL | FIXUP);
+    let fresh = |at: u32| {
+        map.in_code(at) && !map.has(at, START | LITERAL | FIXUP) && !within_instruction(map, at)
+    };
     let tails = swept.functions.iter().flat_map(|function| &function.tails);
     for &target in tails {
         if fresh(target) && !map.has(target, FALLEN) {

@@ -314,6 +314,13 @@ fn extra_load_store(at: u32, word: u32, insn: &mut Insn) {
             offset,
             size,
         },
+        (false, false) if is_load && up && !double => Op::LoadSum {
+            rt,
+            rn,
+            rm,
+            shift: 0,
+            size,
+        },
         _ => Op::Other,
     };
 }
@@ -471,7 +478,13 @@ fn load_store(at: u32, word: u32, insn: &mut Insn) {
             offset,
             size,
         },
-        (false, true) if is_load && size == 4 && up && word & 0xff0 == 0 => Op::LoadSum(rt, rn, rm),
+        (false, true) if is_load && up && word & 0x60 == 0 => Op::LoadSum {
+            rt,
+            rn,
+            rm,
+            shift: (word >> 7 & 0x1f) as u8,
+            size,
+        },
         _ => Op::Other,
     };
 }
@@ -563,8 +576,10 @@ fn multiple(word: u32, insn: &mut Insn) {
         Op::Pop(list, bytes)
     } else if rn == SP && write_back && !is_load && down {
         Op::Push(list, bytes)
-    } else {
+    } else if is_load {
         Op::Other
+    } else {
+        Op::StoreMany(rn)
     };
 }
 
