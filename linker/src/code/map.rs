@@ -20,8 +20,8 @@ pub(super) const FALLEN: u8 = 8;
 pub(super) const JUMPED: u8 = 16;
 /// A function starts here.
 pub(super) const START: u8 = 32;
-/// Part of a jump table.
-pub(super) const TABLE: u8 = 64;
+/// A table in data says that it may jump elsewhere.
+pub(super) const EDGE: u8 = 64;
 /// Code that an exception table jumps to: not the start of anything.
 pub(super) const FIXUP: u8 = 128;
 
@@ -32,6 +32,8 @@ pub(super) struct Map<'a> {
     marks: Vec<u8>,
     /// Where code lies, by address.
     pub regions: Vec<Region>,
+    /// Instructions with [`EDGE`] and where they may jump, sorted.
+    pub edges: Vec<(u32, u32)>,
 }
 
 impl<'a> Map<'a> {
@@ -41,6 +43,7 @@ impl<'a> Map<'a> {
             base: kernel.base,
             marks: vec![0; kernel.bytes.len() / 2 + 1],
             regions,
+            edges: Vec::new(),
         }
     }
 
@@ -61,6 +64,13 @@ impl<'a> Map<'a> {
         let unit = self.unit(va);
         if let Some(mark) = self.marks.get_mut(unit) {
             *mark |= marks;
+        }
+    }
+
+    pub(super) fn unset(&mut self, va: u32, marks: u8) {
+        let unit = self.unit(va);
+        if let Some(mark) = self.marks.get_mut(unit) {
+            *mark &= !marks;
         }
     }
 

@@ -8,10 +8,11 @@
 //! 2. [`regions`]: where in the image code lies
 //! 3. [`map`]: one byte of marks for every halfword of the image
 //! 4. [`seeds`]: literal pools, targets of calls, words in data that point to code
-//! 5. [`walk`]: one function, followed from its start to where it ends
-//! 6. [`sweep`]: all functions of a region one behind the other, repeated until
+//! 5. [`tables`]: exception tables and jump labels
+//! 6. [`walk`]: one function, followed from its start to where it ends
+//! 7. [`sweep`]: all functions of a region one behind the other, repeated until
 //!    the starts and the functions that never return are settled
-//! 7. [`facts`]: calls, references, constants and returns of each function
+//! 8. [`facts`]: calls, references, constants and returns of each function
 //!
 //! The idea of the first half is Nucleus's (call targets and what hangs together
 //! with them) with angr's complete scan behind it: what no call names starts where
@@ -19,10 +20,12 @@
 
 mod decode;
 mod facts;
+pub(crate) mod glance;
 mod map;
 mod regions;
 mod seeds;
 mod sweep;
+mod tables;
 mod walk;
 
 use std::ops::Range;
@@ -246,7 +249,8 @@ impl Code {
     pub fn analyse(kernel: &Kernel, options: &Options) -> Code {
         let regions = regions::find(kernel);
         let mut map = map::Map::new(kernel, regions);
-        let seeds = seeds::find(kernel, &mut map, options);
+        let mut seeds = seeds::find(kernel, &mut map, options);
+        tables::find(kernel, &mut map, &mut seeds.pointers);
         let found = sweep::sweep(kernel, &mut map, &seeds);
         facts::complete(kernel, &map, found)
     }

@@ -6,13 +6,15 @@
 //! what nothing has reached) and more functions that never return, and with them
 //! the next pass tells more ends. It settles after a few.
 
+use std::ops::Range;
+
 use super::{
     Origin,
     decode::{LR, Op, PC, SP},
-    map::{CALLED, CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, START, TABLE},
+    map::{CALLED, CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, START},
     regions::Region,
     seeds::Seeds,
-    walk::{Walker, ends},
+    walk::{Walk, Walker, ends},
 };
 use crate::kernel::Kernel;
 
@@ -57,6 +59,8 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         pointers: seeds.pointers.clone(),
         ..Swept::default()
     };
+    // Starts that turned out to be none.
+    let mut banned = Vec::new();
     for _ in 0..PASSES {
         for region in &regions {
             map.clear(&region.range, CODE | FALLEN | JUMPED | START);
@@ -65,13 +69,23 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         walker.no_return = std::mem::take(&mut swept.no_return);
         swept.functions.clear();
         for region in &regions {
-            pass(&mut walker, region, &starts, &mut swept.functions);
+            pass(
+                &mut walker,
+                region,
+                &starts,
+                &mut swept.functions,
+                &mut banned,
+            );
         }
         let before = std::mem::take(&mut walker.no_return);
         swept.no_return = no_return(&swept.functions);
         let more = more_starts(map, &swept);
+        banned.sort_unstable();
         let settled = more.is_empty() && before == swept.no_return;
         starts.extend(more);
+        starts.retain(|start| {
+            start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
+        });
         tidy(&mut starts);
         if settled {
             break;
@@ -107,6 +121,7 @@ fn pass(
     region: &Region,
     starts: &[(u32, Origin)],
     functions: &mut Vec<Found>,
+    banned: &mut Vec<u32>,
 ) {
     let step = if region.thumb { 2 } else { 4 };
     let mut next = starts.partition_point(|start| start.0 < region.range.start);
@@ -125,9 +140,36 @@ fn pass(
         let limit = starts
             .get(after)
             .map_or(region.range.end, |start| start.0.min(region.range.end));
-        let entry = known.is_some() || plausible_entry(walker.map, at, limit, region.thumb);
-        let walk = walker.walk(at, limit, region.thumb);
+        let entry = known.is_some()
+            || plausible_entry(walker.map, at, limit, region.thumb)
+                && !stands_still(walker.map, at, region.thumb);
+        let own = functions.get(first..).and_then(|own| own.last());
+        let own = own.map(|last| last.start..last.end);
+        let start = own.clone().filter(|_| !entry).map_or(at, |last| last.start);
+        let mut walk = walker.walk(start, at, limit, region.thumb);
+        let strong = known.is_some_and(|start| start.1 <= Origin::UnwindIndex);
+        let mut entry = entry;
+        if entry
+            && !strong
+            && let Some(last) = own
+            && goes_into(&walk, &last)
+        {
+            // No function jumps into the middle of the one before it: this is a part
+            // of that.
+            if known.is_some() {
+                banned.push(at);
+            }
+            entry = false;
+            let range = at..walk.end;
+            walker.map.clear(&range, CODE | FALLEN | JUMPED);
+            walk = walker.walk(last.start, at, limit, region.thumb);
+        }
         let end = walk.end.max(at + step);
+        let fixup = known.is_none() && (walker.map.has(at, FIXUP) || goes_back(walker.map, &walk));
+        if fixup {
+            at = end;
+            continue;
+        }
         let origin = known.map_or(Origin::AfterEnd, |start| start.1);
         match functions.get_mut(first..).and_then(|own| own.last_mut()) {
             Some(last) if !entry => {
@@ -159,9 +201,28 @@ fn pass(
     }
 }
 
+/// Whether a piece jumps behind the start of the function before it.
+fn goes_into(walk: &Walk, last: &Range<u32>) -> bool {
+    let mut tails = walk.tails.iter();
+    tails.any(|&target| target > last.start && target < last.end)
+}
+
+/// A jump to itself: what stands behind the trap of `BUG()`, never reached.
+fn stands_still(map: &Map, at: u32, thumb: bool) -> bool {
+    map.insn(at, thumb)
+        .is_some_and(|insn| insn.op == Op::Branch(at))
+}
+
+/// Whether all that a piece does is to jump into the middle of functions before it:
+/// what the compiler or an `asm` put out of their way.
+fn goes_back(map: &Map, walk: &Walk) -> bool {
+    let middle = |&target: &u32| map.has(target, FALLEN);
+    !walk.returns && !walk.tails.is_empty() && walk.tails.iter().all(middle)
+}
+
 /// Padding, data and fixups between functions.
 fn is_gap(map: &Map, at: u32, thumb: bool) -> bool {
-    if map.has(at, LITERAL | TABLE | FIXUP) {
+    if map.has(at, LITERAL) {
         return true;
     }
     match map.insn(at, thumb) {
@@ -248,8 +309,13 @@ fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
         }
     }
     for &(target, _) in &swept.pointers {
+        let thumb = target & 1 == 1;
         let target = target & !1;
-        if fresh(target) && !map.has(target, FALLEN | JUMPED) {
+        let end = map.region(target).map_or(target, |region| region.range.end);
+        if fresh(target)
+            && !map.has(target, FALLEN | JUMPED)
+            && plausible_entry(map, target, end, thumb)
+        {
             more.push((target, Origin::Pointer));
         }
     }

@@ -121,10 +121,10 @@ fn data_or_extra(at: u32, word: u32, insn: &mut Insn) {
             13 if plain_operand => Op::JumpRegister(rm),
             // subs pc, lr, ...
             _ if insn.flags => Op::Return,
-            4 if !by_register && word >> 5 & 3 == 0 => Op::JumpSum {
+            4 if !by_register => Op::JumpSum {
                 base: rn,
                 index: rm,
-                shift: shift as u8,
+                shift: if word >> 5 & 3 == 0 { shift as u8 } else { 0 },
             },
             _ => Op::JumpOther,
         };
@@ -314,6 +314,13 @@ fn extra_load_store(at: u32, word: u32, insn: &mut Insn) {
             offset,
             size,
         },
+        (false, false) if is_load && up && !double => Op::LoadSum {
+            rt,
+            rn,
+            rm,
+            shift: 0,
+            size,
+        },
         _ => Op::Other,
     };
 }
@@ -471,7 +478,13 @@ fn load_store(at: u32, word: u32, insn: &mut Insn) {
             offset,
             size,
         },
-        (false, true) if is_load && size == 4 && up && word & 0xff0 == 0 => Op::LoadSum(rt, rn, rm),
+        (false, true) if is_load && up && word & 0x60 == 0 => Op::LoadSum {
+            rt,
+            rn,
+            rm,
+            shift: (word >> 7 & 0x1f) as u8,
+            size,
+        },
         _ => Op::Other,
     };
 }

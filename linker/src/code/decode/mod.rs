@@ -175,8 +175,19 @@ pub(super) enum Op {
         /// In bytes.
         size: u8,
     },
-    /// `ldr rt, [rn, rm]` without a shift.
-    LoadSum(u8, u8, u8),
+    /// `ldr rt, [rn, rm, lsl #shift]` of so many bytes.
+    LoadSum {
+        /// Register that is loaded.
+        rt: u8,
+        /// Base.
+        rn: u8,
+        /// Index.
+        rm: u8,
+        /// Length of the shift.
+        shift: u8,
+        /// In bytes.
+        size: u8,
+    },
     /// Registers of this list are saved on the stack: `stmdb sp!`, `push`,
     /// `str rt, [sp, #-n]!`; bytes by which the stack grows.
     Push(u16, u16),

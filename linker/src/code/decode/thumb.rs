@@ -128,9 +128,18 @@ fn narrow(at: u32, half: u32, insn: &mut Insn) {
                 insn.reads |= bit(d);
             } else {
                 insn.writes = bit(d);
-                if kind == 4 {
-                    insn.op = Op::LoadSum(d, n, m);
-                }
+                let size = match kind {
+                    4 => 4,
+                    5 | 7 => 2,
+                    _ => 1,
+                };
+                insn.op = Op::LoadSum {
+                    rt: d,
+                    rn: n,
+                    rm: m,
+                    shift: 0,
+                    size,
+                };
             }
         }
         12..=17 => {
@@ -653,9 +662,13 @@ fn single(at: u32, first: u32, second: u32, insn: &mut Insn) {
             (true, true) => {}
             (true, false) => {
                 insn.writes = bit(rt);
-                if second & 0x30 == 0 && size == 4 {
-                    insn.op = Op::LoadSum(rt, rn, rm);
-                }
+                insn.op = Op::LoadSum {
+                    rt,
+                    rn,
+                    rm,
+                    shift: (second >> 4 & 3) as u8,
+                    size,
+                };
             }
             (false, _) => insn.reads |= bit(rt),
         }

@@ -9,15 +9,13 @@
 //! until everything else is done, and are then decided by what they jump over
 //! and by the stack: a function makes a tail call when its frame is gone.
 
+mod tables;
+
 use super::{
     decode::{ALWAYS, Insn, LR, Op, PC},
-    map::{CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, TABLE},
+    map::{CODE, EDGE, FALLEN, FIXUP, JUMPED, LITERAL, Map},
 };
 
-/// Entries of a jump table believed in.
-const MAX_TABLE: u32 = 2048;
-/// Instructions looked back over for the comparison before a table jump.
-const BACK: u32 = 12;
 /// Instructions of a walk that only asks a question.
 const PROBE: u32 = 200;
 
@@ -103,18 +101,24 @@ impl<'m, 'k> Walker<'m, 'k> {
         }
     }
 
-    /// Follows the function at `start`; nothing at or behind `limit` is its.
-    pub(super) fn walk(&mut self, start: u32, limit: u32, thumb: bool) -> Walk {
+    /// Follows the function at `start` from `entry` on, which is the start or a piece
+    /// of it that nothing was seen to reach; nothing at or behind `limit` is its.
+    pub(super) fn walk(&mut self, start: u32, entry: u32, limit: u32, thumb: bool) -> Walk {
         self.thumb = thumb;
         self.start = start;
         self.limit = limit;
         self.walk = Walk {
-            end: start,
+            end: entry,
             ..Walk::default()
         };
         self.deferred.clear();
         self.waiting.clear();
-        self.waiting.push((start, State::ENTRY));
+        let mut state = State::ENTRY;
+        if entry != start {
+            // Whatever the frame is there, it is not gone.
+            state.depth = i32::MAX / 2;
+        }
+        self.waiting.push((entry, state));
         loop {
             while let Some((at, state)) = self.waiting.pop() {
                 self.run(at, state);
@@ -185,7 +189,7 @@ impl<'m, 'k> Walker<'m, 'k> {
     fn skip_data(&self, from: u32) -> u32 {
         let step = if self.thumb { 2 } else { 4 };
         let mut at = from;
-        while at < self.limit && self.map.has(at, LITERAL | TABLE) {
+        while at < self.limit && self.map.has(at, LITERAL) {
             at += step;
         }
         at
@@ -193,7 +197,9 @@ impl<'m, 'k> Walker<'m, 'k> {
 
     /// A jump out of the function.
     fn leave(&mut self, target: u32) {
-        self.walk.tails.push(target);
+        if !self.map.has(target, FIXUP) {
+            self.walk.tails.push(target);
+        }
     }
 
     /// A jump to an address.
@@ -233,8 +239,12 @@ impl<'m, 'k> Walker<'m, 'k> {
                 return;
             }
             if self.map.has(at, LITERAL) {
-                self.walk.dead_ends.extend(called);
-                return;
+                // In Thumb code the scan for literals may have gone astray.
+                if !self.thumb || called.is_some() || !self.map.has(at, FALLEN) {
+                    self.walk.dead_ends.extend(called);
+                    return;
+                }
+                self.map.unset(at, LITERAL);
             }
             let Some(mut insn) = self.map.insn(at, self.thumb) else {
                 return;
@@ -251,6 +261,9 @@ impl<'m, 'k> Walker<'m, 'k> {
                 state.it.0 -= 1;
             }
             self.map.set(at, CODE);
+            if self.map.has(at, EDGE) {
+                self.edges(at, &state);
+            }
             let next = at.wrapping_add(u32::from(insn.size));
             self.walk.end = self.walk.end.max(next);
             called = None;
@@ -259,6 +272,21 @@ impl<'m, 'k> Walker<'m, 'k> {
             }
             self.map.set(next, FALLEN);
             at = next;
+        }
+    }
+
+    /// Jumps that a table in data tells of. They never leave the function, whatever
+    /// lies between.
+    fn edges(&mut self, at: u32, state: &State) {
+        let mut index = self.map.edges.partition_point(|edge| edge.0 < at);
+        while let Some(&(from, target)) = self.map.edges.get(index)
+            && from == at
+        {
+            if (self.start..self.limit).contains(&target) {
+                self.map.set(target, JUMPED);
+                self.waiting.push((target, *state));
+            }
+            index += 1;
         }
     }
 
@@ -289,31 +317,17 @@ impl<'m, 'k> Walker<'m, 'k> {
                 self.walk.returns |= !(linked && insn.op != Op::Return);
                 return insn.conditional() || linked && insn.op == Op::Return;
             }
-            Op::JumpRegister(_) | Op::JumpMemory(..) if linked => {}
-            Op::JumpRegister(_) | Op::JumpMemory(..) | Op::JumpOther => {
-                self.walk.returns = true;
-                return insn.conditional();
-            }
-            Op::JumpTable { base: PC, index } if !linked => {
-                self.words_table(at, next, index, state);
-                return insn.conditional();
-            }
-            Op::JumpTable { .. } if linked => {}
-            Op::JumpTable { .. } => {
-                self.walk.returns = true;
-                return insn.conditional();
-            }
-            Op::JumpSum { base, index, shift } => {
-                self.sum_table(at, base, index, shift, state);
-                return insn.conditional();
-            }
-            Op::TableBranch { base, index, half } => {
-                if base == PC {
-                    self.distance_table(next, at, index, half, state);
-                } else {
+            Op::JumpRegister(_) | Op::JumpMemory(..) | Op::JumpTable { .. } if linked => {}
+            Op::JumpRegister(_)
+            | Op::JumpMemory(..)
+            | Op::JumpOther
+            | Op::JumpTable { .. }
+            | Op::JumpSum { .. }
+            | Op::TableBranch { .. } => {
+                if !self.table(at, next, insn, state) {
                     self.walk.returns = true;
                 }
-                return false;
+                return insn.conditional();
             }
             Op::Trap => return insn.conditional(),
             Op::IfThen(it) => {
@@ -349,105 +363,6 @@ impl<'m, 'k> Walker<'m, 'k> {
             _ => state.depth,
         };
         state.under = Some((cond, depth.saturating_add(bytes)));
-    }
-
-    /// One more than the constant with which a register is compared before `at`.
-    fn count(&self, at: u32, register: u8) -> Option<u32> {
-        let step = if self.thumb { 2 } else { 4 };
-        let mut back = at;
-        for _ in 0..BACK {
-            back = back.checked_sub(step)?;
-            if back < self.start || !self.map.has(back, CODE) {
-                continue;
-            }
-            let insn = self.map.insn(back, self.thumb)?;
-            if let Op::Compare(_, rn, value) = insn.op
-                && rn == register
-                && value < MAX_TABLE
-            {
-                return Some(value + 1);
-            }
-        }
-        None
-    }
-
-    /// A table of addresses behind the default's jump: `ldrls pc, [pc, rn, lsl #2]`.
-    fn words_table(&mut self, at: u32, next: u32, index: u8, state: &State) {
-        let table = match self.thumb {
-            false => at.wrapping_add(8),
-            true => at.wrapping_add(4) & !3,
-        };
-        let count = self.count(at, index).unwrap_or(MAX_TABLE);
-        let mut entry = table;
-        for _ in 0..count {
-            let Some(target) = self.map.word(entry) else {
-                break;
-            };
-            let target = target & !u32::from(self.thumb);
-            if entry >= self.limit || !(self.start..self.limit).contains(&target) {
-                break;
-            }
-            self.map.set_all(entry, 4, LITERAL | TABLE);
-            entry = entry.wrapping_add(4);
-            self.walk.end = self.walk.end.max(entry);
-            self.map.set(target, JUMPED);
-            self.waiting.push((target, *state));
-        }
-        let _ = next;
-    }
-
-    /// A table of jumps, or code in steps of one size: `addls pc, pc, rn, lsl #2`.
-    fn sum_table(&mut self, at: u32, base: u8, index: u8, shift: u8, state: &State) {
-        if base != PC || shift < 2 || shift > 6 {
-            self.walk.returns = true;
-            return;
-        }
-        let count = self.count(at, index);
-        let mut entry = at.wrapping_add(8);
-        for _ in 0..count.unwrap_or(MAX_TABLE) {
-            if entry >= self.limit || self.map.has(entry, LITERAL) {
-                break;
-            }
-            let jumps = self
-                .map
-                .insn(entry, self.thumb)
-                .is_some_and(|insn| matches!(insn.op, Op::Branch(_)));
-            if count.is_none() && !jumps && entry != at.wrapping_add(8) {
-                break;
-            }
-            self.map.set(entry, JUMPED);
-            self.waiting.push((entry, *state));
-            self.walk.end = self.walk.end.max(entry.wrapping_add(4));
-            entry = entry.wrapping_add(1 << shift);
-        }
-    }
-
-    /// A table of distances in steps of two bytes: `tbb [pc, rn]`, `tbh`.
-    fn distance_table(&mut self, table: u32, at: u32, index: u8, half: bool, state: &State) {
-        let size = if half { 2 } else { 1 };
-        let mut count = self.count(at, index).unwrap_or(MAX_TABLE);
-        let mut entry = table;
-        let mut lowest = self.limit;
-        while count > 0 && entry < lowest {
-            let distance = match half {
-                true => self.map.half(entry).map(u32::from),
-                false => self.map.byte(entry).map(u32::from),
-            };
-            let Some(distance) = distance else { break };
-            let target = table.wrapping_add(2 * distance);
-            if !(self.start..self.limit).contains(&target) {
-                break;
-            }
-            lowest = lowest.min(target);
-            self.map.set(target, JUMPED);
-            self.waiting.push((target, *state));
-            entry = entry.wrapping_add(size);
-            count -= 1;
-        }
-        let end = entry.wrapping_add(1) & !1;
-        self.map
-            .set_all(table, end.wrapping_sub(table), LITERAL | TABLE);
-        self.walk.end = self.walk.end.max(end);
     }
 }
 
