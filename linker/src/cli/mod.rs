@@ -4,6 +4,7 @@ mod dump;
 mod identify;
 mod input;
 mod link;
+mod signatures;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -39,6 +40,7 @@ enum Command {
     Link(link::Args),
     Identify(identify::Args),
     Dump(dump::Args),
+    Signatures(signatures::Args),
 }
 
 /// How a command ended that ran to its end.
@@ -61,6 +63,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Link(args) => link::run(&args),
         Command::Identify(args) => identify::run(&args),
         Command::Dump(args) => dump::run(&args),
+        Command::Signatures(args) => signatures::run(&args),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::from(DONE),
