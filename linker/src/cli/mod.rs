@@ -5,6 +5,7 @@ mod evaluate;
 mod identify;
 mod input;
 mod link;
+mod signatures;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -41,6 +42,7 @@ enum Command {
     Identify(identify::Args),
     Dump(dump::Args),
     Evaluate(evaluate::Args),
+    Signatures(signatures::Args),
 }
 
 /// How a command ended that ran to its end.
@@ -64,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Identify(args) => identify::run(&args),
         Command::Dump(args) => dump::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Signatures(args) => signatures::run(&args),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::from(DONE),

@@ -19,6 +19,8 @@ const ABSENT: f32 = 4.0;
 const NOWHERE: f32 = 1.0;
 /// Bits against an answer that warns as of another file.
 const OTHER_FILE: f32 = 8.0;
+/// Bits at most for a warning as of the file, at another line.
+const FILE_ONLY: f32 = 4.0;
 /// Lines that a function moves between two versions.
 const NEAR: u32 = 60;
 
@@ -49,7 +51,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         match source.texts.binary_search_by_key(&text, |it| it.0) {
             Ok(index) => {
                 let bits = matcher.rarity(users) * share(source.texts[index].1);
-                tally.add(Lexical, bits, || match users {
+                tally.fact(Lexical, source.texts[index].1, bits, || match users {
                     1 => format!("the only one to refer to {:?}", text_of(text)),
                     _ => format!("one of {users} to refer to {:?}", text_of(text)),
                 });
@@ -103,7 +105,8 @@ fn warnings(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         if let Some(warned) = exact {
             let line = warned.line;
             let bits = (rarity + matcher.rarity_of_constant(line)) * share(warned.fact);
-            tally.add(Lexical, bits, || format!("warns as of {path}:{line}"));
+            let why = || format!("warns as of {path}:{line}");
+            tally.fact(Lexical, warned.fact, bits, why);
             continue;
         }
         let near = own.iter().find(|it| {
@@ -114,13 +117,17 @@ fn warnings(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         match near {
             Some(warned) => {
                 let line = warned.line;
-                tally.add(Lexical, (rarity + 1.5) * share(best), || {
+                tally.fact(Lexical, best, rarity * 0.7 * share(best), || {
                     format!("warns as of {path} near line {line}")
                 });
             }
-            None => tally.add(Lexical, rarity * share(best), || {
-                format!("warns as of {path}")
-            }),
+            // The functions of a file that warn are many: little more than a place.
+            None if own.iter().any(|it| it.inline) => {
+                tally.fact(Lexical, best, rarity.min(FILE_ONLY) * share(best), || {
+                    format!("warns as of {path}")
+                });
+            }
+            None => {}
         }
     }
     for warned in &source.warns {
@@ -142,6 +149,6 @@ pub(super) fn share(fact: Fact) -> f32 {
     match fact {
         Fact::Must => 1.0,
         Fact::May => 0.9,
-        Fact::Inherited => 0.55,
+        Fact::Inherited => 0.8,
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     StrategySet, arguments,
-    graph::{Binary, Named, Node, Source, linked},
+    graph::{Binary, Fact, Named, Node, Source, linked},
     lexical, locality, relation,
     shape::{self, Shapes},
     strategy::Strategy,
@@ -21,7 +21,7 @@ use super::{
 use crate::{code::Section, kernel::Kernel};
 
 /// Candidates that are compared for one function.
-const MAX_CANDIDATES: usize = 40;
+const MAX_CANDIDATES: usize = 24;
 /// Demands, falling: bits in all, and bits above the next.
 const STEPS: [(f32, f32); 5] = [
     (22.0, 10.0),
@@ -30,7 +30,7 @@ const STEPS: [(f32, f32); 5] = [
     (10.0, 5.0),
     (8.0, 4.0),
 ];
-/// Bits that must come from something else than the place.
+/// Bits that must come from the function's own facts.
 const SOLID: f32 = 6.0;
 /// Rounds of one step, and of checks, whatever happens.
 const MAX_ROUNDS: usize = 24;
@@ -39,20 +39,39 @@ const MAX_CHECKS: usize = 3;
 /// Candidates with a weight each: how sharply something points to them.
 #[derive(Debug, Default)]
 pub(super) struct Votes {
-    votes: HashMap<Node, f32>,
+    /// By [`Node`].
+    weights: Vec<f32>,
+    touched: Vec<Node>,
 }
 
 impl Votes {
+    fn of(nodes: usize) -> Self {
+        Self {
+            weights: vec![0.0; nodes],
+            touched: Vec::new(),
+        }
+    }
+
     /// All of these, one out of so many.
     pub(super) fn extend(&mut self, nodes: &[Node], of: usize) {
         let weight = 1.0 / (of.max(1) as f32).sqrt();
         for &node in nodes {
-            *self.votes.entry(node).or_default() += weight;
+            if let Some(sum) = self.weights.get_mut(node.0 as usize) {
+                if *sum == 0.0 {
+                    self.touched.push(node);
+                }
+                *sum += weight;
+            }
         }
     }
 
-    fn best(self) -> Vec<Node> {
-        let mut all: Vec<(Node, f32)> = self.votes.into_iter().collect();
+    /// The best of them; nothing is left.
+    fn take(&mut self) -> Vec<Node> {
+        let mut all: Vec<(Node, f32)> = self
+            .touched
+            .drain(..)
+            .map(|node| (node, std::mem::take(&mut self.weights[node.0 as usize])))
+            .collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         all.truncate(MAX_CANDIDATES);
         all.into_iter().map(|it| it.0).collect()
@@ -234,28 +253,31 @@ impl<'a> Matcher<'a> {
 
     /// The candidates of a name, the best first.
     pub(super) fn rank(&self, named: Named) -> Vec<(Node, f32)> {
-        let mut votes = Votes::default();
+        self.rank_with(named, &mut Votes::of(self.binary.nodes.len()))
+    }
+
+    fn rank_with(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
         if self.set.has(Strategy::Lexical) {
-            lexical::candidates(self, named, &mut votes);
+            lexical::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Relation) {
-            relation::candidates(self, named, &mut votes);
+            relation::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Structure) {
-            structure::candidates(self, named, &mut votes);
+            structure::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Shape) {
-            shape::candidates(self, named, &mut votes);
+            shape::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Arguments) {
-            arguments::candidates(self, named, &mut votes);
+            arguments::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Locality) {
-            locality::candidates(self, named, &mut votes);
+            locality::candidates(self, named, votes);
         }
         let source = self.source.node(named);
         let mut ranked: Vec<(Node, f32)> = votes
-            .best()
+            .take()
             .into_iter()
             .filter(|&node| self.binary.is_function(node) || !source.known)
             .filter(|&node| !(source.data && self.binary.is_function(node)))
@@ -265,9 +287,7 @@ impl<'a> Matcher<'a> {
             })
             .filter_map(|node| {
                 let tally = self.score(named, node, Tally::default());
-                let total = tally.total();
-                let solid = total - tally.of(Strategy::Locality).max(0.0);
-                (total > 0.0 && solid > 0.0).then_some((node, total))
+                (tally.own() > 0.0).then_some((node, tally.total()))
             })
             .collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -293,27 +313,22 @@ impl<'a> Matcher<'a> {
 
     /// Accepts what meets the demands; false when nothing does.
     fn round(&mut self, (need, margin): (f32, f32)) -> bool {
+        let mut votes = Votes::of(self.binary.nodes.len());
         for named in self.source.ids() {
             let index = named.0 as usize;
             if self.nodes[index].is_none() && self.stale[index] {
-                self.ranked[index] = self.rank(named);
+                self.ranked[index] = self.rank_with(named, &mut votes);
                 self.stale[index] = false;
             }
         }
-        // The two best names of each node.
-        let mut best: HashMap<Node, [(Option<Named>, f32); 2]> = HashMap::new();
+        // The names of each node.
+        let mut best: HashMap<Node, Vec<(Named, f32)>> = HashMap::new();
         for named in self.source.ids() {
             if self.node_of(named).is_some() {
                 continue;
             }
             for &(node, bits) in &self.ranked[named.0 as usize] {
-                let entry = best.entry(node).or_insert([(None, 0.0); 2]);
-                if bits > entry[0].1 {
-                    entry[1] = entry[0];
-                    entry[0] = (Some(named), bits);
-                } else if bits > entry[1].1 {
-                    entry[1] = (Some(named), bits);
-                }
+                best.entry(node).or_default().push((named, bits));
             }
         }
         let mut accepted: Vec<(Named, Node, f32)> = Vec::new();
@@ -326,10 +341,15 @@ impl<'a> Matcher<'a> {
                 continue;
             };
             let next = ranked.get(1).map_or(0.0, |it| it.1);
-            let rival = match best.get(&node) {
-                Some([(Some(first), _), (_, second)]) if *first == named => *second,
-                _ => continue,
+            let Some(rivals) = best.get(&node) else {
+                continue;
             };
+            // A function that this one may contain explains a part of it.
+            let rival = rivals
+                .iter()
+                .filter(|it| it.0 != named && !self.may_contain(named, it.0))
+                .map(|it| it.1)
+                .fold(0.0, f32::max);
             if self.name_of(node).is_none()
                 && bits >= need
                 && bits - next >= margin
@@ -345,12 +365,19 @@ impl<'a> Matcher<'a> {
         !accepted.is_empty()
     }
 
+    /// Whether the compiler may have put `inner` into `outer` and left nothing
+    /// of it.
+    fn may_contain(&self, outer: Named, inner: Named) -> bool {
+        let within = self.source.node(inner);
+        let same_file = within.file == self.source.node(outer).file;
+        !within.global && same_file && linked(&self.source.node(outer).calls, inner).is_some()
+    }
+
     /// Whether the function is one of its own in the binary: a static function
     /// may have been put into its callers, whose facts then look like its own.
     fn stands_alone(&self, named: Named, node: Node) -> bool {
         let source = self.source.node(named);
-        let tally = self.score(named, node, Tally::default());
-        if tally.total() - tally.of(Strategy::Locality).max(0.0) < SOLID {
+        if self.score(named, node, Tally::default()).own() < SOLID {
             return false;
         }
         if source.global || !source.known {
@@ -368,12 +395,23 @@ impl<'a> Matcher<'a> {
             .iter()
             .filter_map(by_name)
             .any(|by| linked(&source.referrers, by).is_some());
-        called || referred
+        // A text that several functions would have if it had been put into them
+        // is in one.
+        let callers = source.callers.iter();
+        let callers = callers.filter(|it| it.fact != Fact::Inherited).count();
+        let texts = &binary.texts;
+        let unique = texts.iter().any(|text| {
+            let own = source.texts.binary_search_by_key(text, |it| it.0);
+            own.is_ok_and(|at| source.texts[at].1 != Fact::Inherited)
+                && self.binary.text_users[*text as usize].len() == 1
+        });
+        called || referred || (callers >= 2 && unique)
     }
 
     /// Looks at every pair again; gives up those that no longer stand.
     fn check(&mut self) -> bool {
         let mut given_up = Vec::new();
+        let mut votes = Votes::of(self.binary.nodes.len());
         for named in self.source.ids() {
             let Some(node) = self.node_of(named) else {
                 continue;
@@ -381,7 +419,7 @@ impl<'a> Matcher<'a> {
             if self.fixed[named.0 as usize] {
                 continue;
             }
-            let ranked = self.rank(named);
+            let ranked = self.rank_with(named, &mut votes);
             let own = ranked.iter().find(|it| it.0 == node).map_or(0.0, |it| it.1);
             let other = ranked
                 .iter()

@@ -14,6 +14,10 @@ use super::{
 const MAX_CALLERS: usize = 96;
 /// A function with more callees than this points weakly to them.
 const MAX_CALLEES: usize = 250;
+/// Named callers that are asked for candidates.
+const MAX_VOTERS: usize = 12;
+/// Named callers that are compared.
+const MAX_COMPARED: usize = 40;
 /// Bits against an answer that does not call what it must.
 const NOT_CALLED: f32 = 4.0;
 /// Bits against an answer that calls what it should not.
@@ -30,12 +34,11 @@ const ENOUGH: f32 = 60.0;
 /// Neighbours of neighbours that have a name.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     let source = matcher.source.node(named);
-    for link in &source.callers {
-        if let Some(caller) = matcher.node_of(link.to) {
-            let calls = &matcher.binary.node(caller).calls;
-            if calls.len() <= MAX_CALLEES {
-                votes.extend(calls, calls.len());
-            }
+    let callers = source.callers.iter();
+    for caller in callers.filter_map(|it| matcher.node_of(it.to)).take(MAX_VOTERS) {
+        let calls = &matcher.binary.node(caller).calls;
+        if calls.len() <= MAX_CALLEES {
+            votes.extend(calls, calls.len());
         }
     }
     for link in &source.calls {
@@ -46,11 +49,10 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
             }
         }
     }
-    for link in &source.referrers {
-        if let Some(referrer) = matcher.node_of(link.to) {
-            let refers = &matcher.binary.node(referrer).refers;
-            votes.extend(refers, refers.len());
-        }
+    let referrers = source.referrers.iter();
+    for referrer in referrers.filter_map(|it| matcher.node_of(it.to)).take(MAX_VOTERS) {
+        let refers = &matcher.binary.node(referrer).refers;
+        votes.extend(refers, refers.len());
     }
     for link in &source.refers {
         if let Some(referred) = matcher.node_of(link.to) {
@@ -79,7 +81,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
                 let callers = matcher.binary.node(callee).callers.len();
                 let bits = (matcher.rarity(callers) * share(fact)).min(ENOUGH - sum);
                 sum += bits;
-                tally.add(Relation, bits, || match callers {
+                tally.fact(Relation, fact, bits, || match callers {
                     1 => format!("the only one to call {}", name(called)),
                     _ => format!("one of {callers} to call {}", name(called)),
                 });
@@ -104,16 +106,22 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
 
     // Who calls it.
     let mut sum = 0.0;
+    let mut seen = 0;
     for link in &source.callers {
         let Some(caller) = matcher.node_of(link.to) else {
             continue;
         };
+        seen += 1;
+        if seen > MAX_COMPARED {
+            break;
+        }
         let calls = &matcher.binary.node(caller).calls;
         if calls.binary_search(&node).is_ok() {
             let bits = matcher.rarity(calls.len()) * 0.5 * share(link.fact);
             let bits = (bits + order(matcher, link, named, node)).min(ENOUGH - sum);
             sum += bits;
-            tally.add(Relation, bits, || format!("called by {}", name(link.to)));
+            let why = || format!("called by {}", name(link.to));
+            tally.fact(Relation, link.fact, bits, why);
         } else if link.fact == Fact::Must && caller != node {
             tally.add(Relation, -NOT_BY, || {
                 format!("not called by {}", name(link.to))
@@ -121,7 +129,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         }
     }
     let mut others = 0;
-    for &caller in binary.callers.iter().take(400) {
+    for &caller in binary.callers.iter().take(100) {
         if let Some(by) = matcher.name_of(caller)
             && linked(&source.callers, by).is_none()
             && matcher.source.node(by).known
@@ -150,7 +158,7 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
             Some(fact) => {
                 let users = matcher.binary.node(referred).referrers.len();
                 let bits = matcher.rarity(users) * share(fact);
-                tally.add(Relation, bits, || match users {
+                tally.fact(Relation, fact, bits, || match users {
                     1 => format!("the only one to refer to {}", name(to)),
                     _ => format!("one of {users} to refer to {}", name(to)),
                 });
@@ -162,10 +170,15 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         }
     }
     let mut sum = 0.0;
+    let mut seen = 0;
     for link in &source.referrers {
         let Some(referrer) = matcher.node_of(link.to) else {
             continue;
         };
+        seen += 1;
+        if seen > MAX_COMPARED {
+            break;
+        }
         let refers = &matcher.binary.node(referrer).refers;
         if refers.binary_search(&node).is_ok() {
             let bits = (matcher.rarity(refers.len()) * 0.5 * share(link.fact)).min(ENOUGH - sum);
@@ -179,12 +192,14 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
             });
         }
     }
-    for &referrer in binary.referrers.iter().take(200) {
+    for &referrer in binary.referrers.iter().take(100) {
         if let Some(by) = matcher.name_of(referrer)
             && matcher.source.node(by).known
             && linked(&source.referrers, by).is_none()
         {
-            tally.add(Relation, -2.5, || {
+            // The start of a section is the address of its first function too.
+            let bits = if matcher.binary.is_function(node) { 1.0 } else { 2.5 };
+            tally.add(Relation, -bits, || {
                 format!("referred to by {}, which in the source does not", name(by))
             });
         }

@@ -8,7 +8,7 @@ use super::{
     matcher::{Matcher, Votes},
     tally::Tally,
 };
-use crate::code::Section;
+use crate::code::{CallKind, Section};
 
 /// Constants below this are in every second function.
 const COMMON: u32 = 4;
@@ -87,7 +87,9 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             format!("returns {others} other errors")
         });
     }
-    if function.arguments > source.parameters.min(4) && source.parameters < 4 {
+    // What is called at the end by a jump may read any register.
+    let jumps = function.calls.iter().any(|call| call.kind != CallKind::Direct);
+    if function.arguments > source.parameters && !jumps {
         // 64 bits take two registers, so one more is no proof.
         let more = function.arguments - source.parameters;
         tally.add(Structure, -2.0 * f32::from(more), || {

@@ -40,7 +40,7 @@ pub(super) fn functions(below: &[SourceFunction], above: &[SourceFunction]) -> V
 }
 
 /// The function that both sides have.
-fn both(old: &SourceFunction, new: &SourceFunction) -> SourceFunction {
+pub(crate) fn both(old: &SourceFunction, new: &SourceFunction) -> SourceFunction {
     let mut function = old.clone();
     function.conditional |= new.conditional;
     function.exported &= new.exported;

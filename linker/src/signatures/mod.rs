@@ -22,6 +22,7 @@ mod shipped;
 mod tests;
 mod text;
 
+pub(crate) use merge::both;
 pub use shipped::{Signatures, SourceFacts};
 pub use text::{Error, read};
 

@@ -392,6 +392,17 @@ impl Source {
                 (texts, warns, calls, refers, constants)
             })
             .collect();
+        // What stands in the same file may have been put in place of its call.
+        for index in 0..self.names.len() {
+            let mut node = std::mem::take(&mut self.names[index]);
+            for link in &mut node.calls {
+                let callee = &self.names[link.to.0 as usize];
+                if callee.known && callee.file == node.file {
+                    link.fact = link.fact.min(Fact::May);
+                }
+            }
+            self.names[index] = node;
+        }
         for (node, (texts, warns, calls, refers, constants)) in self.names.iter_mut().zip(inherited)
         {
             node.texts.extend(texts);

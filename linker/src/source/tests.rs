@@ -1,0 +1,1 @@
+//! Tests of the whole way from a tree to its facts.
