@@ -2,24 +2,28 @@
 //! that changed between versions.
 //!
 //! Three sources, in this order: what the binary itself shows (the machine
-//! descriptors, code that uses a field), then the tables in
-//! `linker/data/layouts` for the kernel's version. A table lists the members of
-//! a struct in order, some of them under a condition on the configuration;
-//! where it is not known whether a condition holds, both ways are laid out and
-//! only what they agree on, and what agrees with the binary, is believed. A
-//! version outside every table's range has no layout: the nearest is not used.
+//! descriptors, and code that uses a field: [`read`]), then the tables in
+//! `linker/data/layouts` for the kernel's version, then none. A table lists the
+//! members of a struct in order, some of them under a condition on the
+//! configuration; where it is not known whether a condition holds, both ways are
+//! laid out and only what they agree on, and what agrees with the binary, is
+//! believed. A version outside every table's range has no layout: the nearest is
+//! not used. What happens where binary and table differ is in [`merge`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{kernel::Kernel, machine::Machines, symbols::SymbolTable};
 
 mod conditions;
 mod constants;
+mod merge;
+mod read;
 mod solve;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use read::Lookup;
 pub use table::{Error, Tables};
 
 /// A number, and where it comes from.
@@ -47,10 +51,12 @@ impl Known {
 #[derive(Debug, Clone, Default)]
 pub struct Layouts {
     known: BTreeMap<String, Known>,
+    contradictions: BTreeMap<String, String>,
 }
 
 impl Layouts {
-    /// The layouts of this kernel by the tables that come with the linker.
+    /// The layouts of this kernel by the tables that come with the linker and
+    /// by the code of the functions that the symbol table names.
     pub fn of(kernel: &Kernel, symbols: &SymbolTable, machines: &Machines) -> Self {
         Self::by(Tables::built_in(), kernel, symbols, machines)
     }
@@ -62,30 +68,69 @@ impl Layouts {
         symbols: &SymbolTable,
         machines: &Machines,
     ) -> Self {
+        let lookup = Lookup {
+            address: &|name| symbols.address(name),
+            end: &|start| symbols.next_address(start),
+        };
+        Self::with(tables, kernel, symbols, machines, &lookup)
+    }
+
+    /// The layouts of this kernel, with the addresses of functions from
+    /// `lookup`. The symbol table still says what the kernel was configured
+    /// with, by what is in it and what is not.
+    pub fn with(
+        tables: &Tables,
+        kernel: &Kernel,
+        symbols: &SymbolTable,
+        machines: &Machines,
+        lookup: &Lookup<'_>,
+    ) -> Self {
         let version = kernel.facts.version;
         let mut conditions = conditions::Conditions::of(tables, kernel, symbols);
-        let mut known = constants::known(tables, version);
+        let reads = read::Reads::of(kernel, lookup);
+        let mut layouts = Self {
+            known: constants::known(tables, version),
+            contradictions: BTreeMap::new(),
+        };
+        let mut tabled = BTreeSet::new();
         for table in &tables.structs {
+            tabled.insert(table.name.as_str());
             let observed = solve::Observed::of(&table.name, kernel, machines);
-            if let Some(era) = table.era(version) {
-                let solution = solve::solve(era, &conditions, &observed);
-                conditions.learn(&solution.conditions);
-                for (field, value) in solution.fields {
-                    known.insert(format!("{}.{field}", table.name), value);
-                }
-                if let Some(size) = solution.size {
-                    known.insert(table.name.clone(), size);
-                }
-            }
-            // What the binary shows stands above every table.
-            for (field, value) in observed.fields {
-                known.insert(format!("{}.{field}", table.name), value);
-            }
-            if let Some(size) = observed.size {
-                known.insert(table.name.clone(), size);
-            }
+            // What the descriptors show stands above everything else.
+            let above = observed.clone();
+            let era = table.era(version);
+            let mut merged = merge::merge(&table.name, era, &conditions, observed, &reads);
+            conditions.learn(&merged.conditions);
+            merged.fields.extend(above.fields);
+            merged.size = above.size.or(merged.size);
+            layouts.add(&table.name, merged);
         }
-        Self { known }
+        for name in reads.structs().filter(|name| !tabled.contains(name)) {
+            let observed = solve::Observed::default();
+            let merged = merge::merge(name, None, &conditions, observed, &reads);
+            layouts.add(name, merged);
+        }
+        layouts
+    }
+
+    fn add(&mut self, name: &str, merged: merge::Merged) {
+        for (field, known) in merged.fields {
+            self.known.insert(format!("{name}.{field}"), known);
+        }
+        for (field, words) in merged.contradictions {
+            self.contradictions.insert(format!("{name}.{field}"), words);
+        }
+        if let Some(size) = merged.size {
+            self.known.insert(name.to_owned(), size);
+        }
+    }
+
+    /// Fields of which the code and the tables, or two places in the code, say
+    /// different things, and what: they have no value.
+    pub fn contradictions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.contradictions
+            .iter()
+            .map(|(name, words)| (name.as_str(), words.as_str()))
     }
 
     /// An offset (`irq_data.irq`), a size (`irqaction`) or a constant

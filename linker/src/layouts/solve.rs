@@ -13,7 +13,7 @@ use crate::{kernel::Kernel, machine::Machines};
 const MAX_UNKNOWN: usize = 8;
 
 /// What the binary shows of one struct.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Observed<'a> {
     /// Offsets of fields.
     pub fields: BTreeMap<String, Known>,

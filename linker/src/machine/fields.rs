@@ -68,7 +68,7 @@ impl Code<'_> {
         self.events(function)
             .into_iter()
             .find_map(|event| match event {
-                Event::CallValue { at, target } if rooted_in_global(&target) => Some(Use {
+                Event::CallValue { at, target, .. } if rooted_in_global(&target) => Some(Use {
                     function,
                     at,
                     pointer: target,
@@ -92,6 +92,7 @@ impl Code<'_> {
                     base: Value::Const(base),
                     offset,
                     value: Value::Argument(0),
+                    ..
                 } => Some((
                     base.wrapping_add_signed(offset),
                     Some(format!(
@@ -167,6 +168,7 @@ impl Found<'_> {
                     base: Value::Const(base),
                     offset,
                     value,
+                    ..
                 } if base.wrapping_add_signed(*offset) == variable => Some((*at, value.field()?.1)),
                 _ => None,
             })

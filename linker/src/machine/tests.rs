@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     Processor,
-    flow::{Event, Value, trace},
+    flow::{Event, Value, Width, trace},
     isa,
     testing::{BASE, Image},
 };
@@ -416,12 +416,32 @@ fn both_arms_are_followed_once() {
         ],
     );
     let events = trace(&image.kernel(), CODE, false, None);
+    let callback = Value::Load(Value::Argument(0).into(), 8);
+    let calls: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::CallValue { at, target, .. } => Some((*at, target)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(calls, [(CODE + 12, &callback)]);
     assert_eq!(
-        events,
-        [Event::CallValue {
-            at: CODE + 12,
-            target: Value::Load(Value::Argument(0).into(), 8)
-        }]
+        events[0],
+        Event::Load {
+            at: CODE,
+            base: Value::Argument(0),
+            offset: 8,
+            width: Width::Word,
+            replaces_base: false,
+        }
+    );
+    assert_eq!(
+        events[1],
+        Event::Compare {
+            at: CODE + 4,
+            left: callback.clone(),
+            right: Value::Const(0),
+        }
     );
 }
 

@@ -1,46 +1,53 @@
 //! The A32 instructions that a trace understands (ARM DDI 0406, chapter A5).
 
-use super::{Next, PC, Place, State, Trace, Value, sign_extend};
+use super::{Indexing, Next, PC, Place, Trace, Value, Width, sign_extend, state::State};
 
 impl Trace<'_> {
     pub(super) fn arm(&mut self, at: u32, state: &mut State) -> Option<(u32, Next)> {
         let word = self.kernel.word(at)?;
-        Some((4, self.arm_word(at, word, state)))
+        if word >> 28 == 0xf {
+            return Some((4, self.arm_unconditional(at, word, state)));
+        }
+        let conditional = word >> 28 != 0xe;
+        let before = conditional.then(|| state.clone());
+        let next = match (before, self.arm_word(at, word, state)) {
+            // A conditional return or jump: what comes next is reached only
+            // when it is not taken.
+            (Some(before), Next::End) => {
+                *state = before;
+                Next::On
+            }
+            (Some(_), Next::Jump(target)) => Next::Branch(target),
+            (_, next) => next,
+        };
+        Some((4, next))
+    }
+
+    /// BLX to a fixed address; the rest of this space (PLD, barriers, CPS)
+    /// leaves the general registers alone.
+    fn arm_unconditional(&mut self, at: u32, word: u32, state: &mut State) -> Next {
+        if word >> 25 == 0x7d {
+            let distance = sign_extend(word << 2, 26) | (word >> 23 & 2);
+            return self.call(state, at, at.wrapping_add(8).wrapping_add(distance));
+        }
+        Next::On
     }
 
     fn arm_word(&mut self, at: u32, word: u32, state: &mut State) -> Next {
         let pc = at.wrapping_add(8);
-        if word >> 28 == 0xf {
-            // BLX to a fixed address; the rest of this space (PLD, barriers,
-            // CPS) leaves the general registers alone.
-            if word >> 25 == 0x7d {
-                let distance = sign_extend(word << 2, 26) | (word >> 23 & 2);
-                return self.call(state, at, pc.wrapping_add(distance));
-            }
-            return Next::On;
-        }
-        let conditional = word >> 28 != 0xe;
-        let next = match word >> 25 & 7 {
+        match word >> 25 & 7 {
             0b000 | 0b001 => self.arm_data(at, word, state),
             0b010 | 0b011 => self.arm_load_store(at, word, state),
             0b100 => {
-                if word >> 20 & 1 == 1 {
-                    state.forget_list(word & 0x7fff);
-                }
-                if word >> 21 & 1 == 1 {
-                    state.forget(register(word, 16));
-                }
-                match word >> 20 & 1 == 1 && word >> 15 & 1 == 1 {
-                    true => Next::End,
-                    false => Next::On,
-                }
+                let list = (register(word, 16), word & 0xffff);
+                let bit = |number: u32| word >> number & 1 == 1;
+                self.access_list(state, at, bit(20), list, (bit(23), bit(24), bit(21)))
             }
             0b101 => {
                 let target = pc.wrapping_add(sign_extend(word << 2, 26));
-                match (word >> 24 & 1 == 1, conditional) {
-                    (true, _) => self.call(state, at, target),
-                    (false, true) => return Next::Branch(target),
-                    (false, false) => Next::Jump(target),
+                match word >> 24 & 1 == 1 {
+                    true => self.call(state, at, target),
+                    false => Next::Jump(target),
                 }
             }
             _ => {
@@ -51,11 +58,6 @@ impl Trace<'_> {
                 }
                 Next::On
             }
-        };
-        match next {
-            // A conditional return or call: the next instruction is reached too.
-            Next::End if conditional => Next::On,
-            next => next,
         }
     }
 
@@ -89,34 +91,58 @@ impl Trace<'_> {
         }
         let immediate = word >> 25 & 1 == 1;
         if !immediate && word & 0x90 == 0x90 {
-            return arm_extra(word, state);
+            return self.arm_extra(at, word, state);
         }
         let opcode = word >> 21 & 0xf;
         let flags = word >> 20 & 1 == 1;
-        if (8..=11).contains(&opcode) {
-            // Comparisons; without the flags bit MRS, MSR, CLZ and their kin.
-            if !flags && !immediate {
-                state.forget(rd);
-            }
-            return Next::On;
-        }
-        let constant = (word & 0xff).rotate_right(word >> 7 & 0x1e);
-        let left = match rn {
+        let read = |number: usize, state: &State| match number {
             PC => Value::Const(at.wrapping_add(8)),
             register => state.get(register).clone(),
         };
-        let value = match (opcode, immediate) {
-            (0b1101, true) => Value::Const(constant),
-            (0b1111, true) => Value::Const(!constant),
-            (0b0100, true) => left.add(constant),
-            (0b0010, true) => left.add(constant.wrapping_neg()),
-            (0b1101, false) if word & 0xff0 == 0 => match rm {
-                PC => Value::Const(at.wrapping_add(8)),
-                register => state.get(register).clone(),
-            },
-            (0b0100, false) if word & 0xff0 == 0 => left.add_value(state.get(rm)),
+        let left = read(rn, state);
+        let right = match immediate {
+            true => Value::Const((word & 0xff).rotate_right(word >> 7 & 0x1e)),
+            false => shifted(&read(rm, state), word),
+        };
+        if (8..=11).contains(&opcode) {
+            match (opcode, &right) {
+                // Without the flags bit MRS, MSR, CLZ and their kin.
+                _ if !flags => {
+                    if !immediate {
+                        state.forget(rd);
+                    }
+                }
+                (8, Value::Const(mask)) => self.test(at, &left, *mask),
+                (11, Value::Const(right)) => {
+                    self.compare(at, &left, &Value::Const(right.wrapping_neg()));
+                }
+                (10, right) => self.compare(at, &left, right),
+                _ => {}
+            }
+            return Next::On;
+        }
+        let value = match (opcode, &right) {
+            (0b1101, right) => right.clone(),
+            (0b1111, Value::Const(constant)) => Value::Const(!constant),
+            (0b0100, right) => left.add_value(right),
+            (0b0010, Value::Const(constant)) => left.add(constant.wrapping_neg()),
+            (0b0000, Value::Const(mask)) => left.masked(*mask),
+            (0b1110, Value::Const(mask)) => left.masked(!mask),
             _ => Value::Unknown,
         };
+        if let (0b0000, Value::Const(mask)) = (opcode, &right) {
+            self.test(at, &left, *mask);
+        }
+        if flags {
+            match (opcode, &right) {
+                (0b0010, right) => self.compare(at, &left, right),
+                // movs rd, rm, lsl #n
+                (0b1101, _) if !immediate && word & 0x70 == 0 && word >> 7 & 0x1f != 0 => {
+                    self.test(at, &read(rm, state), 1 << (31 - (word >> 7 & 0x1f)));
+                }
+                _ => {}
+            }
+        }
         if rd == PC {
             return self.jump_value(state, at, value);
         }
@@ -129,73 +155,143 @@ impl Trace<'_> {
         let is_load = word >> 20 & 1 == 1;
         let by_register = word >> 25 & 1 == 1;
         if by_register && word & 0x10 != 0 {
-            // Media instructions: the destination is in one of two places.
-            state.forget(rt);
-            state.forget(rn);
+            arm_media(word, state);
             return Next::On;
         }
         let byte = word >> 22 & 1 == 1;
         let pre_indexed = word >> 24 & 1 == 1;
+        let upward = word >> 23 & 1 == 1;
         let write_back = !pre_indexed || word >> 21 & 1 == 1;
-        let size = (word & 0xfff) as i32;
-        let offset = match (pre_indexed, word >> 23 & 1 == 1) {
-            (false, _) => 0,
-            (true, true) => size,
-            (true, false) => -size,
-        };
-        let sum = by_register && word & 0xff0 == 0 && pre_indexed && word >> 23 & 1 == 1;
-        let next = if is_load && sum && !byte {
-            self.load(state, at, rt, Place::Sum(rn, register(word, 0)))
-        } else if by_register || byte {
-            if is_load {
-                state.forget(rt);
-            }
-            match is_load && rt == PC {
-                true => Next::End,
-                false => Next::On,
-            }
-        } else if is_load {
-            let place = match rn {
-                PC => Place::Literal(at.wrapping_add(8).wrapping_add_signed(offset)),
-                register => Place::Register(register, offset),
+        if by_register {
+            let sum = word & 0xff0 == 0 && pre_indexed && upward;
+            let next = if is_load && sum && !byte {
+                let place = Place::Sum(rn, register(word, 0));
+                self.load(state, at, rt, &place, Width::Word)
+            } else {
+                if is_load {
+                    state.forget(rt);
+                }
+                match is_load && rt == PC {
+                    true => Next::End,
+                    false => Next::On,
+                }
             };
-            self.load(state, at, rt, place)
-        } else {
-            // str lr, [sp, #-4]!
-            if word == 0xe52d_e004 {
-                state.pushed_lr = Some(at.wrapping_add(4));
+            if write_back {
+                state.forget(rn);
             }
-            self.store(state, at, rt, rn, offset);
-            Next::On
+            return next;
+        }
+        let offset = signed(word & 0xfff, upward);
+        let width = if byte { Width::Byte } else { Width::Word };
+        if rn == PC {
+            let literal = at.wrapping_add(8).wrapping_add_signed(offset);
+            return match is_load {
+                true => self.load(state, at, rt, &Place::Literal(literal), width),
+                false => Next::On,
+            };
+        }
+        // str lr, [sp, #-4]!
+        if word == 0xe52d_e004 {
+            state.pushed_lr = Some(at.wrapping_add(4));
+        }
+        let indexing = indexing(pre_indexed, write_back);
+        self.access(state, at, is_load, (rt, 0), (rn, offset), width, indexing)
+    }
+
+    /// Multiplications, and loads and stores of other sizes.
+    fn arm_extra(&mut self, at: u32, word: u32, state: &mut State) -> Next {
+        let (rn, rt) = (register(word, 16), register(word, 12));
+        let kind = word >> 5 & 3;
+        if kind == 0 {
+            state.forget(rt);
+            match word >> 24 & 1 == 1 {
+                // SWP and exclusives; ldrexd loads two.
+                true if word >> 20 & 0xff == 0x1b => state.forget(rt + 1),
+                true => {}
+                // MUL and its kin.
+                false => state.forget(rn),
+            }
+            return Next::On;
+        }
+        let (is_load, width) = match (word >> 20 & 1 == 1, kind) {
+            (true, 2) => (true, Width::Byte),
+            (true, _) => (true, Width::Half),
+            (false, 1) => (false, Width::Half),
+            (false, kind) => (kind == 2, Width::Double),
         };
+        let pre_indexed = word >> 24 & 1 == 1;
+        let write_back = !pre_indexed || word >> 21 & 1 == 1;
+        if word >> 22 & 1 == 1 && rn != PC {
+            let offset = signed(word >> 4 & 0xf0 | word & 0xf, word >> 23 & 1 == 1);
+            let indexing = indexing(pre_indexed, write_back);
+            let registers = (rt, rt + 1 & 15);
+            return self.access(state, at, is_load, registers, (rn, offset), width, indexing);
+        }
+        if is_load {
+            state.forget(rt);
+            if width == Width::Double {
+                state.forget(rt + 1);
+            }
+        }
         if write_back {
             state.forget(rn);
         }
-        next
+        Next::On
     }
 }
 
-/// Multiplications, and loads and stores of other sizes.
-fn arm_extra(word: u32, state: &mut State) -> Next {
-    let (rn, rt) = (register(word, 16), register(word, 12));
-    let kind = word >> 5 & 3;
-    let is_load = word >> 20 & 1 == 1;
-    if kind == 0 {
-        // MUL and its kin, SWP, exclusives.
-        state.forget(rn);
-        state.forget(rt);
-        return Next::On;
+/// Media instructions: bit fields and extensions are followed.
+fn arm_media(word: u32, state: &mut State) {
+    let (rd, rm) = (register(word, 12), register(word, 0));
+    let value = state.get(rm);
+    let known = match word & 0x0fff_03f0 {
+        0x06af_0070 | 0x06ef_0070 => Some(value.masked(0xff)),
+        0x06bf_0070 | 0x06ff_0070 => Some(value.masked(0xffff)),
+        _ if word & 0x0fa0_0070 == 0x07a0_0050 => {
+            let (lowest, width) = (word >> 7 & 0x1f, (word >> 16 & 0x1f) + 1);
+            Some(value.masked(field_mask(lowest, width)))
+        }
+        _ => None,
+    };
+    match known {
+        Some(value) => state.set(rd, value),
+        // The destination is in one of two places.
+        None => {
+            state.forget(rd);
+            state.forget(register(word, 16));
+        }
     }
-    if is_load || kind == 2 {
-        state.forget(rt);
+}
+
+/// The bits of a field of so many bits.
+pub(super) fn field_mask(lowest: u32, width: u32) -> u32 {
+    let low = u32::MAX.checked_shr(32 - width.min(32)).unwrap_or(0);
+    low << (lowest & 31)
+}
+
+/// The second operand of a data-processing instruction.
+fn shifted(value: &Value, word: u32) -> Value {
+    let amount = word >> 7 & 0x1f;
+    match word >> 4 & 7 {
+        0b000 if amount == 0 => value.clone(),
+        0b010 if amount != 0 => value.shifted_right(amount as u8),
+        _ => Value::Unknown,
     }
-    if !is_load && kind == 2 {
-        state.forget(rt + 1);
+}
+
+fn signed(size: u32, upward: bool) -> i32 {
+    match upward {
+        true => size as i32,
+        false => -(size as i32),
     }
-    if word >> 24 & 1 == 0 || word >> 21 & 1 == 1 {
-        state.forget(rn);
+}
+
+fn indexing(pre_indexed: bool, write_back: bool) -> Indexing {
+    match (pre_indexed, write_back) {
+        (false, _) => Indexing::After,
+        (true, true) => Indexing::Before,
+        (true, false) => Indexing::None,
     }
-    Next::On
 }
 
 fn register(word: u32, shift: u32) -> usize {

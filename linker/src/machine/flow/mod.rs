@@ -1,165 +1,29 @@
-//! What a short function calls and stores, read from its instructions.
+//! What a short function calls, loads and stores, read from its instructions.
 //!
-//! This is no disassembler: it follows constants, loads through them and the
-//! results of calls, which is what it takes to see that `init_IRQ` calls
-//! `machine_desc->init_irq` and where that field lies. Everything else an
+//! This is no disassembler: it follows constants, arguments, loads through them
+//! and the results of calls, which is what it takes to see that `init_IRQ`
+//! calls `machine_desc->init_irq` and where that field lies. Everything else an
 //! instruction may do to a register makes the register unknown. Both arms of a
 //! conditional are followed, each instruction once.
 
 mod arm;
+mod state;
 mod thumb;
+mod value;
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    rc::Rc,
-};
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::kernel::Kernel;
+use state::State;
+pub(crate) use value::{Event, Value, Width};
 
 /// Instructions that one trace may cost.
 const MAX_STEPS: usize = 8192;
-/// Loads through loads that are followed.
-const MAX_DEPTH: usize = 4;
-/// Number of the program counter.
+/// Paths that may wait at a time.
+const MAX_WAITING: usize = 1024;
+/// Numbers of the stack pointer and the program counter.
+const SP: usize = 13;
 const PC: usize = 15;
-
-/// What is known of a register.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    /// Nothing.
-    Unknown,
-    /// A number, mostly an address.
-    Const(u32),
-    /// What the register held when the function was entered (r0 to r3).
-    Argument(u8),
-    /// The result of the call at this address.
-    Result(u32),
-    /// The word at a distance from a value; at the number itself for `Const`.
-    /// That a field was loaded is worth knowing even if its struct is not.
-    Load(Rc<Value>, i32),
-}
-
-impl Value {
-    /// The word at a distance from this value.
-    fn load(&self, offset: i32) -> Value {
-        match self {
-            Value::Const(base) => {
-                Value::Load(Rc::new(Value::Const(base.wrapping_add_signed(offset))), 0)
-            }
-            base if base.depth() >= MAX_DEPTH => Value::Unknown,
-            base => Value::Load(Rc::new(base.clone()), offset),
-        }
-    }
-
-    fn depth(&self) -> usize {
-        match self {
-            Value::Load(base, _) => 1 + base.depth(),
-            _ => 0,
-        }
-    }
-
-    fn add(&self, distance: u32) -> Value {
-        match self {
-            Value::Const(base) => Value::Const(base.wrapping_add(distance)),
-            other if distance == 0 => other.clone(),
-            _ => Value::Unknown,
-        }
-    }
-
-    fn add_value(&self, other: &Value) -> Value {
-        match (self, other) {
-            (Value::Const(left), Value::Const(right)) => Value::Const(left.wrapping_add(*right)),
-            _ => Value::Unknown,
-        }
-    }
-
-    /// The global variable whose value this is.
-    pub(crate) fn global(&self) -> Option<u32> {
-        match self {
-            Value::Load(base, 0) => match **base {
-                Value::Const(address) => Some(address),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    /// The pointer and the field of what it points to whose value this is.
-    pub(crate) fn field(&self) -> Option<(&Value, u32)> {
-        match self {
-            Value::Load(base, offset) if !matches!(**base, Value::Const(_)) => {
-                Some((base, u32::try_from(*offset).ok()?))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Something that the function does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A call, or a jump out of the function, through a register or a literal.
-    CallValue {
-        /// Address of the instruction.
-        at: u32,
-        /// What is called.
-        target: Value,
-    },
-    /// A direct call or a jump out of the function.
-    Call {
-        /// Address of the instruction.
-        at: u32,
-        /// What is called; bit 0 is clear in any case.
-        target: u32,
-    },
-    /// A word is stored.
-    Store {
-        /// Address of the instruction.
-        at: u32,
-        /// Pointer to the place.
-        base: Value,
-        /// Distance from it.
-        offset: i32,
-        /// What is stored.
-        value: Value,
-    },
-}
-
-/// Registers on one path.
-#[derive(Debug, Clone)]
-struct State {
-    registers: [Value; 16],
-    /// The address behind a `push {lr}`.
-    pushed_lr: Option<u32>,
-}
-
-impl State {
-    fn get(&self, register: usize) -> &Value {
-        &self.registers[register & 15]
-    }
-
-    fn set(&mut self, register: usize, value: Value) {
-        self.registers[register & 15] = value;
-    }
-
-    fn forget(&mut self, register: usize) {
-        self.set(register, Value::Unknown);
-    }
-
-    fn forget_list(&mut self, list: u32) {
-        for register in 0..16 {
-            if list >> register & 1 == 1 {
-                self.forget(register);
-            }
-        }
-    }
-
-    /// What a call leaves of the registers (AAPCS: r0 to r3, ip, lr are lost).
-    fn after_call(&mut self, at: u32) {
-        self.forget_list(0x500e);
-        self.set(0, Value::Result(at));
-    }
-}
 
 /// Where control goes after an instruction.
 enum Next {
@@ -177,23 +41,13 @@ enum Next {
 ///
 /// `end` is where the next function starts, if that is known.
 pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) -> Vec<Event> {
-    let mut registers: [Value; 16] = std::array::from_fn(|_| Value::Unknown);
-    for register in 0..4u8 {
-        registers[usize::from(register)] = Value::Argument(register);
-    }
     let mut trace = Trace {
         kernel,
         range: start..end.unwrap_or(start.saturating_add(0x4000)),
         events: Vec::new(),
     };
     let mut seen = BTreeSet::new();
-    let mut waiting = VecDeque::from([(
-        start,
-        State {
-            registers,
-            pushed_lr: None,
-        },
-    )]);
+    let mut waiting = VecDeque::from([(start, State::at_entry())]);
     while let Some((mut at, mut state)) = waiting.pop_front() {
         while trace.range.contains(&at) && seen.len() < MAX_STEPS && seen.insert(at) {
             let step = match thumb {
@@ -204,12 +58,14 @@ pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) 
             match next {
                 Next::On => at = at.wrapping_add(size),
                 Next::Jump(target) => {
-                    trace.leave(at, target);
+                    trace.leave(at, target, &state);
                     at = target;
                 }
                 Next::Branch(target) => {
-                    trace.leave(at, target);
-                    waiting.push_back((target, state.clone()));
+                    trace.leave(at, target, &state);
+                    if waiting.len() < MAX_WAITING && !seen.contains(&target) {
+                        waiting.push_back((target, state.clone()));
+                    }
                     at = at.wrapping_add(size);
                 }
                 Next::End => break,
@@ -225,74 +81,6 @@ struct Trace<'a> {
     events: Vec<Event>,
 }
 
-impl Trace<'_> {
-    /// A jump out of the function is a call that does not come back.
-    fn leave(&mut self, at: u32, target: u32) {
-        if !self.range.contains(&target) {
-            self.events.push(Event::Call { at, target });
-        }
-    }
-
-    /// A load, with the literal pools of the kernel read as constants.
-    fn load(&mut self, state: &mut State, at: u32, rt: usize, base: Place) -> Next {
-        let constant = |address| {
-            let word = self.kernel.word(address);
-            word.map_or(Value::Unknown, Value::Const)
-        };
-        let value = match base {
-            Place::Literal(address) => constant(address),
-            Place::Register(register, offset) => state.get(register).load(offset),
-            Place::Sum(left, right) => match state.get(left).add_value(state.get(right)) {
-                Value::Const(address) => constant(address),
-                _ => Value::Unknown,
-            },
-        };
-        if rt == PC {
-            return self.jump_value(state, at, value);
-        }
-        state.set(rt, value);
-        Next::On
-    }
-
-    fn store(&mut self, state: &State, at: u32, rt: usize, rn: usize, offset: i32) {
-        self.events.push(Event::Store {
-            at,
-            base: state.get(rn).clone(),
-            offset,
-            value: state.get(rt).clone(),
-        });
-    }
-
-    fn call(&mut self, state: &mut State, at: u32, target: u32) -> Next {
-        // With function tracing every function starts with `push {lr}` and a
-        // call of __gnu_mcount_nc, which leaves all other registers alone.
-        if state.pushed_lr == Some(at) {
-            return Next::On;
-        }
-        self.events.push(Event::Call { at, target });
-        state.after_call(at);
-        Next::On
-    }
-
-    fn call_value(&mut self, state: &mut State, at: u32, target: Value) -> Next {
-        self.events.push(Event::CallValue { at, target });
-        state.after_call(at);
-        Next::On
-    }
-
-    /// A write to the program counter: a call when lr was set to come back
-    /// (`mov lr, pc` before it, on Armv4 and v5), else a jump or a return.
-    fn jump_value(&mut self, state: &mut State, at: u32, target: Value) -> Next {
-        let back = *state.get(14) == Value::Const(at.wrapping_add(4));
-        self.events.push(Event::CallValue { at, target });
-        if back {
-            state.after_call(at);
-            return Next::On;
-        }
-        Next::End
-    }
-}
-
 /// Where a load reads.
 enum Place {
     /// A literal at this address.
@@ -303,6 +91,282 @@ enum Place {
     /// offset table of a kernel that was compiled position-independent, and
     /// its words are constants too.
     Sum(usize, usize),
+}
+
+/// What a load or store with an immediate offset does to its base register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Indexing {
+    /// Nothing.
+    None,
+    /// Adds the offset before the access.
+    Before,
+    /// Adds it after the access, which is at the base itself.
+    After,
+}
+
+impl Trace<'_> {
+    /// A jump out of the function is a call that does not come back.
+    fn leave(&mut self, at: u32, target: u32, state: &State) {
+        if !self.range.contains(&target) {
+            let arguments = state.arguments();
+            self.events.push(Event::Call {
+                at,
+                target,
+                arguments,
+            });
+        }
+    }
+
+    /// A load, with the literal pools of the kernel read as constants.
+    fn load(
+        &mut self,
+        state: &mut State,
+        at: u32,
+        rt: usize,
+        place: &Place,
+        width: Width,
+    ) -> Next {
+        let constant = |address| {
+            let word = self.kernel.word(address);
+            word.map_or(Value::Unknown, Value::Const)
+        };
+        let value = match *place {
+            Place::Literal(address) if width >= Width::Word => constant(address),
+            Place::Literal(_) => Value::Unknown,
+            Place::Register(register, offset) => {
+                let pointer = state.get(register);
+                let (base, offset) = pointer.place(offset);
+                let value = match pointer {
+                    Value::Stack(base) if width >= Width::Word => {
+                        state.stacked(base.wrapping_add(offset))
+                    }
+                    Value::Stack(_) => Value::Unknown,
+                    pointer => pointer.load(offset.wrapping_sub(pointer.address().1), width),
+                };
+                if !matches!(base, Value::Unknown | Value::Stack(_)) {
+                    self.events.push(Event::Load {
+                        at,
+                        base,
+                        offset,
+                        width,
+                        replaces_base: rt == register,
+                    });
+                }
+                value
+            }
+            Place::Sum(left, right) => match state.get(left).add_value(state.get(right)) {
+                Value::Const(address) if width >= Width::Word => constant(address),
+                _ => Value::Unknown,
+            },
+        };
+        if rt == PC {
+            return self.jump_value(state, at, value);
+        }
+        state.set(rt, value);
+        Next::On
+    }
+
+    fn store(
+        &mut self,
+        state: &mut State,
+        at: u32,
+        rt: usize,
+        (rn, offset): (usize, i32),
+        width: Width,
+    ) {
+        let value = state.get(rt).clone();
+        let (base, offset) = state.get(rn).place(offset);
+        if let Value::Stack(top) = base {
+            let known = match width {
+                Width::Word | Width::Double => value.clone(),
+                _ => Value::Unknown,
+            };
+            state.keep(top.wrapping_add(offset), known);
+        }
+        self.events.push(Event::Store {
+            at,
+            base,
+            offset,
+            value,
+            width,
+        });
+    }
+
+    /// A load or store of one register, or of two for [`Width::Double`], at an
+    /// immediate offset from a register other than the program counter.
+    fn access(
+        &mut self,
+        state: &mut State,
+        at: u32,
+        is_load: bool,
+        (rt, rt2): (usize, usize),
+        (rn, offset): (usize, i32),
+        width: Width,
+        indexing: Indexing,
+    ) -> Next {
+        if indexing == Indexing::Before {
+            state.set(rn, state.get(rn).add(offset as u32));
+        }
+        let offset_now = match indexing {
+            Indexing::None => offset,
+            _ => 0,
+        };
+        let base = state.get(rn).clone();
+        let mut next = Next::On;
+        if is_load {
+            next = self.load(state, at, rt, &Place::Register(rn, offset_now), width);
+            if width == Width::Double && rt2 != rn {
+                // The second word, by the base before the first was loaded.
+                let second = match &base {
+                    Value::Stack(top) => state.stacked(top.wrapping_add(offset_now + 4)),
+                    base => base.load(offset_now + 4, Width::Word),
+                };
+                state.set(rt2, second);
+            } else if width == Width::Double {
+                state.forget(rt2);
+            }
+        } else {
+            self.store(state, at, rt, (rn, offset_now), width);
+            if width == Width::Double {
+                let value = state.get(rt2).clone();
+                if let Value::Stack(top) = base {
+                    state.keep(top.wrapping_add(offset_now + 4), value);
+                }
+            }
+        }
+        if indexing == Indexing::After {
+            // A loaded register that is the base itself does not occur.
+            state.set(rn, base.add(offset as u32));
+        }
+        next
+    }
+
+    /// LDM and STM: registers of a list, from the lowest on, at rising
+    /// addresses.
+    fn access_list(
+        &mut self,
+        state: &mut State,
+        at: u32,
+        is_load: bool,
+        (rn, list): (usize, u32),
+        (upward, before, write_back): (bool, bool, bool),
+    ) -> Next {
+        let count = list.count_ones() as i32;
+        let base = state.get(rn).clone();
+        let start = match (upward, before) {
+            (true, false) => 0,
+            (true, true) => 4,
+            (false, false) => 4 - 4 * count,
+            (false, true) => -4 * count,
+        };
+        let registers = (0..16usize).filter(|register| list >> register & 1 == 1);
+        let mut next = Next::On;
+        for (offset, register) in (0..).map(|index| start + 4 * index).zip(registers) {
+            match is_load {
+                true if register == PC => next = Next::End,
+                true => {
+                    let value = match &base {
+                        Value::Stack(top) => state.stacked(top.wrapping_add(offset)),
+                        base => base.load(offset, Width::Word),
+                    };
+                    let (base, offset) = base.place(offset);
+                    if !matches!(base, Value::Unknown | Value::Stack(_)) {
+                        self.events.push(Event::Load {
+                            at,
+                            base,
+                            offset,
+                            width: Width::Word,
+                            replaces_base: false,
+                        });
+                    }
+                    state.set(register, value);
+                }
+                false => {
+                    let value = state.get(register).clone();
+                    let (base, offset) = base.place(offset);
+                    match base {
+                        Value::Stack(top) => state.keep(top.wrapping_add(offset), value),
+                        base => self.events.push(Event::Store {
+                            at,
+                            base,
+                            offset,
+                            value,
+                            width: Width::Word,
+                        }),
+                    }
+                }
+            }
+        }
+        if write_back && (!is_load || list >> rn & 1 == 0) {
+            let moved = if upward { 4 * count } else { -4 * count };
+            state.set(rn, base.add(moved as u32));
+        }
+        next
+    }
+
+    fn call(&mut self, state: &mut State, at: u32, target: u32) -> Next {
+        // With function tracing every function starts with `push {lr}` and a
+        // call of __gnu_mcount_nc, which takes that word from the stack again
+        // and leaves all other registers alone.
+        if state.pushed_lr == Some(at) {
+            state.set(SP, state.get(SP).add(4));
+            return Next::On;
+        }
+        let arguments = state.arguments();
+        self.events.push(Event::Call {
+            at,
+            target,
+            arguments,
+        });
+        state.after_call(at);
+        Next::On
+    }
+
+    fn call_value(&mut self, state: &mut State, at: u32, target: Value) -> Next {
+        let arguments = state.arguments();
+        self.events.push(Event::CallValue {
+            at,
+            target,
+            arguments,
+        });
+        state.after_call(at);
+        Next::On
+    }
+
+    /// A write to the program counter: a call when lr was set to come back
+    /// (`mov lr, pc` before it, on Armv4 and v5), else a jump or a return.
+    fn jump_value(&mut self, state: &mut State, at: u32, target: Value) -> Next {
+        if *state.get(14) == Value::Const(at.wrapping_add(4)) {
+            return self.call_value(state, at, target);
+        }
+        let arguments = state.arguments();
+        self.events.push(Event::CallValue {
+            at,
+            target,
+            arguments,
+        });
+        Next::End
+    }
+
+    fn test(&mut self, at: u32, value: &Value, mask: u32) {
+        let (value, mask) = match value {
+            Value::Masked(value, first) => ((**value).clone(), first & mask),
+            value => (value.clone(), mask),
+        };
+        if value != Value::Unknown {
+            self.events.push(Event::Test { at, value, mask });
+        }
+    }
+
+    fn compare(&mut self, at: u32, left: &Value, right: &Value) {
+        if *left != Value::Unknown && *right != Value::Unknown {
+            self.events.push(Event::Compare {
+                at,
+                left: left.clone(),
+                right: right.clone(),
+            });
+        }
+    }
 }
 
 /// `value` with its low `bits` as a signed number.
