@@ -19,8 +19,9 @@ struct Count {
 }
 
 fn main() -> anyhow::Result<()> {
-    let (options, paths): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|it| it.starts_with("--"));
+    let (options, paths): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|it| it.starts_with("--"));
     let all = options.iter().any(|it| it == "--all");
     let mut totals: BTreeMap<String, Count> = BTreeMap::new();
     for path in paths {

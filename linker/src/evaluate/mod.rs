@@ -183,11 +183,16 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
                 Strategy::ExportTable => open(kernel, only, Source::Exports),
                 _ => hidden(&masked, only),
             };
-            alone(strategy.name(), &judged(&found))
+            let mut judged = judged(&found);
+            if strategy != Strategy::MachineDesc {
+                pointers::fields_by_functions(&mut judged);
+            }
+            alone(strategy.name(), &judged)
         })
         .collect();
     let signatures = [Strategy::Lexical, Strategy::Relation, Strategy::Structure];
-    let signatures = judged(&hidden(&masked, StrategySet::of(&signatures)));
+    let mut signatures = judged(&hidden(&masked, StrategySet::of(&signatures)));
+    pointers::fields_by_functions(&mut signatures);
     strategies.push(alone(SIGNATURES, &signatures));
     strategies.push(alone(COMBINED, &all));
 

@@ -67,6 +67,8 @@ pub enum Verdict {
 pub struct Judged {
     /// Its name.
     pub name: String,
+    /// What it is.
+    pub kind: Kind,
     /// How it compares.
     pub verdict: Verdict,
     /// Every candidate, the likeliest first, without the Thumb bit.
@@ -183,6 +185,7 @@ fn descriptor(found: &Identification, truth: &Truth) -> Judged {
     let strategy = candidates.first().map(|_| "machine_desc".to_owned());
     Judged {
         name: "machine_desc".to_owned(),
+        kind: Kind::Data,
         verdict: verdict(told.as_ref(), &candidates),
         candidates,
         truth: told.unwrap_or_default().into_iter().collect(),
@@ -223,11 +226,37 @@ fn one(pointer: Pointer, reference: &Identification, truth: &Truth) -> Judged {
     let evidence = pointer.candidates.first().map(|it| it.evidence.clone());
     Judged {
         name: pointer.name,
+        kind: pointer.kind,
         verdict: verdict(told.as_ref(), &candidates),
         candidates,
         truth: told.unwrap_or_default().into_iter().collect(),
         strategy: pointer.strategy,
         evidence: evidence.unwrap_or_default(),
+    }
+}
+
+/// Functions that return the machine descriptor in use
+/// (arch/arm/kernel/devtree.c; arch/arm/kernel/head-common.S up to 2.6.36).
+const RETURN_DESCRIPTOR: [&str; 2] = ["setup_machine_fdt", "lookup_machine_type"];
+
+/// Judges fields of the machine descriptor as found without looking for the
+/// descriptor's shape.
+///
+/// The paper finds the descriptor in the running kernel, as what
+/// `setup_machine_fdt` or `lookup_machine_type` returns. So without the shape its
+/// fields count as found where one of these is, and as missing elsewhere.
+pub(super) fn fields_by_functions(judged: &mut [Judged]) {
+    let mut functions = RETURN_DESCRIPTOR.iter();
+    let found = functions.any(|name| {
+        let mut all = judged.iter();
+        all.any(|one| one.name == *name && one.verdict == Verdict::Right)
+    });
+    for one in judged.iter_mut().filter(|one| one.kind == Kind::Field) {
+        one.verdict = match (one.truth.is_empty(), found) {
+            (true, _) => Verdict::Absent,
+            (false, true) => Verdict::Right,
+            (false, false) => Verdict::Missing,
+        };
     }
 }
 
@@ -279,6 +308,7 @@ mod tests {
     fn shares_are_of_what_exists() {
         let judged = |verdict, truth: &[u32]| Judged {
             name: String::new(),
+            kind: Kind::Function,
             verdict,
             candidates: Vec::new(),
             truth: truth.to_vec(),
@@ -299,5 +329,30 @@ mod tests {
         assert_eq!(counts.share(), 0.25);
         assert_eq!((counts.wrong, counts.invented), (2, 1));
         assert_eq!(Counts::default().share(), 1.0);
+    }
+
+    #[test]
+    fn fields_count_where_their_descriptor_can_be_had() {
+        let judged = |name: &str, kind, verdict| Judged {
+            name: name.to_owned(),
+            kind,
+            verdict,
+            candidates: Vec::new(),
+            truth: vec![4],
+            strategy: None,
+            evidence: Vec::new(),
+        };
+        for (function, field) in [
+            (Verdict::Right, Verdict::Right),
+            (Verdict::First, Verdict::Missing),
+        ] {
+            let mut all = [
+                judged("machine_desc.init_irq", Kind::Field, Verdict::Right),
+                judged("setup_machine_fdt", Kind::Function, function),
+            ];
+            fields_by_functions(&mut all);
+            assert_eq!(all[0].verdict, field);
+            assert_eq!(all[1].verdict, function);
+        }
     }
 }

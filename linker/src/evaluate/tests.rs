@@ -1,10 +1,12 @@
 use expect_test::expect;
 
 use super::*;
+use crate::identify::Kind;
 
 fn judged(name: &str, verdict: Verdict, candidates: &[u32], truth: &[u32]) -> Judged {
     Judged {
         name: name.to_owned(),
+        kind: Kind::Function,
         verdict,
         candidates: candidates.to_vec(),
         truth: truth.to_vec(),

@@ -88,7 +88,10 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         });
     }
     // What is called at the end by a jump may read any register.
-    let jumps = function.calls.iter().any(|call| call.kind != CallKind::Direct);
+    let jumps = function
+        .calls
+        .iter()
+        .any(|call| call.kind != CallKind::Direct);
     if function.arguments > source.parameters && !jumps {
         // 64 bits take two registers, so one more is no proof.
         let more = function.arguments - source.parameters;

@@ -94,7 +94,12 @@ fn handled(function: &Function, reads: &mut Reads) {
         "calls [action + {:#x}] with [action + {dev_id:#x}] at {:#x}",
         call.offset, call.at
     );
-    reads.add(("irqaction", "handler"), call.offset, function, what.clone());
+    reads.add(
+        ("irqaction", "handler"),
+        call.offset,
+        function,
+        what.clone(),
+    );
     reads.add(("irqaction", "dev_id"), dev_id, function, what);
     if let Some((base, irq)) = call.arguments[0].field()
         && *base == Value::Argument(0)

@@ -16,7 +16,11 @@ const OTHERS: [(&[&str], &str, &[&str]); 6] = [
     (&["irq_enable"], "enable", &["unmask", "mask"]),
     (&["__irq_disable", "irq_disable"], "disable", &["mask"]),
     (&["irq_shutdown"], "shutdown", &["disable", "mask"]),
-    (&["__irq_startup", "irq_startup"], "startup", &["enable", "unmask"]),
+    (
+        &["__irq_startup", "irq_startup"],
+        "startup",
+        &["enable", "unmask"],
+    ),
     (&["handle_percpu_irq"], "eoi", &["ack"]),
     (&["handle_fasteoi_irq"], "eoi", &["mask", "unmask", "ack"]),
 ];
@@ -121,7 +125,12 @@ fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
                 call.at
             );
             reads.add(("irq_desc", "irq_data"), data, function, what.clone());
-            reads.add(("irq_data", "chip"), chip.checked_sub(data)?, function, what);
+            reads.add(
+                ("irq_data", "chip"),
+                chip.checked_sub(data)?,
+                function,
+                what,
+            );
         }
         None => {
             let what = format!("calls through [descriptor + {chip:#x}] at {:#x}", call.at);
@@ -183,8 +192,7 @@ fn descriptor_setters(code: &Code<'_>, how: &How, reads: &mut Reads) {
     let Some(data) = how.data else { return };
     // From 4.2 on the handler's data is in irq_common_data.
     let own_handler_data = code.kernel.facts.version < Version(4, 2, 0);
-    for function in code.functions(&["irq_set_chip", "irq_set_chip_data", "irq_set_handler_data"])
-    {
+    for function in code.functions(&["irq_set_chip", "irq_set_chip_data", "irq_set_handler_data"]) {
         let field = match function.name {
             "irq_set_chip" => "chip",
             "irq_set_chip_data" => "chip_data",
@@ -201,8 +209,7 @@ fn descriptor_setters(code: &Code<'_>, how: &How, reads: &mut Reads) {
         if let Some((offset, at)) = found
             && let Some(value) = offset.checked_sub(data)
         {
-            let what =
-                format!("stores its second argument at descriptor + {offset:#x} at {at:#x}");
+            let what = format!("stores its second argument at descriptor + {offset:#x} at {at:#x}");
             reads.add(("irq_data", field), value, &function, what);
         }
     }
@@ -211,9 +218,15 @@ fn descriptor_setters(code: &Code<'_>, how: &How, reads: &mut Reads) {
 /// The interrupt domains set fields of an `irq_data` that they are handed.
 fn domains(code: &Code<'_>, reads: &mut Reads) {
     let fields: [(&'static str, &[(u8, &str)]); 3] = [
-        ("irq_domain_set_hwirq_and_chip", &[(2, "hwirq"), (4, "chip_data")]),
+        (
+            "irq_domain_set_hwirq_and_chip",
+            &[(2, "hwirq"), (4, "chip_data")],
+        ),
         ("irq_domain_associate", &[(2, "hwirq"), (0, "domain")]),
-        ("irq_domain_associate_locked", &[(2, "hwirq"), (0, "domain")]),
+        (
+            "irq_domain_associate_locked",
+            &[(2, "hwirq"), (0, "domain")],
+        ),
     ];
     for (name, fields) in fields {
         let Some(function) = code.function(name) else {

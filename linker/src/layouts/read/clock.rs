@@ -140,9 +140,8 @@ fn config(code: &Code<'_>, function: &Function, reads: &mut Reads) {
         if code.is(target, "clocks_calc_mult_shift")
             && let (Some(mult), Some(shift)) = (pointed(0), pointed(1))
         {
-            let what = |offset| {
-                format!("hands device + {offset:#x} to clocks_calc_mult_shift at {at:#x}")
-            };
+            let what =
+                |offset| format!("hands device + {offset:#x} to clocks_calc_mult_shift at {at:#x}");
             reads.add((DEVICE, "mult"), mult, function, what(mult));
             reads.add((DEVICE, "shift"), shift, function, what(shift));
         }
@@ -234,7 +233,11 @@ fn switched(function: &Function, reads: &mut Reads) {
         )
     };
     if let Some((offset, at)) = stored(&Value::Argument(1)) {
-        let field = if of_state { "state_use_accessors" } else { "mode" };
+        let field = if of_state {
+            "state_use_accessors"
+        } else {
+            "mode"
+        };
         let what = format!("stores its second argument at [device + {offset:#x}] at {at:#x}");
         reads.add((DEVICE, field), offset, function, what);
     }
@@ -256,7 +259,12 @@ fn switched(function: &Function, reads: &mut Reads) {
         let fields = ["periodic", "oneshot", "oneshot_stopped", "shutdown"];
         for (field, (offset, at)) in fields.iter().zip(states) {
             let what = format!("calls [device + {offset:#x}], of four in a row, at {at:#x}");
-            reads.add((DEVICE, &format!("set_state_{field}")), offset, function, what);
+            reads.add(
+                (DEVICE, &format!("set_state_{field}")),
+                offset,
+                function,
+                what,
+            );
         }
     }
 }
@@ -277,9 +285,13 @@ fn rating(function: &Function, reads: &mut Reads) {
 fn affinity(code: &Code<'_>, function: &Function, reads: &mut Reads) {
     let found = only(function.calls().filter_map(|(at, target, arguments)| {
         let (base, offset) = arguments[0].field()?;
-        let named = ["irq_can_set_affinity", "irq_set_affinity", "__irq_set_affinity"]
-            .iter()
-            .find(|name| code.is(target, name))?;
+        let named = [
+            "irq_can_set_affinity",
+            "irq_set_affinity",
+            "__irq_set_affinity",
+        ]
+        .iter()
+        .find(|name| code.is(target, name))?;
         (*base != Value::Unknown).then_some((offset, at, *named))
     }));
     if let Some((offset, at, named)) = found {

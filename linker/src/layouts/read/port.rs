@@ -72,7 +72,10 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     if let Some(function) = code.function("uart_match_port") {
         matched(&function, reads);
     }
-    for (name, counter) in [("uart_handle_cts_change", 0), ("uart_handle_dcd_change", 12)] {
+    for (name, counter) in [
+        ("uart_handle_cts_change", 0),
+        ("uart_handle_dcd_change", 12),
+    ] {
         if let Some(function) = code.function(name) {
             counted(&function, counter, reads);
         }
@@ -389,9 +392,7 @@ fn platform(function: &Function, reads: &mut Reads) {
             .iter()
             .find(|field| reads.agreed(PORT, field) == Some(to));
         if let Some(field) = known {
-            let what = format!(
-                "copies [description + {source:#x}] to [port + {to:#x}] at {at:#x}"
-            );
+            let what = format!("copies [description + {source:#x}] to [port + {to:#x}] at {at:#x}");
             reads.add(("plat_serial8250_port", field), source, function, what);
         }
     }

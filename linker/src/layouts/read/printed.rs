@@ -22,10 +22,13 @@ pub(super) fn values<'a>(code: &Code<'_>, function: &'a Function) -> Vec<Printed
     let aligned = code.kernel.facts.version >= Version(2, 6, 16);
     let mut printed = Vec::new();
     for (at, _, arguments) in function.calls() {
-        let format = arguments[..3].iter().enumerate().find_map(|(index, value)| {
-            let text = code.text(value).filter(|text| text.contains('%'))?;
-            Some((index, text))
-        });
+        let format = arguments[..3]
+            .iter()
+            .enumerate()
+            .find_map(|(index, value)| {
+                let text = code.text(value).filter(|text| text.contains('%'))?;
+                Some((index, text))
+            });
         let Some((index, text)) = format else {
             continue;
         };
@@ -100,7 +103,15 @@ mod tests {
             .into_iter()
             .map(|it| (it.label, it.wide))
             .collect();
-        let expected = [(" max: ", true), ("", false), (" of ", false), ("%, ", false)];
-        assert_eq!(labels, expected.map(|(label, wide)| (label.to_owned(), wide)));
+        let expected = [
+            (" max: ", true),
+            ("", false),
+            (" of ", false),
+            ("%, ", false),
+        ];
+        assert_eq!(
+            labels,
+            expected.map(|(label, wide)| (label.to_owned(), wide))
+        );
     }
 }

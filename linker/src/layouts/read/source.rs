@@ -86,12 +86,15 @@ fn mmio(function: &Function, reads: &mut Reads) {
                 .filter(|store| matches!(store.base, Value::Result(_)))
                 .map(|store| store.offset),
         );
-        let registered = only(function.calls().filter_map(|(_, _, arguments)| {
-            match arguments[0].address() {
-                (Value::Result(_), offset) => u32::try_from(offset).ok(),
-                _ => None,
-            }
-        }));
+        let registered =
+            only(
+                function
+                    .calls()
+                    .filter_map(|(_, _, arguments)| match arguments[0].address() {
+                        (Value::Result(_), offset) => u32::try_from(offset).ok(),
+                        _ => None,
+                    }),
+            );
         if let (Some((offset, at)), Some(_), Some(start)) = (found, before, registered)
             && let Some(value) = offset.checked_sub(start)
         {
@@ -114,9 +117,8 @@ fn scaled(code: &Code<'_>, function: &Function, reads: &mut Reads) {
         if code.is(target, "clocks_calc_mult_shift")
             && let (Some(mult), Some(shift)) = (pointed(0), pointed(1))
         {
-            let what = |offset| {
-                format!("hands source + {offset:#x} to clocks_calc_mult_shift at {at:#x}")
-            };
+            let what =
+                |offset| format!("hands source + {offset:#x} to clocks_calc_mult_shift at {at:#x}");
             reads.add((SOURCE, "mult"), mult, function, what(mult));
             reads.add((SOURCE, "shift"), shift, function, what(shift));
         }

@@ -62,7 +62,12 @@ fn state_of_terminal(function: &Function, reads: &mut Reads) {
     if let Some((in_state, in_terminal, at)) = found {
         let what =
             format!("calls a callback of [[tty + {in_terminal:#x}] + {in_state:#x}] at {at:#x}");
-        reads.add(("uart_state", "uart_port"), in_state, function, what.clone());
+        reads.add(
+            ("uart_state", "uart_port"),
+            in_state,
+            function,
+            what.clone(),
+        );
         reads.add(("tty_struct", "driver_data"), in_terminal, function, what);
     }
 }
@@ -76,9 +81,7 @@ fn buffer(function: &Function, reads: &mut Reads) {
     let Some(data) = reads.agreed("tty_struct", "driver_data") else {
         return;
     };
-    let is_state = |value: &Value| {
-        matches!(value.field(), Some((Value::Argument(0), offset)) if offset == data)
-    };
+    let is_state = |value: &Value| matches!(value.field(), Some((Value::Argument(0), offset)) if offset == data);
     let mut loads: Vec<(u32, u32)> = function
         .events
         .iter()
@@ -114,9 +117,13 @@ fn buffer(function: &Function, reads: &mut Reads) {
 fn driver(code: &Code<'_>, function: &Function, reads: &mut Reads) {
     let own = Value::Argument(0);
     let allocated = function.calls().find_map(|(at, target, arguments)| {
-        let named = ["alloc_tty_driver", "__alloc_tty_driver", "__tty_alloc_driver"]
-            .iter()
-            .find(|name| code.is(target, name))?;
+        let named = [
+            "alloc_tty_driver",
+            "__alloc_tty_driver",
+            "__tty_alloc_driver",
+        ]
+        .iter()
+        .find(|name| code.is(target, name))?;
         let (base, nr) = arguments[0].field()?;
         (*base == own).then_some((at, nr, *named))
     });
@@ -147,20 +154,20 @@ fn line(function: &Function, reads: &mut Reads) {
     let Some(nr) = reads.agreed("uart_driver", "nr") else {
         return;
     };
-    let is_nr = |value: &Value| {
-        matches!(value.field(), Some((Value::Argument(0), offset)) if offset == nr)
-    };
+    let is_nr =
+        |value: &Value| matches!(value.field(), Some((Value::Argument(0), offset)) if offset == nr);
     let of_port = |value: &Value| match value.field() {
         Some((Value::Argument(1), offset)) => Some(offset),
         _ => None,
     };
-    let found = function
-        .compares()
-        .find_map(|(at, left, right)| match (of_port(left), of_port(right)) {
-            (Some(offset), None) if is_nr(right) => Some((offset, at)),
-            (None, Some(offset)) if is_nr(left) => Some((offset, at)),
-            _ => None,
-        });
+    let found =
+        function
+            .compares()
+            .find_map(|(at, left, right)| match (of_port(left), of_port(right)) {
+                (Some(offset), None) if is_nr(right) => Some((offset, at)),
+                (None, Some(offset)) if is_nr(left) => Some((offset, at)),
+                _ => None,
+            });
     if let Some((offset, at)) = found {
         let what = format!("compares [port + {offset:#x}] with the driver's number at {at:#x}");
         reads.add(("uart_port", "line"), offset, function, what);

@@ -118,14 +118,7 @@ impl Trace<'_> {
     }
 
     /// A load, with the literal pools of the kernel read as constants.
-    fn load(
-        &mut self,
-        state: &mut State,
-        at: u32,
-        rt: usize,
-        place: &Place,
-        width: Width,
-    ) -> Next {
+    fn load(&mut self, state: &mut State, at: u32, rt: usize, place: &Place, width: Width) -> Next {
         let constant = |address| {
             let word = self.kernel.word(address);
             word.map_or(Value::Unknown, Value::Const)

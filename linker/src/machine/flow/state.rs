@@ -90,11 +90,7 @@ impl State {
             true => self.stacked(place),
             false => Value::Unknown,
         });
-        self.registers[..4]
-            .iter()
-            .cloned()
-            .chain(stacked)
-            .collect()
+        self.registers[..4].iter().cloned().chain(stacked).collect()
     }
 
     /// What a call leaves of the registers (AAPCS: r0 to r3, ip, lr are lost)

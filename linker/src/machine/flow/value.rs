@@ -243,4 +243,3 @@ pub(crate) enum Event {
         right: Value,
     },
 }
-
