@@ -32,6 +32,8 @@ pub(super) struct Found {
     pub origin: Origin,
     /// Jumps out of it.
     pub tails: Vec<u32>,
+    /// Those of them that are made when its frame is gone.
+    pub tail_calls: Vec<u32>,
     pub returns: bool,
 }
 
@@ -52,7 +54,7 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
     let mut starts = called(map, &regions);
     starts.extend(seeds.unwind.iter().map(|&at| (at, Origin::UnwindIndex)));
     if map.in_code(kernel.base) {
-        starts.push((kernel.base, Origin::Call));
+        starts.push((kernel.base, Origin::UnwindIndex));
     }
     tidy(&mut starts);
     let mut swept = Swept {
@@ -63,7 +65,7 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
     let mut banned = Vec::new();
     for _ in 0..PASSES {
         for region in &regions {
-            map.clear(&region.range, CODE | FALLEN | JUMPED | START);
+            map.clear(&region.range, CODE | FALLEN | JUMPED | START | CALLED);
         }
         let mut walker = Walker::new(map);
         walker.no_return = std::mem::take(&mut swept.no_return);
@@ -82,6 +84,9 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         let more = more_starts(map, &swept);
         banned.sort_unstable();
         let settled = more.is_empty() && before == swept.no_return;
+        // Calls that were only seen in what turned out to be data count no more.
+        starts.retain(|start| start.1 != Origin::Call);
+        starts.extend(called(map, &regions));
         starts.extend(more);
         starts.retain(|start| {
             start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
@@ -180,6 +185,7 @@ fn pass(
                 // A piece of the function before it that nothing was seen to reach.
                 last.end = end;
                 last.tails.extend(walk.tails);
+                last.tail_calls.extend(walk.tail_calls);
                 last.returns |= walk.returns;
             }
             _ if entry && walk.end > at => {
@@ -190,6 +196,7 @@ fn pass(
                     thumb: region.thumb,
                     origin,
                     tails: walk.tails,
+                    tail_calls: walk.tail_calls,
                     returns: walk.returns,
                 });
             }
@@ -316,7 +323,10 @@ fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
     let fresh = |at: u32| {
         map.in_code(at) && !map.has(at, START | LITERAL | FIXUP) && !within_instruction(map, at)
     };
-    let tails = swept.functions.iter().flat_map(|function| &function.tails);
+    // A jump with the frame in place leads to a part of the same function, wherever
+    // its borders were seen.
+    let functions = swept.functions.iter();
+    let tails = functions.flat_map(|function| &function.tail_calls);
     for &target in tails {
         if fresh(target) && !map.has(target, FALLEN) {
             more.push((target, Origin::TailCall));
