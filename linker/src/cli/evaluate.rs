@@ -47,6 +47,9 @@ pub(super) struct Args {
     /// A driver: count what it requires of each kernel and was not found.
     #[arg(long, value_name = "LIB")]
     driver: Option<PathBuf>,
+    /// Leave out what each strategy finds alone: a third of the time.
+    #[arg(long)]
+    together: bool,
     /// Kernels to measure at once; times are only worth something with one.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
@@ -76,7 +79,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     };
     let plan = Plan {
         needs: &needs,
-        each_strategy: true,
+        each_strategy: !args.together,
     };
     let evaluations = all(&cases, plan, args.jobs)?;
     if let Some(path) = &args.json {
