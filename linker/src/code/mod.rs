@@ -9,10 +9,11 @@
 //! 3. [`map`]: one byte of marks for every halfword of the image
 //! 4. [`seeds`]: literal pools, targets of calls, words in data that point to code
 //! 5. [`tables`]: exception tables and jump labels
-//! 6. [`walk`]: one function, followed from its start to where it ends
-//! 7. [`sweep`]: all functions of a region one behind the other, repeated until
+//! 6. [`unwind`]: the unwind index, where it may be used
+//! 7. [`walk`]: one function, followed from its start to where it ends
+//! 8. [`sweep`]: all functions of a region one behind the other, repeated until
 //!    the starts and the functions that never return are settled
-//! 8. [`facts`]: calls, references, constants and returns of each function
+//! 9. [`facts`]: calls, references, constants and returns of each function
 //!
 //! The idea of the first half is Nucleus's (call targets and what hangs together
 //! with them) with angr's complete scan behind it: what no call names starts where
@@ -27,6 +28,7 @@ mod regions;
 mod seeds;
 mod sweep;
 mod tables;
+mod unwind;
 mod walk;
 
 use std::ops::Range;
@@ -78,6 +80,8 @@ pub enum Section {
 pub enum Origin {
     /// Code calls it.
     Call,
+    /// The image begins with it.
+    Entry,
     /// The unwind index names it.
     UnwindIndex,
     /// Another function ends with a jump to it.
@@ -250,7 +254,10 @@ impl Code {
     pub fn analyse(kernel: &Kernel, options: &Options) -> Code {
         let regions = regions::find(kernel);
         let mut map = map::Map::new(kernel, regions);
-        let mut seeds = seeds::find(kernel, &mut map, options);
+        let mut seeds = seeds::find(kernel, &mut map);
+        if options.unwind_index {
+            seeds.unwind = unwind::find(kernel, &map);
+        }
         tables::find(kernel, &mut map, &mut seeds.pointers);
         let found = sweep::sweep(kernel, &mut map, &seeds);
         facts::complete(kernel, &map, found)

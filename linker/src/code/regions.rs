@@ -11,8 +11,12 @@ use crate::{bytes::part, kernel::Kernel};
 
 /// Bytes that are judged together.
 const BLOCK: usize = 512;
-/// Blocks of something else that do not end a region: tables between functions.
+/// Blocks that are judged together where code is known by counting.
+const WINDOW: usize = 4;
+/// Blocks of something else that do not end a region of A32: tables between functions.
 const BRIDGE: usize = 4;
+/// The same for T32: also long functions that call nothing.
+const THUMB_BRIDGE: usize = 16;
 
 /// A piece of the image that holds code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,24 +29,21 @@ pub(super) struct Region {
 
 /// The regions, by address.
 pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
-    let kinds: Vec<Option<bool>> = kernel
-        .bytes
-        .chunks(BLOCK)
-        .map(|block| {
-            if is_arm(block) {
-                Some(false)
-            } else if kernel.facts.thumb2 && is_thumb(block) {
-                Some(true)
-            } else {
-                None
-            }
-        })
-        .collect();
+    let mut kinds = Vec::new();
+    for window in kernel.bytes.chunks(BLOCK * WINDOW) {
+        let thumb = kernel.facts.thumb2 && is_thumb(window);
+        kinds.extend(window.chunks(BLOCK).map(|block| match is_arm(block) {
+            true => Some(false),
+            false => thumb.then_some(true),
+        }));
+    }
     let mut regions: Vec<(Range<usize>, bool)> = Vec::new();
     for (index, kind) in kinds.iter().enumerate() {
         let Some(thumb) = *kind else { continue };
         match regions.last_mut() {
-            Some((last, of)) if *of == thumb && index - last.end <= BRIDGE => last.end = index + 1,
+            Some((last, of)) if *of == thumb && index - last.end <= bridge(thumb) => {
+                last.end = index + 1;
+            }
             _ => regions.push((index..index + 1, thumb)),
         }
     }
@@ -68,6 +69,10 @@ pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
         .collect()
 }
 
+fn bridge(thumb: bool) -> usize {
+    if thumb { THUMB_BRIDGE } else { BRIDGE }
+}
+
 fn is_arm(block: &[u8]) -> bool {
     let words = block.as_chunks::<4>().0;
     let always = words.iter().filter(|word| word[3] >> 4 == 0xe).count();
@@ -89,5 +94,5 @@ fn is_thumb(block: &[u8]) -> bool {
             call || push || pop || first == 0x4770
         })
         .count();
-    marks * 48 > halves.len()
+    marks * 42 > halves.len()
 }

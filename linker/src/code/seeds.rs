@@ -2,7 +2,6 @@
 //! and words that hold the address of code.
 
 use super::{
-    Options,
     decode::{self, Op},
     map::{CALLED, LITERAL, Map},
     regions::Region,
@@ -20,7 +19,7 @@ pub(super) struct Seeds {
 }
 
 /// Looks at the whole image once.
-pub(super) fn find(kernel: &Kernel, map: &mut Map, _options: &Options) -> Seeds {
+pub(super) fn find(kernel: &Kernel, map: &mut Map) -> Seeds {
     let regions = map.regions.clone();
     for region in &regions {
         literals(map, region);
@@ -49,23 +48,20 @@ fn literals(map: &mut Map, region: &Region) {
             false => map
                 .word(at)
                 .is_some_and(|word| word & 0x0f3f_0000 == 0x051f_0000 || is_extra(word)),
-            true => true,
+            true => map
+                .half(at)
+                .is_some_and(|half| half >> 11 == 9 || half >> 11 >= 0x1d),
         };
-        if !quick {
-            at += step;
-            continue;
-        }
-        let Some(insn) = map.insn(at, region.thumb) else {
-            break;
-        };
-        if let Op::LoadLiteral { address, size, .. } = insn.op
+        if quick
+            && let Some(insn) = map.insn(at, region.thumb)
+            && let Op::LoadLiteral { address, size, .. } = insn.op
             && insn.cond != 15
             && region.range.contains(&address)
             && address & 1 == 0
         {
             map.set_all(address, u32::from(size).max(4), LITERAL);
         }
-        at += u32::from(insn.size);
+        at += map.size(at, region.thumb);
     }
 }
 
@@ -84,16 +80,15 @@ fn calls(map: &mut Map, region: &Region) {
             at += step;
             continue;
         }
-        let Some(insn) = map.insn(at, region.thumb) else {
-            break;
-        };
-        if let Op::Call { target, .. } = insn.op
+        if map.may_call(at, region.thumb)
+            && let Some(insn) = map.insn(at, region.thumb)
+            && let Op::Call { target, .. } = insn.op
             && map.in_code(target)
             && !map.has(target, LITERAL)
         {
             map.set(target, CALLED);
         }
-        at += u32::from(insn.size);
+        at += map.size(at, region.thumb);
     }
 }
 

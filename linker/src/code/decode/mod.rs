@@ -42,7 +42,7 @@ pub(super) struct Insn {
 
 impl Insn {
     /// Control may go on behind it whatever [`Self::op`] says.
-    pub fn conditional(&self) -> bool {
+    pub(super) fn conditional(&self) -> bool {
         self.cond != ALWAYS
     }
 }
@@ -202,6 +202,13 @@ pub(super) enum Op {
     Unframe,
     /// `it`: the conditions of the next instructions.
     IfThen(u8),
+}
+
+impl Op {
+    /// It calls something.
+    pub(super) fn calls(&self) -> bool {
+        matches!(self, Op::Call { .. } | Op::CallRegister(_))
+    }
 }
 
 /// An instruction without effects, of this size.

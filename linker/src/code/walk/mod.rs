@@ -71,7 +71,6 @@ impl State {
 #[derive(Debug, Clone, Copy)]
 struct Jump {
     target: u32,
-    from: u32,
     state: State,
     cond: u8,
 }
@@ -152,8 +151,12 @@ impl<'m, 'k> Walker<'m, 'k> {
     /// Whether a jump over what nothing has reached stays in the function.
     fn inside(&self, jump: &Jump) -> bool {
         let border = self.skip_data(self.walk.end);
+        // Thumb has no conditional jump that the compiler uses for a tail call.
+        if self.thumb && jump.cond != ALWAYS {
+            return true;
+        }
         if jump.target <= border {
-            return !self.map.has(self.walk.end, LITERAL)
+            return border == self.walk.end
                 || !jump.state.frameless(jump.cond)
                 || jump.cond != ALWAYS
                 || self.walk.end.wrapping_sub(self.start) > 1024;
@@ -189,10 +192,17 @@ impl<'m, 'k> Walker<'m, 'k> {
     /// The first address at or behind this one that is not known to be data, nor
     /// padding.
     fn skip_data(&self, from: u32) -> u32 {
-        let step = if self.thumb { 2 } else { 4 };
         let mut at = from;
-        while at < self.limit && self.map.has(at, LITERAL) {
-            at += step;
+        while at < self.limit {
+            let idle = |insn: Insn| insn.op == Op::Nop;
+            let size = match self.thumb {
+                true => 2,
+                false => 4,
+            };
+            if !self.map.has(at, LITERAL) && !self.map.insn(at, self.thumb).is_some_and(idle) {
+                break;
+            }
+            at += size;
         }
         at
     }
@@ -219,7 +229,6 @@ impl<'m, 'k> Walker<'m, 'k> {
         }
         let jump = Jump {
             target,
-            from,
             state,
             cond,
         };
@@ -275,7 +284,9 @@ impl<'m, 'k> Walker<'m, 'k> {
             if !self.step(at, next, &insn, &mut state, &mut called) {
                 return;
             }
-            self.map.set(next, FALLEN);
+            if next < self.limit {
+                self.map.set(next, FALLEN);
+            }
             at = next;
         }
     }
