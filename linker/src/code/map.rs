@@ -118,6 +118,16 @@ impl<'a> Map<'a> {
         Some(decode::arm(va, self.word(va)?))
     }
 
+    /// Whether the instruction there may be a call, at a glance.
+    pub(super) fn may_call(&self, va: u32, thumb: bool) -> bool {
+        match thumb {
+            false => self
+                .word(va)
+                .is_some_and(|word| word >> 25 & 7 == 5 && word >> 28 >= 14),
+            true => self.half(va).is_some_and(|half| half & 0xf800 == 0xf000),
+        }
+    }
+
     /// The region that an address lies in.
     pub(super) fn region(&self, va: u32) -> Option<&Region> {
         let after = self.regions.partition_point(|r| r.range.start <= va);

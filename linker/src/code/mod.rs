@@ -77,6 +77,8 @@ pub enum Section {
 pub enum Origin {
     /// Code calls it.
     Call,
+    /// The image begins with it.
+    Entry,
     /// The unwind index names it.
     UnwindIndex,
     /// Another function ends with a jump to it.

@@ -113,7 +113,7 @@ fn pointers(kernel: &Kernel, map: &Map) -> Vec<(u32, u32)> {
         };
         let aligned = match word & 1 {
             1 => region.thumb,
-            _ => word & 3 == 0,
+            _ => word & 3 == 0 && !region.thumb,
         };
         if !aligned || map.in_code(at) && !map.has(at, LITERAL) {
             continue;

@@ -58,7 +58,11 @@ fn exceptions(
         map.insn(va, thumb).is_some_and(|insn| {
             matches!(
                 insn.op,
-                Op::Load { .. } | Op::Store { .. } | Op::Other | Op::LoadSum { .. }
+                Op::Load { .. }
+                    | Op::Store { .. }
+                    | Op::StoreMany(_)
+                    | Op::Other
+                    | Op::LoadSum { .. }
             )
         })
     };

@@ -11,7 +11,8 @@
 //! 2. **labels in assembly**: control runs into it from the instruction before it
 //!    (which is neither a jump, nor a return, nor a call that may be the last thing a
 //!    function does, nor padding, nor a word that the code before it loads), and
-//!    nothing calls it. No compiler makes such a function.
+//!    nothing calls it. No compiler makes such a function. Also names that begin with
+//!    `.` or `$`, which are local to an assembler file and mark no function.
 //! 3. **ends of sections**: `_etext`, `_einittext` and `_sinittext` where nothing else
 //!    has the same address: the linker script puts them there.
 //!
@@ -116,8 +117,8 @@ impl Truth {
                 Some(Why::Mark)
             } else if !in_text(address) || !kernel.facts.thumb2 && is_data(kernel, address) {
                 Some(Why::Data)
-            } else if !is_called
-                && before.is_some_and(|from| runs_into(kernel, from, address, thumb))
+            } else if names.iter().all(|name| name.starts_with(['.', '$']))
+                || !is_called && before.is_some_and(|from| runs_into(kernel, from, address, thumb))
             {
                 Some(Why::Label)
             } else {

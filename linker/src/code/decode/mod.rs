@@ -42,7 +42,7 @@ pub(super) struct Insn {
 
 impl Insn {
     /// Control may go on behind it whatever [`Self::op`] says.
-    pub fn conditional(&self) -> bool {
+    pub(super) fn conditional(&self) -> bool {
         self.cond != ALWAYS
     }
 }
@@ -188,6 +188,8 @@ pub(super) enum Op {
         /// In bytes.
         size: u8,
     },
+    /// `stm` to this register, not to the stack with write-back.
+    StoreMany(u8),
     /// Registers of this list are saved on the stack: `stmdb sp!`, `push`,
     /// `str rt, [sp, #-n]!`; bytes by which the stack grows.
     Push(u16, u16),
@@ -200,6 +202,13 @@ pub(super) enum Op {
     Unframe,
     /// `it`: the conditions of the next instructions.
     IfThen(u8),
+}
+
+impl Op {
+    /// It calls something.
+    pub(super) fn calls(&self) -> bool {
+        matches!(self, Op::Call { .. } | Op::CallRegister(_))
+    }
 }
 
 /// An instruction without effects, of this size.

@@ -329,8 +329,10 @@ fn multiple(first: u32, second: u32, insn: &mut Insn) {
         Op::Pop(list, bytes)
     } else if rn == SP && write_back && !is_load && down {
         Op::Push(list, bytes)
-    } else {
+    } else if is_load {
         Op::Other
+    } else {
+        Op::StoreMany(rn)
     };
 }
 

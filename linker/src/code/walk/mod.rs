@@ -13,7 +13,7 @@ mod tables;
 
 use super::{
     decode::{ALWAYS, Insn, LR, Op, PC},
-    map::{CODE, EDGE, FALLEN, FIXUP, JUMPED, LITERAL, Map},
+    map::{CALLED, CODE, EDGE, FALLEN, FIXUP, JUMPED, LITERAL, Map},
 };
 
 /// Instructions of a walk that only asks a question.
@@ -26,11 +26,13 @@ pub(super) struct Walk {
     pub end: u32,
     /// Addresses outside the borders to which it jumps.
     pub tails: Vec<u32>,
+    /// Those of them to which it jumps when its frame is gone.
+    pub tail_calls: Vec<u32>,
     /// A path comes back, or goes where it cannot be followed.
     pub returns: bool,
     /// A call was followed by what is no code: the callee does not come back.
     pub dead_ends: Vec<u32>,
-    /// It runs into the function behind it.
+    /// It runs into the function behind it, and not from a call.
     pub falls_out: bool,
 }
 
@@ -69,7 +71,6 @@ impl State {
 #[derive(Debug, Clone, Copy)]
 struct Jump {
     target: u32,
-    from: u32,
     state: State,
     cond: u8,
 }
@@ -142,7 +143,7 @@ impl<'m, 'k> Walker<'m, 'k> {
                 self.waiting.push((jump.target, jump.state));
             }
         } else {
-            self.leave(jump.target);
+            self.leave(jump.target, jump.state.frameless(jump.cond));
         }
         true
     }
@@ -196,16 +197,19 @@ impl<'m, 'k> Walker<'m, 'k> {
     }
 
     /// A jump out of the function.
-    fn leave(&mut self, target: u32) {
+    fn leave(&mut self, target: u32, frameless: bool) {
         if !self.map.has(target, FIXUP) {
             self.walk.tails.push(target);
+            if frameless {
+                self.walk.tail_calls.push(target);
+            }
         }
     }
 
     /// A jump to an address.
     fn jump(&mut self, from: u32, target: u32, state: State, cond: u8) {
         if !(self.start..self.limit).contains(&target) {
-            self.leave(target);
+            self.leave(target, state.frameless(cond));
             return;
         }
         if self.map.has(target, CODE) {
@@ -214,7 +218,6 @@ impl<'m, 'k> Walker<'m, 'k> {
         }
         let jump = Jump {
             target,
-            from,
             state,
             cond,
         };
@@ -231,8 +234,8 @@ impl<'m, 'k> Walker<'m, 'k> {
         let mut called = None;
         loop {
             if at >= self.limit {
-                self.walk.falls_out = true;
-                self.leave(self.limit);
+                self.walk.falls_out |= called.is_none();
+                self.leave(self.limit, false);
                 return;
             }
             if self.map.has(at, CODE) {
@@ -306,6 +309,9 @@ impl<'m, 'k> Walker<'m, 'k> {
                 return insn.conditional();
             }
             Op::Call { target, .. } => {
+                if !self.map.has(target, LITERAL) {
+                    self.map.set(target, CALLED);
+                }
                 if !insn.conditional() {
                     if self.no_return.binary_search(&target).is_ok() {
                         return false;

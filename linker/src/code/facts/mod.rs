@@ -1,0 +1,130 @@
+//! Calls, references, constants and returns of each function.
+//!
+//! * [`flow`]: the jumps within a function, and where paths meet
+//! * [`reader`]: one look over its instructions with what is known of each register
+//! * [`returns`]: what it may return, searched backwards from each return
+
+mod flow;
+mod reader;
+mod returns;
+
+use super::{
+    Code, Function, FunctionId, Lists, Section, Target,
+    decode::Op,
+    map::{CODE, Map},
+    sweep::{Found, Swept},
+};
+use crate::kernel::Kernel;
+
+/// What is the same for all functions.
+struct Context<'a> {
+    map: &'a Map<'a>,
+    /// First address that is an address in the kernel, and the one behind the last.
+    addresses: std::ops::Range<u32>,
+    /// Starts of all functions.
+    starts: &'a [u32],
+    /// The function that every function calls first when the kernel was built to
+    /// trace functions (`mcount`). It leaves all registers alone.
+    tracer: Option<u32>,
+}
+
+/// How far behind the image its own variables may lie (`.bss`).
+const BSS: u32 = 16 << 20;
+
+/// The kernel with everything that is known of each function.
+pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
+    let starts: Vec<u32> = swept.functions.iter().map(|f| f.start).collect();
+    let context = Context {
+        map,
+        addresses: kernel.base..kernel.end().saturating_add(BSS),
+        starts: &starts,
+        tracer: tracer(map, &swept.functions),
+    };
+    let text = map.regions.iter().max_by_key(|region| region.range.len());
+    let mut users = Vec::new();
+    let mut callers = Vec::new();
+    let mut functions = Vec::with_capacity(starts.len());
+    for (found, index) in swept.functions.iter().zip(0..) {
+        let id = FunctionId(index);
+        let mut function = reader::read(&context, found);
+        function.no_return = swept.no_return.binary_search(&found.start).is_ok();
+        if text.is_some_and(|text| !text.range.contains(&found.start)) {
+            function.section = Section::Init;
+        }
+        for call in &function.calls {
+            if let Target::Function(callee) = call.target {
+                callers.push((callee, id));
+            }
+        }
+        users.extend(function.references.iter().map(|r| (r.address, id)));
+        functions.push(function);
+    }
+    users.sort_unstable();
+    users.dedup();
+    let pointers = swept
+        .pointers
+        .iter()
+        .filter(|(_, at)| !map.in_code(*at))
+        .filter_map(|&(target, at)| Some((find(&starts, target & !1)?, at)))
+        .collect();
+    Code {
+        bytes: kernel.bytes.clone(),
+        base: kernel.base,
+        callers: Lists::new(functions.len(), callers),
+        pointers: Lists::new(functions.len(), pointers),
+        user_ids: users.iter().map(|user| user.1).collect(),
+        users,
+        functions,
+    }
+}
+
+fn find(starts: &[u32], address: u32) -> Option<FunctionId> {
+    let index = starts.binary_search(&address).ok()?;
+    Some(FunctionId(index as u32))
+}
+
+/// An empty function.
+fn blank(found: &Found) -> Function {
+    Function {
+        start: found.start,
+        end: found.end,
+        thumb: found.thumb,
+        section: Section::Text,
+        blocks: 0,
+        calls: Vec::new(),
+        references: Vec::new(),
+        constants: Vec::new(),
+        returns: Vec::new(),
+        arguments: 0,
+        no_return: false,
+        found_by: found.origin,
+    }
+}
+
+/// The function that a third of all functions call within their first instructions.
+fn tracer(map: &Map, functions: &[Found]) -> Option<u32> {
+    /// Instructions of an entry.
+    const ENTRY: usize = 6;
+    let mut first: Vec<u32> = functions
+        .iter()
+        .filter_map(|function| {
+            let mut at = function.start;
+            for _ in 0..ENTRY {
+                let insn = map.insn(at, function.thumb)?;
+                if !map.has(at, CODE) {
+                    return None;
+                }
+                if let Op::Call { target, .. } = insn.op {
+                    return Some(target);
+                }
+                at = at.wrapping_add(u32::from(insn.size));
+            }
+            None
+        })
+        .collect();
+    first.sort_unstable();
+    let most = first
+        .chunk_by(|a, b| a == b)
+        .max_by_key(|same| same.len())?;
+    (most.len() * 3 > functions.len()).then(|| most[0])
+}

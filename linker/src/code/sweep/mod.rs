@@ -1,0 +1,204 @@
+//! All functions of a region, one behind the other.
+//!
+//! The starts that are known beforehand are borders; what lies between the end of
+//! one function and the next border is the next function, when it looks like the
+//! start of one. Every pass tells more starts (targets of tail calls, pointers to
+//! what nothing has reached) and more functions that never return, and with them
+//! the next pass tells more ends. It settles after a few.
+
+mod changes;
+mod entry;
+mod pass;
+
+use super::{
+    Origin,
+    map::{CALLED, CODE, FALLEN, FIXUP, JUMPED, LITERAL, Map, START},
+    regions::Region,
+    seeds::Seeds,
+    walk::Walker,
+};
+use crate::kernel::Kernel;
+
+use changes::Changes;
+use pass::Pass;
+
+/// Passes at most.
+const PASSES: usize = 6;
+/// Passes over everything; later ones look only at what has changed. The first takes
+/// every call for one, the second only those that the first has reached.
+const FULL: usize = 2;
+
+/// A function as the sweep knows it.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub start: u32,
+    pub end: u32,
+    pub thumb: bool,
+    pub origin: Origin,
+    /// Jumps out of it.
+    pub tails: Vec<u32>,
+    /// Those of them that are made when its frame is gone.
+    pub tail_calls: Vec<u32>,
+    pub returns: bool,
+}
+
+/// Everything that is settled in the end.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    /// By start.
+    pub functions: Vec<Found>,
+    /// Starts of functions that never return, sorted.
+    pub no_return: Vec<u32>,
+    /// Words that hold the address of code: the address, and where. Sorted.
+    pub pointers: Vec<(u32, u32)>,
+}
+
+/// Finds all functions.
+pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
+    let regions = map.regions.clone();
+    let mut starts = called(map, &regions);
+    starts.extend(seeds.unwind.iter().map(|&at| (at, Origin::UnwindIndex)));
+    if map.in_code(kernel.base) {
+        starts.push((kernel.base, Origin::Entry));
+    }
+    tidy(&mut starts);
+    let mut swept = Swept {
+        pointers: seeds.pointers.clone(),
+        ..Swept::default()
+    };
+    // Starts that turned out to be none.
+    let mut banned = Vec::new();
+    let mut changes = Changes::default();
+    for round in 0..PASSES {
+        let before = std::mem::take(&mut swept.functions);
+        changes.all = round < FULL;
+        if changes.all {
+            for region in &regions {
+                map.clear(&region.range, CODE | FALLEN | JUMPED | START | CALLED);
+            }
+        }
+        let mut walker = Walker::new(map);
+        walker.no_return = std::mem::take(&mut swept.no_return);
+        for region in &regions {
+            let mut pass = Pass {
+                walker: &mut walker,
+                region,
+                starts: &starts,
+                before: &before,
+                changes: &changes,
+                functions: &mut swept.functions,
+                banned: &mut banned,
+            };
+            pass.run();
+        }
+        let never_before = std::mem::take(&mut walker.no_return);
+        swept.no_return = no_return(&swept.functions);
+        let more = more_starts(map, &swept);
+        banned.sort_unstable();
+        banned.dedup();
+        let starts_before = starts.clone();
+        // Calls that were only seen in what turned out to be data count no more.
+        starts.retain(|start| start.1 != Origin::Call);
+        starts.extend(called(map, &regions));
+        starts.extend(more);
+        starts.retain(|start| {
+            start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
+        });
+        tidy(&mut starts);
+        changes = Changes::between(
+            map,
+            &starts_before,
+            &starts,
+            &never_before,
+            &swept.no_return,
+        );
+        if changes.places.is_empty() {
+            break;
+        }
+    }
+    swept
+}
+
+/// Sorted, and each address once, for its best reason.
+fn tidy(starts: &mut Vec<(u32, Origin)>) {
+    starts.sort_unstable();
+    starts.dedup_by_key(|start| start.0);
+}
+
+fn called(map: &Map, regions: &[Region]) -> Vec<(u32, Origin)> {
+    let mut starts = Vec::new();
+    for region in regions {
+        let step = if region.thumb { 2 } else { 4 };
+        let mut at = region.range.start;
+        while at < region.range.end {
+            if map.has(at, CALLED) {
+                starts.push((at, Origin::Call));
+            }
+            at += step;
+        }
+    }
+    starts
+}
+
+/// Whether an address is that of the second half of a Thumb instruction.
+fn within_instruction(map: &Map, at: u32) -> bool {
+    let before = at.wrapping_sub(2);
+    map.region(at).is_some_and(|region| region.thumb)
+        && map.has(before, CODE)
+        && map.insn(before, true).is_some_and(|insn| insn.size == 4)
+}
+
+/// Functions none of whose paths comes back, sorted.
+fn no_return(functions: &[Found]) -> Vec<u32> {
+    let mut never: Vec<u32> = functions
+        .iter()
+        .filter(|function| !function.returns)
+        .map(|function| function.start)
+        .collect();
+    loop {
+        let returns = |function: &Found| {
+            let mut tails = function.tails.iter();
+            tails.any(|target| never.binary_search(target).is_err())
+        };
+        let fewer: Vec<u32> = functions
+            .iter()
+            .filter(|function| never.binary_search(&function.start).is_ok())
+            .filter(|function| !returns(function))
+            .map(|function| function.start)
+            .collect();
+        if fewer.len() == never.len() {
+            return never;
+        }
+        never = fewer;
+    }
+}
+
+/// Starts that this pass has shown.
+fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
+    let mut more = Vec::new();
+    let fresh = |at: u32| {
+        map.in_code(at) && !map.has(at, START | LITERAL | FIXUP) && !within_instruction(map, at)
+    };
+    // A jump with the frame in place leads to a part of the same function, wherever
+    // its borders were seen.
+    let functions = swept.functions.iter();
+    let tails = functions.flat_map(|function| &function.tail_calls);
+    for &target in tails {
+        if fresh(target) && !map.has(target, FALLEN) {
+            more.push((target, Origin::TailCall));
+        }
+    }
+    for &(target, _) in &swept.pointers {
+        let thumb = target & 1 == 1;
+        let target = target & !1;
+        let end = map.region(target).map_or(target, |region| region.range.end);
+        if fresh(target)
+            && !map.has(target, FALLEN | JUMPED)
+            && entry::plausible(map, target, end, thumb)
+        {
+            more.push((target, Origin::Pointer));
+        }
+    }
+    tidy(&mut more);
+    more
+}
