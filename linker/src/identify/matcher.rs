@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    StrategySet, arguments,
+    StrategySet, arguments, cluster,
     graph::{Binary, Fact, Named, Node, Source, linked},
     lexical, locality, relation,
     shape::{self, Shapes},
@@ -36,6 +36,8 @@ const SOLID: f32 = 6.0;
 const SOLID_IN_FILE: f32 = 3.5;
 /// Functions that one file has at most.
 const MAX_SPAN: u32 = 400;
+/// Functions without a name between two of one file at most.
+const MAX_BESIDE: u32 = 40;
 /// Bits for the right side of one neighbour, in a file in strict order.
 const ORDER: f32 = 1.5;
 /// More bits, and a wider margin, for a name of which only callers are known.
@@ -93,8 +95,21 @@ pub(super) struct InFile {
     pub distance: u32,
     /// Functions from the first to the last named one.
     pub span: u32,
+    /// No function of another file is known between it and one of the file.
+    pub beside: bool,
     /// Bits for lying in the order of the source, or against.
     pub order: f32,
+}
+
+/// 1 when all are in the order of the source, -1 when all are turned round.
+fn strictness(others: &[(u32, u32)]) -> f32 {
+    if others.len() < 4 {
+        return 0.0;
+    }
+    let pairs = others.windows(2);
+    let rising = pairs.filter(|pair| pair[0].1 < pair[1].1).count() as f32;
+    let strict = 2.0 * rising / (others.len() - 1) as f32 - 1.0;
+    if strict.abs() < 0.25 { 0.0 } else { strict }
 }
 
 /// Bits for a place between the neighbours that the source suggests.
@@ -102,15 +117,7 @@ pub(super) struct InFile {
 /// Compilers keep the order of the source or turn it round, each more or less
 /// strictly; which, and how strictly, the named functions show.
 fn order(others: &[(u32, u32)], own: u32, node: u32) -> f32 {
-    if others.len() < 4 {
-        return 0.0;
-    }
-    let pairs = others.windows(2);
-    let rising = pairs.filter(|pair| pair[0].1 < pair[1].1).count() as f32;
-    let strict = 2.0 * rising / (others.len() - 1) as f32 - 1.0;
-    if strict.abs() < 0.25 {
-        return 0.0;
-    }
+    let strict = strictness(others);
     let before = others.iter().filter(|it| it.1 < own).max_by_key(|it| it.1);
     let after = others.iter().filter(|it| it.1 > own).min_by_key(|it| it.1);
     let side = |neighbour: Option<&(u32, u32)>, above: bool| match neighbour {
@@ -216,19 +223,29 @@ impl<'a> Matcher<'a> {
         Some((*all.first()?, *all.last()?))
     }
 
-    /// Where the node lies in regard to the other named functions of the file.
-    pub(super) fn place(&self, named: Named, node: Node) -> Option<InFile> {
-        let source = self.source.node(named);
-        let all = self.by_file.get(&(source.file?, source.init))?;
-        let own = self.node_of(named).map(|node| node.0);
-        let others: Vec<(u32, u32)> = all
-            .iter()
-            .filter(|it| Some(**it) != own)
+    /// The named functions of a file, by place, each with its order in the source.
+    fn in_file(&self, file: Option<u32>, init: bool, without: Option<Node>) -> Vec<(u32, u32)> {
+        let all = file.and_then(|file| self.by_file.get(&(file, init)));
+        all.into_iter()
+            .flatten()
+            .filter(|it| Some(Node(**it)) != without)
             .filter_map(|it| {
                 let name = self.name_of(Node(*it))?;
                 Some((*it, self.source.node(name).order))
             })
-            .collect();
+            .collect()
+    }
+
+    /// How strictly a file is in the order of its source: 1 strictly, -1 turned
+    /// round, 0 not at all or not known.
+    pub(super) fn strictness(&self, file: Option<u32>, init: bool) -> f32 {
+        strictness(&self.in_file(file, init, None))
+    }
+
+    /// Where the node lies in regard to the other named functions of the file.
+    pub(super) fn place(&self, named: Named, node: Node) -> Option<InFile> {
+        let source = self.source.node(named);
+        let others = self.in_file(source.file, source.init, self.node_of(named));
         let (first, last) = (others.first()?.0, others.last()?.0);
         let span = last - first;
         let within = (first..last).contains(&node.0) && span < MAX_SPAN;
@@ -239,8 +256,25 @@ impl<'a> Matcher<'a> {
         Some(InFile {
             distance,
             span,
+            beside: distance < MAX_BESIDE && self.beside(named, node),
             order: order(&others, source.order, node.0),
         })
+    }
+
+    /// Whether the nearest named function on one side is of the same file.
+    fn beside(&self, named: Named, node: Node) -> bool {
+        let source = self.source.node(named);
+        let is_of_file = |it: Node| {
+            let name = self.name_of(it).filter(|it| *it != named)?;
+            let other = self.source.node(name);
+            // What has no file says nothing.
+            other.file.map(|file| Some(file) == source.file)
+        };
+        let below = (node.0.saturating_sub(MAX_BESIDE)..node.0).rev();
+        let functions = self.binary.functions as u32;
+        let above = node.0 + 1..(node.0 + MAX_BESIDE).min(functions);
+        below.map(Node).find_map(is_of_file) == Some(true)
+            || above.map(Node).find_map(is_of_file) == Some(true)
     }
 
     fn assign(&mut self, named: Named, node: Node) {
@@ -354,7 +388,7 @@ impl<'a> Matcher<'a> {
         for check in 0..=MAX_CHECKS {
             for step in STEPS {
                 for _ in 0..MAX_ROUNDS {
-                    if !self.round(step) {
+                    if !self.round(step) && !self.together(step) {
                         break;
                     }
                 }
@@ -423,6 +457,27 @@ impl<'a> Matcher<'a> {
             self.assign(named, node);
         }
         !accepted.is_empty()
+    }
+
+    /// Accepts names that are certain only together with others.
+    fn together(&mut self, (need, margin): (f32, f32)) -> bool {
+        let ranked: Vec<(Named, Vec<(Node, f32)>)> = self
+            .source
+            .ids()
+            .filter(|it| self.node_of(*it).is_none() && self.source.node(*it).known)
+            .filter_map(|named| {
+                let ranked = &self.ranked[named.0 as usize];
+                let first = ranked.first().filter(|it| it.1 >= need)?;
+                let open = |it: &&(Node, f32)| self.name_of(it.0).is_none();
+                let stands = self.stands_alone(named, first.0);
+                stands.then(|| (named, ranked.iter().filter(open).copied().collect()))
+            })
+            .collect();
+        let pairs = cluster::resolve(self, &ranked, margin);
+        for &(named, node) in &pairs {
+            self.assign(named, node);
+        }
+        !pairs.is_empty()
     }
 
     /// Whether the compiler may have put `inner` into `outer` and left nothing

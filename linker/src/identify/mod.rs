@@ -10,6 +10,7 @@
 //! * [`structure`]: constants, return values, numbers of blocks and callees
 //! * [`locality`]: functions of one source file lie together
 //! * [`matcher`]: spreads names from what is certain to what follows from it
+//! * [`cluster`]: functions that are alike, told apart together
 //! * [`combine`]: ranked candidates, with evidence
 //!
 //! Sources that disagree make a pointer ambiguous; none is ever preferred
@@ -32,6 +33,7 @@ use crate::{
 };
 
 mod arguments;
+mod cluster;
 mod combine;
 mod fields;
 mod graph;

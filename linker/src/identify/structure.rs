@@ -12,6 +12,9 @@ use super::{
 };
 use crate::code::{CallKind, Section};
 
+/// Bits against an answer for a constant that it lacks, or has too many.
+const LACKS: f32 = 1.0;
+const FOREIGN: f32 = 0.4;
 /// Constants below this are in every second function.
 const COMMON: u32 = 4;
 /// A constant that more functions use points to none.
@@ -56,8 +59,19 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             sum += bits;
             tally.fact(Structure, fact, bits, || format!("has the constant {value:#x}"));
         } else if fact == Fact::Must && value >= 0x10 {
-            tally.add(Structure, -0.7, || format!("lacks the constant {value:#x}"));
+            tally.add(Structure, -LACKS, || format!("lacks the constant {value:#x}"));
         }
+    }
+    let foreign = binary.constants.iter().filter(|&&value| {
+        (0x10..0x8000_0000).contains(&value)
+            && source.constants.binary_search_by_key(&value, |it| it.0).is_err()
+            && matcher.rarity_of_constant(value) > 4.0
+    });
+    let foreign = foreign.count();
+    if foreign > 0 && !source.constants.is_empty() {
+        tally.add(Structure, -FOREIGN * foreign.min(8) as f32, || {
+            format!("has {foreign} constants that the source has not")
+        });
     }
     for &value in &source.returns {
         let errno = value as i32;
@@ -87,7 +101,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     let jumps = function.calls.iter().any(|call| call.kind != CallKind::Direct);
     let (have, expected) = (function.arguments, source.parameters.min(4));
     let bits = match have.cmp(&expected) {
-        _ if jumps && have > expected => 0.0,
+        _ if jumps && have != expected => 0.0,
         Ordering::Equal => 0.3 + 0.4 * f32::from(have),
         Ordering::Less => -1.3 * f32::from(expected - have),
         // 64 bits take two registers, so one more is no proof.
@@ -102,8 +116,26 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     if !source.init && function.section == Section::Init && matcher.has_init {
         tally.add(Structure, -4.0, || "in .init.text".to_owned());
     }
+    pointed(matcher, named, node, tally);
     calls(matcher, source, binary, tally);
     size(source.blocks, function.blocks, tally);
+}
+
+/// A static function that nothing calls is called through a pointer, as an
+/// initcall for instance; one that is called has callers.
+fn pointed(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
+    let source = matcher.source.node(named);
+    let binary = matcher.binary.node(node);
+    if source.global || !source.callers.is_empty() || !source.referrers.is_empty() {
+        return;
+    }
+    let pointers = matcher.binary.code.pointers_to(binary.address);
+    match (binary.callers.is_empty(), pointers.is_empty()) {
+        (true, false) => tally.add(Structure, 2.0, || {
+            format!("called through a pointer at {:#x} alone", pointers[0])
+        }),
+        _ => tally.add(Structure, -4.0, || "not called through a pointer alone".to_owned()),
+    }
 }
 
 /// Whether it calls at all, how many functions, and through pointers.
@@ -115,7 +147,11 @@ fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mu
         // Division and copying are calls that no source shows.
         let helper = |it: &&Node| matcher.binary.node(**it).callers.len() >= HELPER;
         let helpers = binary.order_of_calls.iter().filter(helper).count() as u32;
-        match binary.all_calls.saturating_sub(helpers) {
+        match binary.all_calls.saturating_sub(helpers + binary.indirect) {
+            // A parameter may be a function.
+            0 if binary.indirect > 0 => tally.add(Structure, -1.0, || {
+                "calls through a pointer".to_owned()
+            }),
             0 if helpers > 0 => {}
             0 => tally.add(Structure, 2.0, || "calls nothing".to_owned()),
             calls => tally.add(Structure, -1.5 - calls.min(4) as f32, || {
@@ -133,7 +169,12 @@ fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mu
             format!("calls through {more} pointers, none in the source")
         }),
         (_, 0) => tally.add(Structure, -2.0, || "calls through no pointer".to_owned()),
-        (..) => tally.add(Structure, 1.0, || "calls through a pointer".to_owned()),
+        (expected, have) => {
+            let bits = 1.0 - 0.4 * expected.abs_diff(have).min(5) as f32;
+            tally.add(Structure, bits, || {
+                format!("calls through {have} pointers, {expected} in the source")
+            });
+        }
     }
     if have < must {
         tally.add(Structure, -0.7 * (must - have).min(8) as f32, || {
