@@ -27,7 +27,7 @@ const NEAR: u32 = 60;
 /// Functions that refer to a text or to the file of a warning.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     let source = matcher.source.node(named);
-    for &(text, _) in &source.texts {
+    for &(text, ..) in &source.texts {
         let users = &matcher.binary.text_users[text as usize];
         if users.len() <= MAX_USERS {
             votes.extend(users, users.len());
@@ -50,8 +50,12 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         let users = matcher.binary.text_users[text as usize].len();
         match source.texts.binary_search_by_key(&text, |it| it.0) {
             Ok(index) => {
-                let bits = matcher.rarity(users) * share(source.texts[index].1);
-                tally.fact(Lexical, source.texts[index].1, bits, || match users {
+                let (_, fact, via) = source.texts[index];
+                if matcher.elsewhere(via) {
+                    continue;
+                }
+                let bits = matcher.rarity(users) * share(fact);
+                tally.fact(Lexical, fact, bits, || match users {
                     1 => format!("the only one to refer to {:?}", text_of(text)),
                     _ => format!("one of {users} to refer to {:?}", text_of(text)),
                 });
@@ -67,7 +71,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             format!("refers to {} texts unknown", binary.foreign_texts)
         });
     }
-    for &(text, fact) in &source.texts {
+    for &(text, fact, _) in &source.texts {
         if fact != Fact::Must || binary.texts.binary_search(&text).is_ok() {
             continue;
         }
@@ -89,9 +93,10 @@ fn warnings(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
     for &file in &binary.files {
         let path = &matcher.source.files[file as usize];
         let users = matcher.binary.file_users[file as usize].len();
-        let own: Vec<_> = source.warns.iter().filter(|it| it.file == file).collect();
+        let all = source.warns.iter().filter(|it| it.file == file);
+        let own: Vec<_> = all.clone().filter(|it| !matcher.elsewhere(it.via)).collect();
         if own.is_empty() {
-            if source.known && !path.ends_with(".h") && source.file != Some(file) {
+            if all.count() == 0 && source.known && !path.ends_with(".h") && source.file != Some(file) {
                 tally.add(Lexical, -OTHER_FILE, || format!("warns as of {path}"));
             }
             continue;

@@ -11,6 +11,12 @@ use super::{
 /// Most functions between two named ones of a file that are looked at.
 const MAX_BETWEEN: u32 = 120;
 
+/// Most bits for lying among the functions of the file.
+const WITHIN: f32 = 7.0;
+
+/// Bits for lying beside one, with no function of another file between.
+const BESIDE: f32 = 4.5;
+
 /// Functions that lie among the named ones of the file.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     let source = matcher.source.node(named);
@@ -18,7 +24,7 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
         return;
     };
     if high - low <= MAX_BETWEEN {
-        let nodes: Vec<Node> = (low.saturating_sub(4)..=high + 4)
+        let nodes: Vec<Node> = (low.saturating_sub(12)..=high + 12)
             .filter(|&it| (it as usize) < matcher.binary.functions)
             .map(Node)
             .filter(|&it| matcher.name_of(it).is_none())
@@ -33,23 +39,30 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         return;
     }
     let source = matcher.source.node(named);
-    let Some(near) = matcher.distance(source.file, source.init, named, node) else {
+    let Some(place) = matcher.place(named, node) else {
         return;
     };
     let path = || {
         let file = source.file.unwrap_or_default() as usize;
         matcher.source.files.get(file).cloned().unwrap_or_default()
     };
-    match near {
-        0..=8 => tally.add(Locality, 5.0, || {
-            format!("lies among functions of {}", path())
+    match place.distance {
+        0 => {
+            let bits = matcher.rarity(place.span as usize + 16).min(WITHIN);
+            tally.add(Locality, bits, || format!("lies among functions of {}", path()));
+        }
+        _ if place.beside => {
+            tally.add(Locality, BESIDE, || format!("lies beside functions of {}", path()));
+        }
+        1..=80 => {}
+        far => tally.add(Locality, -3.0, || {
+            format!("lies {far} functions from those of {}", path())
         }),
-        9..=40 => tally.add(Locality, 3.0, || {
-            format!("lies near functions of {}", path())
-        }),
-        41..=150 => {}
-        _ => tally.add(Locality, -3.0, || {
-            format!("lies {near} functions from those of {}", path())
-        }),
+    }
+    if place.order != 0.0 {
+        tally.add(Locality, place.order, || match place.order > 0.0 {
+            true => format!("in the order of {}", path()),
+            false => format!("not in the order of {}", path()),
+        });
     }
 }

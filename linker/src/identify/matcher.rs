@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    StrategySet, arguments,
+    StrategySet, arguments, cluster,
     graph::{Binary, Fact, Named, Node, Source, linked},
     lexical, locality, relation,
     shape::{self, Shapes},
@@ -32,6 +32,16 @@ const STEPS: [(f32, f32); 5] = [
 ];
 /// Bits that must come from the function's own facts.
 const SOLID: f32 = 6.0;
+/// The same where the place is known to the file.
+const SOLID_IN_FILE: f32 = 3.5;
+/// Functions that one file has at most.
+const MAX_SPAN: u32 = 400;
+/// Functions without a name between two of one file at most.
+const MAX_BESIDE: u32 = 40;
+/// Bits for the right side of one neighbour, in a file in strict order.
+const ORDER: f32 = 1.5;
+/// More bits, and a wider margin, for a name of which only callers are known.
+const UNKNOWN: f32 = 3.0;
 /// Rounds of one step, and of checks, whatever happens.
 const MAX_ROUNDS: usize = 24;
 const MAX_CHECKS: usize = 3;
@@ -76,6 +86,46 @@ impl Votes {
         all.truncate(MAX_CANDIDATES);
         all.into_iter().map(|it| it.0).collect()
     }
+}
+
+/// A place in regard to a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InFile {
+    /// Functions to the nearest named one of the file; 0 among them.
+    pub distance: u32,
+    /// Functions from the first to the last named one.
+    pub span: u32,
+    /// No function of another file is known between it and one of the file.
+    pub beside: bool,
+    /// Bits for lying in the order of the source, or against.
+    pub order: f32,
+}
+
+/// 1 when all are in the order of the source, -1 when all are turned round.
+fn strictness(others: &[(u32, u32)]) -> f32 {
+    if others.len() < 4 {
+        return 0.0;
+    }
+    let pairs = others.windows(2);
+    let rising = pairs.filter(|pair| pair[0].1 < pair[1].1).count() as f32;
+    let strict = 2.0 * rising / (others.len() - 1) as f32 - 1.0;
+    if strict.abs() < 0.25 { 0.0 } else { strict }
+}
+
+/// Bits for a place between the neighbours that the source suggests.
+///
+/// Compilers keep the order of the source or turn it round, each more or less
+/// strictly; which, and how strictly, the named functions show.
+fn order(others: &[(u32, u32)], own: u32, node: u32) -> f32 {
+    let strict = strictness(others);
+    let before = others.iter().filter(|it| it.1 < own).max_by_key(|it| it.1);
+    let after = others.iter().filter(|it| it.1 > own).min_by_key(|it| it.1);
+    let side = |neighbour: Option<&(u32, u32)>, above: bool| match neighbour {
+        Some(it) if (node > it.0) == (above == (strict > 0.0)) => 1.0,
+        Some(_) => -1.0,
+        None => 0.0,
+    };
+    ORDER * strict.abs() * (side(before, true) + side(after, false))
 }
 
 /// What is known, and what follows.
@@ -149,6 +199,12 @@ impl<'a> Matcher<'a> {
         self.names[node.0 as usize]
     }
 
+    /// Whether the function that a fact is inherited from is one of its own, so
+    /// that the fact shows there.
+    pub(super) fn elsewhere(&self, via: Option<Named>) -> bool {
+        via.is_some_and(|via| self.node_of(via).is_some())
+    }
+
     /// Bits that speak for one out of `users` functions.
     pub(super) fn rarity(&self, users: usize) -> f32 {
         (self.binary.functions.max(1) as f32 / users.max(1) as f32)
@@ -157,8 +213,8 @@ impl<'a> Matcher<'a> {
     }
 
     pub(super) fn rarity_of_constant(&self, value: u32) -> f32 {
-        let users = self.binary.constant_users.get(&value).copied();
-        self.rarity(users.unwrap_or(1) as usize)
+        let users = self.binary.constant_users.get(&value);
+        self.rarity(users.map_or(1, Vec::len))
     }
 
     /// First and last of the named functions of a file.
@@ -167,26 +223,58 @@ impl<'a> Matcher<'a> {
         Some((*all.first()?, *all.last()?))
     }
 
-    /// How many functions lie between the node and the nearest named one of the
-    /// file, another than this.
-    pub(super) fn distance(
-        &self,
-        file: Option<u32>,
-        init: bool,
-        named: Named,
-        node: Node,
-    ) -> Option<u32> {
-        let all = self.by_file.get(&(file?, init))?;
-        let own = self.node_of(named).map(|node| node.0);
-        let (first, last) = (all.first()?, all.last()?);
-        let others = || all.iter().filter(|it| Some(**it) != own);
-        if (*first..*last).contains(&node.0) && others().count() >= 2 {
-            let inner = others().any(|it| *it < node.0) && others().any(|it| *it > node.0);
-            if inner && last - first < 400 {
-                return Some(0);
-            }
-        }
-        others().map(|it| it.abs_diff(node.0)).min()
+    /// The named functions of a file, by place, each with its order in the source.
+    fn in_file(&self, file: Option<u32>, init: bool, without: Option<Node>) -> Vec<(u32, u32)> {
+        let all = file.and_then(|file| self.by_file.get(&(file, init)));
+        all.into_iter()
+            .flatten()
+            .filter(|it| Some(Node(**it)) != without)
+            .filter_map(|it| {
+                let name = self.name_of(Node(*it))?;
+                Some((*it, self.source.node(name).order))
+            })
+            .collect()
+    }
+
+    /// How strictly a file is in the order of its source: 1 strictly, -1 turned
+    /// round, 0 not at all or not known.
+    pub(super) fn strictness(&self, file: Option<u32>, init: bool) -> f32 {
+        strictness(&self.in_file(file, init, None))
+    }
+
+    /// Where the node lies in regard to the other named functions of the file.
+    pub(super) fn place(&self, named: Named, node: Node) -> Option<InFile> {
+        let source = self.source.node(named);
+        let others = self.in_file(source.file, source.init, self.node_of(named));
+        let (first, last) = (others.first()?.0, others.last()?.0);
+        let span = last - first;
+        let within = (first..last).contains(&node.0) && span < MAX_SPAN;
+        let distance = match within {
+            true => 0,
+            false => others.iter().map(|it| it.0.abs_diff(node.0)).min()?,
+        };
+        Some(InFile {
+            distance,
+            span,
+            beside: distance < MAX_BESIDE && self.beside(named, node),
+            order: order(&others, source.order, node.0),
+        })
+    }
+
+    /// Whether the nearest named function on one side is of the same file.
+    fn beside(&self, named: Named, node: Node) -> bool {
+        let source = self.source.node(named);
+        let is_of_file = |it: Node| {
+            let name = self.name_of(it).filter(|it| *it != named)?;
+            let other = self.source.node(name);
+            // What has no file says nothing.
+            other.file.map(|file| Some(file) == source.file)
+        };
+        let below = (node.0.saturating_sub(MAX_BESIDE)..node.0).rev();
+        let functions = self.binary.functions as u32;
+        let above = node.0 + 1..(node.0 + MAX_BESIDE).min(functions);
+        below.map(Node).find_map(is_of_file) == Some(true)
+            || above.map(Node).find_map(is_of_file) == Some(true)
     }
 
     fn assign(&mut self, named: Named, node: Node) {
@@ -300,7 +388,7 @@ impl<'a> Matcher<'a> {
         for check in 0..=MAX_CHECKS {
             for step in STEPS {
                 for _ in 0..MAX_ROUNDS {
-                    if !self.round(step) {
+                    if !self.round(step) && !self.together(step) {
                         break;
                     }
                 }
@@ -341,21 +429,27 @@ impl<'a> Matcher<'a> {
                 continue;
             };
             let next = ranked.get(1).map_or(0.0, |it| it.1);
-            let Some(rivals) = best.get(&node) else {
-                continue;
-            };
-            // A function that this one may contain explains a part of it.
-            let rival = rivals
-                .iter()
-                .filter(|it| it.0 != named && !self.may_contain(named, it.0))
-                .map(|it| it.1)
-                .fold(0.0, f32::max);
-            if self.name_of(node).is_none()
-                && bits >= need
-                && bits - next >= margin
-                && bits - rival >= margin
-                && self.stands_alone(named, node)
+            let more = if self.source.node(named).known { 0.0 } else { UNKNOWN };
+            if self.name_of(node).is_some()
+                || bits < need + more
+                || bits - next < margin + more
+                || !self.stands_alone(named, node)
             {
+                continue;
+            }
+            let rivals = best.get(&node).map(Vec::as_slice).unwrap_or_default();
+            let beaten = rivals.iter().filter(|it| it.0 != named).all(|&(rival, theirs)| {
+                if self.may_contain(named, rival) {
+                    // It explains a part of this one, unless it is there itself.
+                    theirs <= bits || !self.stands_alone(rival, node)
+                } else if self.may_contain(rival, named) {
+                    let own = self.score(rival, node, Tally::default()).own();
+                    bits - own >= margin
+                } else {
+                    bits - theirs >= margin + more
+                }
+            });
+            if beaten {
                 accepted.push((named, node, bits));
             }
         }
@@ -363,6 +457,27 @@ impl<'a> Matcher<'a> {
             self.assign(named, node);
         }
         !accepted.is_empty()
+    }
+
+    /// Accepts names that are certain only together with others.
+    fn together(&mut self, (need, margin): (f32, f32)) -> bool {
+        let ranked: Vec<(Named, Vec<(Node, f32)>)> = self
+            .source
+            .ids()
+            .filter(|it| self.node_of(*it).is_none() && self.source.node(*it).known)
+            .filter_map(|named| {
+                let ranked = &self.ranked[named.0 as usize];
+                let first = ranked.first().filter(|it| it.1 >= need)?;
+                let open = |it: &&(Node, f32)| self.name_of(it.0).is_none();
+                let stands = self.stands_alone(named, first.0);
+                stands.then(|| (named, ranked.iter().filter(open).copied().collect()))
+            })
+            .collect();
+        let pairs = cluster::resolve(self, &ranked, margin);
+        for &(named, node) in &pairs {
+            self.assign(named, node);
+        }
+        !pairs.is_empty()
     }
 
     /// Whether the compiler may have put `inner` into `outer` and left nothing
@@ -377,7 +492,9 @@ impl<'a> Matcher<'a> {
     /// may have been put into its callers, whose facts then look like its own.
     fn stands_alone(&self, named: Named, node: Node) -> bool {
         let source = self.source.node(named);
-        if self.score(named, node, Tally::default()).own() < SOLID {
+        let tally = self.score(named, node, Tally::default());
+        let in_file = self.place(named, node).is_some_and(|it| it.distance == 0);
+        if tally.own() < if in_file { SOLID_IN_FILE } else { SOLID } {
             return false;
         }
         if source.global || !source.known {
@@ -395,17 +512,12 @@ impl<'a> Matcher<'a> {
             .iter()
             .filter_map(by_name)
             .any(|by| linked(&source.referrers, by).is_some());
-        // A text that several functions would have if it had been put into them
-        // is in one.
-        let callers = source.callers.iter();
-        let callers = callers.filter(|it| it.fact != Fact::Inherited).count();
-        let texts = &binary.texts;
-        let unique = texts.iter().any(|text| {
-            let own = source.texts.binary_search_by_key(text, |it| it.0);
-            own.is_ok_and(|at| source.texts[at].1 != Fact::Inherited)
-                && self.binary.text_users[*text as usize].len() == 1
+        // What was put into several functions would show in all of them, and
+        // there is one only.
+        let callers = source.callers.iter().filter(|it| {
+            it.fact != Fact::Inherited && !self.source.node(it.to).conditional
         });
-        called || referred || (callers >= 2 && unique)
+        called || referred || callers.count() >= 2
     }
 
     /// Looks at every pair again; gives up those that no longer stand.

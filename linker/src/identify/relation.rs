@@ -83,7 +83,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             continue;
         };
         match linked(&source.calls, called) {
-            Some(fact) => {
+            Some(link) if matcher.elsewhere(link.via) => {}
+            Some(&Link { fact, .. }) => {
                 let callers = matcher.binary.node(callee).callers.len();
                 let bits = (matcher.rarity(callers) * share(fact)).min(ENOUGH - sum);
                 sum += bits;
@@ -161,7 +162,8 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
             continue;
         };
         match linked(&source.refers, to) {
-            Some(fact) => {
+            Some(link) if matcher.elsewhere(link.via) => {}
+            Some(&Link { fact, .. }) => {
                 let users = matcher.binary.node(referred).referrers.len();
                 let bits = matcher.rarity(users) * share(fact);
                 tally.fact(Relation, fact, bits, || match users {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Source;
-use crate::code::{Code, FunctionId, Target};
+use crate::code::{CallKind, Code, FunctionId, Target};
 
 /// Characters of a text that cannot be data by chance.
 const MIN_TEXT: usize = 6;
@@ -44,6 +44,10 @@ pub(in crate::identify) struct BinaryNode {
     pub referrers: Vec<Node>,
     pub constants: Vec<u32>,
     pub returns: Vec<u32>,
+    /// Calls through a register or a word in memory.
+    pub indirect: u32,
+    /// Calls of any kind.
+    pub all_calls: u32,
 }
 
 /// All that is known of one binary.
@@ -57,8 +61,8 @@ pub(in crate::identify) struct Binary<'a> {
     pub text_users: Vec<Vec<Node>>,
     /// By index into `Source::files`.
     pub file_users: Vec<Vec<Node>>,
-    /// How many functions use a constant.
-    pub constant_users: HashMap<u32, u32>,
+    /// Functions that use a constant.
+    pub constant_users: HashMap<u32, Vec<Node>>,
     pub return_users: HashMap<u32, u32>,
 }
 
@@ -122,7 +126,11 @@ impl<'a> Binary<'a> {
             &mut self.nodes[index],
             BinaryNode::new(Place::Data(0), function.start),
         );
+        node.all_calls = function.calls.len() as u32;
         for call in &function.calls {
+            if call.kind == CallKind::Indirect {
+                node.indirect += 1;
+            }
             if let Target::Function(target) = call.target
                 && target.index() != index
             {
@@ -168,7 +176,7 @@ impl<'a> Binary<'a> {
             self.file_users[file as usize].push(own);
         }
         for &constant in &node.constants {
-            *self.constant_users.entry(constant).or_default() += 1;
+            self.constant_users.entry(constant).or_default().push(own);
         }
         for &constant in &node.returns {
             *self.return_users.entry(constant).or_default() += 1;
@@ -208,6 +216,8 @@ impl BinaryNode {
             referrers: Vec::new(),
             constants: Vec::new(),
             returns: Vec::new(),
+            indirect: 0,
+            all_calls: 0,
         }
     }
 }

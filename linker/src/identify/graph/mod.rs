@@ -4,5 +4,5 @@
 mod binary;
 mod source;
 
-pub(super) use binary::{Binary, Node, Place};
-pub(super) use source::{Fact, Link, Named, Source, linked};
+pub(super) use binary::{Binary, BinaryNode, Node, Place};
+pub(super) use source::{Fact, Link, Named, Source, SourceNode, linked};

@@ -14,6 +14,10 @@ const MAX_DEPTH: usize = 4;
 /// Facts of one kind that a function may collect.
 const MAX_FACTS: usize = 1500;
 
+/// A global function that a compiler may put into another all the same.
+const SMALL_BLOCKS: u32 = 4;
+const SMALL_CALLS: usize = 3;
+
 /// A function or variable of the source: an index into [`Source::names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::identify) struct Named(pub u32);
@@ -34,6 +38,8 @@ pub(in crate::identify) enum Fact {
 pub(in crate::identify) struct Link {
     pub to: Named,
     pub fact: Fact,
+    /// The function of the same file that it is inherited from.
+    pub via: Option<Named>,
 }
 
 /// A place that warns.
@@ -47,6 +53,7 @@ pub(in crate::identify) struct Warned {
     /// not in later kernels.
     pub inline: bool,
     pub fact: Fact,
+    pub via: Option<Named>,
 }
 
 /// A text, or the address of something with a name, that a caller passes.
@@ -73,8 +80,10 @@ pub(in crate::identify) struct SourceNode {
     pub data: bool,
     pub parameters: u8,
     pub blocks: u32,
+    /// Calls through a pointer, at least.
+    pub indirect: u32,
     /// Sorted by text; index into [`Source::texts`].
-    pub texts: Vec<(u32, Fact)>,
+    pub texts: Vec<(u32, Fact, Option<Named>)>,
     pub warns: Vec<Warned>,
     /// Sorted by node.
     pub calls: Vec<Link>,
@@ -86,7 +95,7 @@ pub(in crate::identify) struct SourceNode {
     /// Sorted; who may refer to it.
     pub referrers: Vec<Link>,
     /// Sorted values.
-    pub constants: Vec<(u32, Fact)>,
+    pub constants: Vec<(u32, Fact, Option<Named>)>,
     pub returns: Vec<u32>,
     /// What callers pass to it.
     pub given: Vec<Given>,
@@ -222,6 +231,7 @@ impl Source {
                 conditional: function.conditional,
                 parameters: function.parameters,
                 blocks: function.blocks,
+                indirect: function.indirect_calls,
                 version: Some(function.version),
                 ..SourceNode::default()
             })
@@ -264,7 +274,7 @@ impl Source {
         };
         for text in &function.strings {
             if let Some(text_id) = self.text_id(&text.text) {
-                node.texts.push((text_id, fact(text.conditional)));
+                node.texts.push((text_id, fact(text.conditional), None));
             }
         }
         for warn in &function.warns {
@@ -275,6 +285,7 @@ impl Source {
                 end_line: warn.end_line,
                 inline: warn.kind != WarnKind::Bug,
                 fact: fact(warn.conditional),
+                via: None,
             });
         }
         for call in &function.calls {
@@ -283,6 +294,7 @@ impl Source {
             node.calls.push(Link {
                 to,
                 fact: fact(!must),
+                via: None,
             });
             node.order_of_calls.push((to, must));
             for argument in &call.arguments {
@@ -306,7 +318,7 @@ impl Source {
         }
         for constant in &function.constants {
             let value = constant.value as u32;
-            node.constants.push((value, fact(constant.conditional)));
+            node.constants.push((value, fact(constant.conditional), None));
         }
         node.returns
             .extend(function.returns.iter().map(|&value| value as u32));
@@ -326,6 +338,7 @@ impl Source {
         node.refers.push(Link {
             to,
             fact: Fact::May,
+            via: None,
         });
         to
     }
@@ -334,29 +347,28 @@ impl Source {
     fn inherit(&mut self) {
         let local = |node: &SourceNode, to: Named| {
             let callee = &self.names[to.0 as usize];
-            callee.known && callee.file == node.file
+            let small = callee.blocks <= SMALL_BLOCKS && callee.order_of_calls.len() <= SMALL_CALLS;
+            callee.known && callee.file == node.file && (!callee.global || small)
         };
-        let reached: Vec<Vec<Named>> = self
+        // Each with the one that this function itself calls.
+        let reached: Vec<Vec<(Named, Named)>> = self
             .names
             .iter()
             .map(|node| {
-                let mut all: Vec<Named> = Vec::new();
-                let mut level: Vec<Named> = vec![];
-                level.extend(
-                    node.calls
-                        .iter()
-                        .map(|link| link.to)
-                        .filter(|&to| local(node, to)),
-                );
+                let mut all: Vec<(Named, Named)> = Vec::new();
+                let own = node.calls.iter().map(|link| link.to);
+                let mut level: Vec<(Named, Named)> =
+                    own.filter(|&to| local(node, to)).map(|to| (to, to)).collect();
                 for _ in 0..MAX_DEPTH {
                     let mut next = Vec::new();
-                    for id in level {
-                        if all.contains(&id) || all.len() > 64 {
+                    for (id, via) in level {
+                        if all.iter().any(|it| it.0 == id) || all.len() > 64 {
                             continue;
                         }
-                        all.push(id);
-                        let callees = &self.names[id.0 as usize].calls;
-                        next.extend(callees.iter().map(|it| it.to).filter(|&to| local(node, to)));
+                        all.push((id, via));
+                        let callees = self.names[id.0 as usize].calls.iter();
+                        let callees = callees.map(|it| it.to).filter(|&to| local(node, to));
+                        next.extend(callees.map(|to| (to, via)));
                     }
                     level = next;
                 }
@@ -371,20 +383,15 @@ impl Source {
                 let mut calls = Vec::new();
                 let mut refers = Vec::new();
                 let mut constants = Vec::new();
-                for id in reached {
+                for &(id, via) in reached {
                     let node = &self.names[id.0 as usize];
-                    let link = |link: &Link| Link {
-                        to: link.to,
-                        fact: Fact::Inherited,
-                    };
-                    texts.extend(node.texts.iter().map(|it| (it.0, Fact::Inherited)));
-                    warns.extend(node.warns.iter().map(|it| Warned {
-                        fact: Fact::Inherited,
-                        ..*it
-                    }));
+                    let (fact, via) = (Fact::Inherited, Some(via));
+                    let link = |link: &Link| Link { fact, via, ..*link };
+                    texts.extend(node.texts.iter().map(|it| (it.0, fact, via)));
+                    warns.extend(node.warns.iter().map(|it| Warned { fact, via, ..*it }));
                     calls.extend(node.calls.iter().map(link));
                     refers.extend(node.refers.iter().map(link));
-                    constants.extend(node.constants.iter().map(|it| (it.0, Fact::Inherited)));
+                    constants.extend(node.constants.iter().map(|it| (it.0, fact, via)));
                     if calls.len() > MAX_FACTS {
                         break;
                     }
@@ -418,15 +425,15 @@ impl Source {
         for index in 0..self.names.len() {
             let id = Named(index as u32);
             let calls = std::mem::take(&mut self.names[index].calls);
-            for &Link { to, fact } in &calls {
+            for &Link { to, fact, via } in &calls {
                 let callers = &mut self.names[to.0 as usize].callers;
-                callers.push(Link { to: id, fact });
+                callers.push(Link { to: id, fact, via });
             }
             self.names[index].calls = calls;
             let refers = std::mem::take(&mut self.names[index].refers);
-            for &Link { to, fact } in &refers {
+            for &Link { to, fact, via } in &refers {
                 let referrers = &mut self.names[to.0 as usize].referrers;
-                referrers.push(Link { to: id, fact });
+                referrers.push(Link { to: id, fact, via });
             }
             self.names[index].refers = refers;
         }
@@ -463,7 +470,7 @@ fn tidy(node: &mut SourceNode) {
 }
 
 /// Looks up a sorted list of links.
-pub(in crate::identify) fn linked(links: &[Link], to: Named) -> Option<Fact> {
+pub(in crate::identify) fn linked(links: &[Link], to: Named) -> Option<&Link> {
     let index = links.binary_search_by_key(&to, |link| link.to).ok()?;
-    Some(links[index].fact)
+    links.get(index)
 }
