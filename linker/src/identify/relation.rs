@@ -35,10 +35,7 @@ const ENOUGH: f32 = 60.0;
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     let source = matcher.source.node(named);
     let callers = source.callers.iter();
-    for caller in callers
-        .filter_map(|it| matcher.node_of(it.to))
-        .take(MAX_VOTERS)
-    {
+    for caller in callers.filter_map(|it| matcher.node_of(it.to)).take(MAX_VOTERS) {
         let calls = &matcher.binary.node(caller).calls;
         if calls.len() <= MAX_CALLEES {
             votes.extend(calls, calls.len());
@@ -53,10 +50,7 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
         }
     }
     let referrers = source.referrers.iter();
-    for referrer in referrers
-        .filter_map(|it| matcher.node_of(it.to))
-        .take(MAX_VOTERS)
-    {
+    for referrer in referrers.filter_map(|it| matcher.node_of(it.to)).take(MAX_VOTERS) {
         let refers = &matcher.binary.node(referrer).refers;
         votes.extend(refers, refers.len());
     }
@@ -206,11 +200,7 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
             && linked(&source.referrers, by).is_none()
         {
             // The start of a section is the address of its first function too.
-            let bits = if matcher.binary.is_function(node) {
-                1.0
-            } else {
-                2.5
-            };
+            let bits = if matcher.binary.is_function(node) { 1.0 } else { 2.5 };
             tally.add(Relation, -bits, || {
                 format!("referred to by {}, which in the source does not", name(by))
             });

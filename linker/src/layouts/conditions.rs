@@ -33,6 +33,16 @@ impl Conditions {
         } else if facts.arch >= Arch::V6 || facts.version >= Version(3, 0, 0) {
             known.insert("aeabi".to_owned(), true);
         }
+        // A word that tells of a processor that waits, until 4.15 and with SMP.
+        if !facts.smp || facts.version >= Version(4, 16, 0) {
+            known.insert("lock_break".to_owned(), false);
+        }
+        if facts.version < Version(5, 7, 0) {
+            known.insert("lock_wait_types".to_owned(), false);
+        }
+        if facts.version >= Version(2, 6, 39) {
+            known.insert("lock_two_classes".to_owned(), true);
+        }
         let functions = symbols
             .iter()
             .filter(|symbol| symbol.source != Source::Exports && matches!(symbol.kind, 't' | 'T'))

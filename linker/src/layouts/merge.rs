@@ -6,6 +6,11 @@
 //! is wrong about one field is believed about another only when the next field
 //! behind that, of those that the code shows, lies where the table has it: then
 //! nothing that is not in the table can lie between them.
+//!
+//! Vendors carry structs of later versions back. So where the table of this
+//! version does not fit, or there is none, others are tried: when all fields
+//! that the code shows, and they are not few, fit one, the others of its fields
+//! are where it has them.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +19,13 @@ use super::{
     conditions::Conditions,
     read::{Reads, Shown},
     solve::{self, Observed, Solution},
-    table::Era,
+    table::{Era, Struct},
 };
+use crate::kernel::Version;
+
+/// So many fields that are shown, by so many functions, tell a layout of
+/// another version.
+const ENOUGH: usize = 3;
 
 /// What is known of one struct.
 #[derive(Default)]
@@ -30,7 +40,8 @@ pub(super) struct Merged {
 
 pub(super) fn merge(
     of: &str,
-    era: Option<&Era>,
+    table: Option<&Struct>,
+    version: Version,
     conditions: &Conditions,
     mut observed: Observed<'_>,
     reads: &Reads,
@@ -40,33 +51,49 @@ pub(super) fn merge(
     let mut torn: BTreeMap<&str, (Vec<u32>, String)> = BTreeMap::new();
     for (field, read) in reads.shown(of) {
         match read {
+            Ok(read) if field.is_empty() => observed.size = Some(read.known(None)),
             Ok(read) => drop(shown.insert(field, read)),
             Err((values, words)) => drop(torn.insert(field, (values, words))),
         }
     }
-    let table = era.map(|era| {
-        let alone = solve::solve(era, conditions, &observed);
-        let tabled = |field: &str| era.members.iter().any(|member| member.name == field);
-        for (field, read) in &shown {
-            if tabled(field) {
-                let known = read.known(None);
-                observed
-                    .fields
-                    .entry((*field).to_owned())
-                    .or_insert_with(|| known);
-            }
-        }
-        let together = solve::solve(era, conditions, &observed);
-        (era, alone, together)
-    });
-    match &table {
-        Some((era, alone, together)) if together.fields.is_empty() => {
-            disagreement(era, alone, &shown, &mut merged);
-        }
-        Some((era, _, together)) => agreement(era, together, &shown, &mut merged),
-        None => {
-            for (field, read) in &shown {
-                merged.fields.insert((*field).to_owned(), read.known(None));
+    let alone = observed.clone();
+    merged.size.clone_from(&observed.size);
+    for (field, read) in &shown {
+        let field = (*field).to_owned();
+        observed.fields.entry(field).or_insert(read.known(None));
+    }
+    let era = table.and_then(|table| table.era(version));
+    let fits = |era: &Era| {
+        let solution = solve::solve(era, conditions, &observed.of_era(era));
+        (!solution.fields.is_empty()).then_some(solution)
+    };
+    match era.map(|era| (era, fits(era))) {
+        Some((era, Some(together))) => agreement(era, &together, &shown, &mut merged),
+        other => {
+            let others: Vec<&Era> = match (table, &other) {
+                (None, _) => Vec::new(),
+                (Some(table), None) => table.around(version).collect(),
+                (Some(table), Some(_)) => table.eras().iter().collect(),
+            };
+            let functions = shown.values().map(|read| read.evidence.as_str());
+            let enough = shown.len() >= ENOUGH
+                && functions.collect::<std::collections::BTreeSet<_>>().len() >= ENOUGH;
+            let fitting: Vec<(&Era, Solution)> = others
+                .into_iter()
+                .filter(|_| enough)
+                .filter_map(|era| Some((era, fits(era)?)))
+                .collect();
+            match (fitting.is_empty(), era) {
+                (false, _) => borrowed(era, &fitting, &shown, &mut merged),
+                (true, Some(era)) => {
+                    let table = solve::solve(era, conditions, &alone);
+                    disagreement(era, &table, &shown, &mut merged);
+                }
+                (true, None) => {
+                    for (field, read) in &shown {
+                        merged.fields.insert((*field).to_owned(), read.known(None));
+                    }
+                }
             }
         }
     }
@@ -81,10 +108,53 @@ pub(super) fn merge(
     merged
 }
 
+/// Layouts of other versions fit: what they agree on.
+fn borrowed(
+    era: Option<&Era>,
+    fitting: &[(&Era, Solution)],
+    shown: &BTreeMap<&str, Shown>,
+    merged: &mut Merged,
+) {
+    let Some(((first, solution), rest)) = fitting.split_first() else {
+        return;
+    };
+    let why = match era {
+        Some(_) => "this version's table does not fit the code, that one does",
+        None => "no table of this version; the code fits that one",
+    };
+    let same = |field: &str, value: u32| {
+        rest.iter().all(|(_, other)| {
+            let known = other.fields.get(field);
+            known.is_some_and(|known| known.value == value)
+        })
+    };
+    for (field, known) in &solution.fields {
+        if same(field, known.value) {
+            let evidence = format!("{} ({why}: {} fields)", known.evidence, shown.len());
+            let value = known.value;
+            merged
+                .fields
+                .insert(field.clone(), Known { value, evidence });
+        }
+    }
+    for (field, read) in shown {
+        let tabled = solution.fields.get(*field);
+        let says = tabled.map(|_| format!("layout table, {}, agrees", first.source));
+        merged
+            .fields
+            .insert((*field).to_owned(), read.known(says.as_deref()));
+    }
+    let agreed = solution.size.as_ref().filter(|size| {
+        rest.iter()
+            .all(|(_, other)| other.size.as_ref().map(|it| it.value) == Some(size.value))
+    });
+    merged.size = merged.size.take().or(agreed.cloned());
+}
+
 /// The table allows everything that is shown.
 fn agreement(era: &Era, table: &Solution, shown: &BTreeMap<&str, Shown>, merged: &mut Merged) {
     merged.fields.clone_from(&table.fields);
-    merged.size.clone_from(&table.size);
+    merged.size = merged.size.take().or(table.size.clone());
     merged.conditions.clone_from(&table.conditions);
     for (field, read) in shown {
         let known = match table.fields.get(*field) {

@@ -87,7 +87,7 @@ impl Layouts {
     ) -> Self {
         let version = kernel.facts.version;
         let mut conditions = conditions::Conditions::of(tables, kernel, symbols);
-        let reads = read::Reads::of(kernel, lookup);
+        let mut reads = read::Reads::of(kernel, lookup);
         let mut layouts = Self {
             known: constants::known(tables, version),
             contradictions: BTreeMap::new(),
@@ -98,16 +98,21 @@ impl Layouts {
             let observed = solve::Observed::of(&table.name, kernel, machines);
             // What the descriptors show stands above everything else.
             let above = observed.clone();
-            let era = table.era(version);
-            let mut merged = merge::merge(&table.name, era, &conditions, observed, &reads);
+            let name = &table.name;
+            let mut merged =
+                merge::merge(name, Some(table), version, &conditions, observed, &reads);
             conditions.learn(&merged.conditions);
             merged.fields.extend(above.fields);
             merged.size = above.size.or(merged.size);
             layouts.add(&table.name, merged);
+            if table.name == "uart_port" {
+                let port = |field: &str| Some(layouts.get(&format!("uart_port.{field}"))?.value);
+                reads.platform(kernel, lookup, &port);
+            }
         }
         for name in reads.structs().filter(|name| !tabled.contains(name)) {
             let observed = solve::Observed::default();
-            let merged = merge::merge(name, None, &conditions, observed, &reads);
+            let merged = merge::merge(name, None, version, &conditions, observed, &reads);
             layouts.add(name, merged);
         }
         layouts

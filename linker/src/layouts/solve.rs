@@ -52,6 +52,17 @@ impl<'a> Observed<'a> {
         }
     }
 
+    /// Without the fields that no member of this layout is called like, such as
+    /// parts of members.
+    pub(super) fn of_era(&self, era: &Era) -> Self {
+        let mut observed = self.clone();
+        let named = |field: &str| era.members.iter().any(|member| member.name == field);
+        if self.kernel.is_none() {
+            observed.fields.retain(|field, _| named(field));
+        }
+        observed
+    }
+
     /// Whether the binary allows this layout.
     fn allows(&self, layout: &Layout) -> bool {
         let size = match (&self.size, layout.size) {
@@ -101,9 +112,7 @@ pub(super) struct Solution {
 }
 
 pub(super) fn solve(era: &Era, conditions: &Conditions, observed: &Observed) -> Solution {
-    let mut names = era.conditions();
-    // What these types depend on.
-    names.extend(["lpae", "aeabi"]);
+    let names = era.conditions();
     let (known, unknown): (Vec<&str>, Vec<&str>) = names
         .into_iter()
         .partition(|name| conditions.get(name).is_some());
@@ -248,6 +257,30 @@ fn size(kind: Type, assignment: &Assignment) -> Option<(u32, u32)> {
         Type::Phys if assignment.holds("lpae") => wide(),
         Type::Phys => (4, 4),
         Type::TwoWords => (8, 4),
+        Type::SpinLock => (spin_lock(assignment), 4),
+        Type::Bytes(count) => (count.into(), 1),
+        Type::Words(count) => (4 * u32::from(count), 4),
         Type::Unknown => return None,
     })
+}
+
+/// Bytes of a `spinlock_t` (include/linux/spinlock_types.h): the lock itself,
+/// whether somebody waits for it; magic, processor and owner; and the
+/// `lockdep_map` (include/linux/lockdep.h): key, one or two classes, name, the
+/// kinds of waiting, and processor and place of the last taking.
+fn spin_lock(assignment: &Assignment) -> u32 {
+    let holds = |name| assignment.holds(name);
+    let debug = holds("debug_spinlock");
+    let lockdep = holds("lockdep");
+    let parts = [
+        (holds("smp") || debug, 1),
+        (holds("smp") && holds("lock_break"), 1),
+        (debug, 3),
+        (lockdep, 3),
+        (lockdep && holds("lock_two_classes"), 1),
+        (lockdep && holds("lock_wait_types"), 1),
+        (lockdep && holds("lock_stat"), 2),
+    ];
+    let words = parts.iter().filter(|(there, _)| *there);
+    4 * words.map(|(_, words)| words).sum::<u32>()
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::kernel::Version;
 
 /// The files that come with the linker, by their names.
-const STRUCTS: [(&str, &str); 10] = [
+const STRUCTS: [(&str, &str); 14] = [
     // The first, since what it shows of the configuration helps the others.
     (
         "machine_desc.toml",
@@ -38,8 +38,25 @@ const STRUCTS: [(&str, &str); 10] = [
         include_str!("../../data/layouts/irqaction.toml"),
     ),
     (
+        "uart_port.toml",
+        include_str!("../../data/layouts/uart_port.toml"),
+    ),
+    // Behind the port, whose offsets help to read it.
+    (
         "plat_serial8250_port.toml",
         include_str!("../../data/layouts/plat_serial8250_port.toml"),
+    ),
+    (
+        "uart_ops.toml",
+        include_str!("../../data/layouts/uart_ops.toml"),
+    ),
+    (
+        "uart_driver.toml",
+        include_str!("../../data/layouts/uart_driver.toml"),
+    ),
+    (
+        "console.toml",
+        include_str!("../../data/layouts/console.toml"),
     ),
     (
         "platform_device.toml",
@@ -56,6 +73,17 @@ const STRUCTS: [(&str, &str); 10] = [
 ];
 const CONSTANTS: &str = include_str!("../../data/layouts/constants.toml");
 const CONDITIONS: &str = include_str!("../../data/layouts/conditions.toml");
+
+/// What the size of a `spinlock_t` depends on.
+const SPIN_LOCK: [&str; 7] = [
+    "smp",
+    "lock_break",
+    "debug_spinlock",
+    "lockdep",
+    "lock_stat",
+    "lock_two_classes",
+    "lock_wait_types",
+];
 
 /// What is wrong with a table.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +176,18 @@ impl Struct {
         self.eras.iter().find(|era| era.range.holds(version))
     }
 
+    /// All layouts, by version.
+    pub(super) fn eras(&self) -> &[Era] {
+        &self.eras
+    }
+
+    /// The layouts before and after a version that has none.
+    pub(super) fn around(&self, version: Version) -> impl Iterator<Item = &Era> {
+        let after = self.eras.partition_point(|era| era.range.last < version);
+        let before = after.checked_sub(1).and_then(|index| self.eras.get(index));
+        before.into_iter().chain(self.eras.get(after))
+    }
+
     /// Whether no version has two layouts, and no layout a member twice under
     /// the same conditions.
     #[cfg(test)]
@@ -160,7 +200,7 @@ impl Struct {
         for era in &self.eras {
             let mut seen = BTreeSet::new();
             for member in &era.members {
-                if !seen.insert(&member.name) {
+                if !seen.insert((&member.name, format!("{:?}", member.when))) {
                     return Err(format!("{}: {} twice", self.name, member.name));
                 }
             }
@@ -235,10 +275,26 @@ impl Era {
             .members
             .iter()
             .flat_map(|member| member.when.iter().chain(member.align.iter().flatten()));
-        of_members
+        let mut names: BTreeSet<&str> = of_members
             .chain(self.align.iter().flatten())
             .map(|term| term.name.as_str())
-            .collect()
+            .collect();
+        for name in self.conditions_of_types() {
+            names.insert(name);
+        }
+        names
+    }
+
+    /// What the sizes of its members depend on.
+    fn conditions_of_types(&self) -> impl Iterator<Item = &'static str> {
+        let has = |kind: Type| self.members.iter().any(|member| member.kind == kind);
+        let wide = has(Type::U64) || has(Type::Phys);
+        let of = |needed: bool, names: &'static [&'static str]| {
+            names.iter().copied().filter(move |_| needed)
+        };
+        of(has(Type::Phys), &["lpae"])
+            .chain(of(wide, &["aeabi"]))
+            .chain(of(has(Type::SpinLock), &SPIN_LOCK))
     }
 }
 
@@ -327,12 +383,26 @@ pub(super) enum Type {
     TwoWords,
     /// `cpumask`: one word, as for at most 32 processors.
     CpuMask,
+    /// `spinlock`: nothing without SMP; more words with what helps to debug it.
+    SpinLock,
+    /// `u8*16`: so many bytes.
+    Bytes(u16),
+    /// `u32*11`: so many words.
+    Words(u16),
     /// `unknown`: of a size that is not tabled; ends what is known.
     Unknown,
 }
 
 impl Type {
     fn read(word: &str) -> Option<Self> {
+        if let Some((of, count)) = word.split_once('*') {
+            let count = count.parse().ok()?;
+            return match of {
+                "u8" => Some(Type::Bytes(count)),
+                "u32" => Some(Type::Words(count)),
+                _ => None,
+            };
+        }
         Some(match word {
             "u8" => Type::U8,
             "u16" => Type::U16,
@@ -344,6 +414,7 @@ impl Type {
             "fn" => Type::Function,
             "list" => Type::TwoWords,
             "cpumask" => Type::CpuMask,
+            "spinlock" => Type::SpinLock,
             "unknown" => Type::Unknown,
             _ => return None,
         })

@@ -63,15 +63,15 @@ fn request(function: &Function, fields: &[(u8, &str)], reads: &mut Reads) {
                 .stores()
                 .filter(|store| matches!(store.base, Value::Result(_)))
                 .filter(|store| *store.value == Value::Argument(argument))
-                .map(|store| (store.base, store.offset, store.at)),
+                .map(|store| ((store.base, store.offset), store.at)),
         )
     };
     // The action is what the handler is stored in, at its start in most.
-    let Some((action, ..)) = stored(1).or_else(|| stored(3)) else {
+    let Some(((action, _), _)) = stored(1).or_else(|| stored(3)) else {
         return;
     };
     for (argument, field) in fields {
-        if let Some((base, offset, at)) = stored(*argument)
+        if let Some(((base, offset), at)) = stored(*argument)
             && base == action
         {
             let what = format!(

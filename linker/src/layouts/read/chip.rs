@@ -1,18 +1,24 @@
 //! `irq_chip`, `irq_data` and `irq_desc`, from kernel/irq/chip.c, handle.c,
 //! manage.c and irqdomain.c.
 //!
-//! `mask_ack_irq` (inlined into `handle_level_irq` by some compilers) calls
-//! `mask_ack`, or `mask` and `ack`. Their order in the struct, ack, mask,
-//! mask_ack, unmask, has never changed, so three words in a row that it calls
-//! through are those. What the callbacks are handed tells the era: a number up
-//! to 2.6.36, then the `irq_data` within the descriptor.
+//! `mask_ack_irq` calls `mask_ack`, or `mask` and `ack`; `handle_level_irq`, into
+//! which some compilers inline it, calls `unmask` too. Their order in the struct,
+//! ack, mask, mask_ack, unmask, has never changed, so words in a row that such a
+//! function takes from the chip are those. What the callbacks are handed tells
+//! the era: a number up to 2.6.36, then the `irq_data` within the descriptor.
 
 use super::{Callback, Code, Function, Reads, only};
-use crate::{kernel::Version, machine::flow::Value};
+use crate::{
+    kernel::Version,
+    machine::{
+        flow::{Event, Value, Width},
+        isa,
+    },
+};
 
 /// Functions that call a callback which a chip may lack, and, in its place,
 /// others of which the offset is known by then.
-const OTHERS: [(&[&str], &str, &[&str]); 6] = [
+const OTHERS: [(&[&str], &str, &[&str]); 5] = [
     (&["irq_enable"], "enable", &["unmask", "mask"]),
     (&["__irq_disable", "irq_disable"], "disable", &["mask"]),
     (&["irq_shutdown"], "shutdown", &["disable", "mask"]),
@@ -22,7 +28,6 @@ const OTHERS: [(&[&str], &str, &[&str]); 6] = [
         &["enable", "unmask"],
     ),
     (&["handle_percpu_irq"], "eoi", &["ack"]),
-    (&["handle_fasteoi_irq"], "eoi", &["mask", "unmask", "ack"]),
 ];
 
 pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
@@ -45,6 +50,52 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     }
     domains(code, reads);
     flow_handlers(code, reads);
+    dummy(code, how.as_ref(), reads);
+}
+
+/// `dummy_irq_chip` of kernel/irq/dummychip.c (handle.c before 2.6.38): its name,
+/// a function that returns 0, and the same empty function for everything that
+/// is called without asking first.
+fn dummy(code: &Code<'_>, how: Option<&How>, reads: &mut Reads) {
+    let (Some(how), Some(chip)) = (how, code.object("dummy_irq_chip")) else {
+        return;
+    };
+    const FIELDS: [&str; 9] = [
+        "name", "startup", "shutdown", "enable", "disable", "ack", "mask", "mask_ack", "unmask",
+    ];
+    let word = |offset: u32| code.kernel.word(chip.wrapping_add(offset));
+    let named = (0..8u32).map(|index| 4 * index).find(|offset| {
+        let text = word(*offset).and_then(|va| code.text(&Value::Const(va)).map(str::to_owned));
+        text.as_deref() == Some("dummy")
+    });
+    let Some(name) = named else { return };
+    // Between the name and these lie, in 2.6.37, the deprecated callbacks.
+    let starts = (0..20u32).map(|index| name + 4 + 4 * index);
+    let start = starts.into_iter().find(|start| {
+        let at = |index: u32| word(start + 4 * index);
+        let empty = at(1);
+        let is_function = |word: Option<u32>| {
+            word.is_some_and(|word| isa::may_be_function(code.kernel, word) && word != 0)
+        };
+        is_function(empty)
+            && is_function(at(0))
+            && at(0) != empty
+            && [2, 3, 4, 5, 7].iter().all(|&index| at(index) == empty)
+            && at(6) == Some(0)
+    });
+    let Some(start) = start else { return };
+    let function = Function {
+        name: "dummy_irq_chip",
+        events: [].into(),
+    };
+    for (field, offset) in FIELDS[1..].iter().zip((start..).step_by(4)) {
+        if *field != "mask_ack" {
+            let what = format!("has its function at {offset:#x}, of a row at {chip:#x}");
+            reads.add(("irq_chip", &how.name(field)), offset, &function, what);
+        }
+    }
+    let what = format!("points to its name at {name:#x}, at {chip:#x}");
+    reads.add(("irq_chip", FIELDS[0]), name, &function, what);
 }
 
 /// How this kernel's callbacks are called.
@@ -86,43 +137,65 @@ fn chip_call(call: &Callback<'_>) -> Option<ChipCall> {
     })
 }
 
+/// Callbacks that are loaded from the chip whose place in the descriptor is
+/// given: offset and address, by offset. More than are called, since compilers
+/// let two of them share a call.
+fn loaded(function: &Function, chip: u32) -> Vec<(u32, u32)> {
+    let mut loads: Vec<(u32, u32)> = function
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Load {
+                at,
+                base,
+                offset,
+                width: Width::Word,
+                ..
+            } => {
+                let (_, place) = base.field()?;
+                Some((u32::try_from(*offset).ok()?, *at)).filter(|_| place == chip)
+            }
+            _ => None,
+        })
+        .collect();
+    loads.sort_unstable();
+    loads.dedup_by_key(|(offset, _)| *offset);
+    loads
+}
+
 /// ack, mask, mask_ack and unmask; `irq_data.chip` or `irq_desc.chip`.
 fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
-    let calls: Vec<ChipCall> = function
-        .callbacks()
-        .filter_map(|call| chip_call(&call))
-        .collect();
-    let at = |offset| calls.iter().find(|call| call.offset == offset);
-    let (ack, data, chip) = only(
-        calls
-            .iter()
-            .filter(|call| at(call.offset + 4).is_some() && at(call.offset + 8).is_some())
-            .filter(|call| {
-                // With four in a row the first three are meant.
-                call.offset < 4 || at(call.offset - 4).is_none()
-            })
-            .map(|call| (call.offset, call.data, call.chip)),
+    let ((chip, data), at) = only(
+        function
+            .callbacks()
+            .filter_map(|call| chip_call(&call))
+            .map(|call| ((call.chip, call.data), call.at)),
     )?;
+    let loads = loaded(function, chip);
+    let fields: &[&str] = match function.name {
+        "mask_ack_irq" => &["ack", "mask", "mask_ack"],
+        _ => &["ack", "mask", "mask_ack", "unmask"],
+    };
+    let in_a_row = |row: &[(u32, u32)]| row.windows(2).all(|pair| pair[0].0 + 4 == pair[1].0);
+    let mut rows = loads.windows(fields.len()).filter(|row| in_a_row(row));
+    let (row, None) = (rows.next()?, rows.next()) else {
+        return None;
+    };
     let how = How {
         prefix: if data.is_some() { "irq_" } else { "" },
         data,
     };
-    for (distance, field) in [(0, "ack"), (4, "mask"), (8, "mask_ack"), (12, "unmask")] {
-        let offset = ack + distance;
-        if let Some(call) = at(offset) {
-            let what = format!(
-                "calls [chip + {offset:#x}], of three in a row, at {:#x}",
-                call.at
-            );
-            reads.add(("irq_chip", &how.name(field)), offset, function, what);
-        }
+    for (field, (offset, at)) in fields.iter().zip(row) {
+        let what = format!(
+            "takes [chip + {offset:#x}], of {} in a row, at {at:#x}",
+            fields.len()
+        );
+        reads.add(("irq_chip", &how.name(field)), *offset, function, what);
     }
-    let call = at(ack)?;
     match data {
         Some(data) => {
             let what = format!(
-                "calls through [descriptor + {chip:#x}] with descriptor + {data:#x} at {:#x}",
-                call.at
+                "calls through [descriptor + {chip:#x}] with descriptor + {data:#x} at {at:#x}"
             );
             reads.add(("irq_desc", "irq_data"), data, function, what.clone());
             reads.add(
@@ -133,31 +206,37 @@ fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
             );
         }
         None => {
-            let what = format!("calls through [descriptor + {chip:#x}] at {:#x}", call.at);
+            let what = format!("calls through [descriptor + {chip:#x}] at {at:#x}");
             reads.add(("irq_desc", "chip"), chip, function, what);
         }
     }
     Some(how)
 }
 
-/// The one callback of a function that is none of those that are known.
+/// The one callback that a function takes from the chip and that is none of
+/// those that are known.
 fn other(function: &Function, how: &How, (field, known): (&str, &[&str]), reads: &mut Reads) {
-    let known: Option<Vec<u32>> = known
-        .iter()
-        .filter(|name| function.name != "handle_fasteoi_irq" || **name != "ack")
-        .map(|name| reads.agreed("irq_chip", &how.name(name)))
-        .collect();
-    let Some(known) = known else { return };
-    let found = only(
+    let offset_of = |name: &&str| reads.agreed("irq_chip", &how.name(name));
+    let known: Option<Vec<u32>> = known.iter().map(offset_of).collect();
+    let (Some(known), Some(last)) = (known, offset_of(&"mask_ack")) else {
+        return;
+    };
+    let chip = only(
         function
             .callbacks()
             .filter_map(|call| chip_call(&call))
-            .filter(|call| call.data == how.data && !known.contains(&call.offset))
-            .map(|call| (call.offset, call.at)),
+            .filter(|call| call.data == how.data)
+            .map(|call| (call.chip, call.at)),
     );
-    if let Some((offset, at)) = found {
-        let what = format!("calls [chip + {offset:#x}], or one that is known, at {at:#x}");
-        reads.add(("irq_chip", &how.name(field)), offset, function, what);
+    let Some((chip, _)) = chip else { return };
+    let loads = loaded(function, chip);
+    // The flags lie far behind, and eoi two words behind mask_ack.
+    let mut others = loads
+        .iter()
+        .filter(|(offset, _)| !known.contains(offset) && *offset <= last + 8);
+    if let (Some((offset, at)), None) = (others.next(), others.next()) {
+        let what = format!("takes [chip + {offset:#x}], or one that is known, at {at:#x}");
+        reads.add(("irq_chip", &how.name(field)), *offset, function, what);
     }
 }
 

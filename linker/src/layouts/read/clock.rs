@@ -156,9 +156,9 @@ fn config(code: &Code<'_>, function: &Function, reads: &mut Reads) {
         };
         let result = only(function.calls().filter_map(|(at, _, arguments)| {
             let (base, offset) = arguments[0].field()?;
-            (*base == Value::Argument(0) && offset == known).then_some(at)
+            (*base == Value::Argument(0) && offset == known).then_some((at, at))
         }));
-        let Some(result) = result else { continue };
+        let Some((result, _)) = result else { continue };
         let found = function
             .stores()
             .find(|store| {
@@ -292,9 +292,9 @@ fn affinity(code: &Code<'_>, function: &Function, reads: &mut Reads) {
         ]
         .iter()
         .find(|name| code.is(target, name))?;
-        (*base != Value::Unknown).then_some((offset, at, *named))
+        (*base != Value::Unknown).then_some(((offset, *named), at))
     }));
-    if let Some((offset, at, named)) = found {
+    if let Some(((offset, named), at)) = found {
         let what = format!("hands [device + {offset:#x}] to {named} at {at:#x}");
         reads.add((DEVICE, "irq"), offset, function, what);
     }

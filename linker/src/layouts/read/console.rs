@@ -33,12 +33,12 @@ fn device(function: &Function, reads: &mut Reads) {
         Event::Load {
             at, base, offset, ..
         } => match base.field() {
-            Some((Value::Argument(0), data)) => Some((data, *offset as u32, *at)),
+            Some((Value::Argument(0), data)) => Some(((data, *offset as u32), *at)),
             _ => None,
         },
         _ => None,
     }));
-    if let Some((data, driver, at)) = found {
+    if let Some(((data, driver), at)) = found {
         let what = format!("returns [[console + {data:#x}] + {driver:#x}], loaded at {at:#x}");
         reads.add(("console", "data"), data, function, what.clone());
         reads.add(("uart_driver", "tty_driver"), driver, function, what);
@@ -80,11 +80,10 @@ fn registered(code: &Code<'_>, function: &Function, reads: &mut Reads) {
             .filter_map(|(at, value, _)| match value.part() {
                 Some((Value::Argument(0), offset, Width::Half)) => Some((offset, at)),
                 _ => None,
-            })
-            .map(|(offset, _)| offset),
+            }),
     );
-    if let Some(offset) = flags {
-        let what = format!("tests bits of the halfword [console + {offset:#x}]");
+    if let Some((offset, at)) = flags {
+        let what = format!("tests bits of the halfword [console + {offset:#x}] at {at:#x}");
         reads.add(("console", "flags"), offset, function, what);
     }
 }

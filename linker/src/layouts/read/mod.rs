@@ -10,6 +10,7 @@ mod action;
 mod chip;
 mod clock;
 mod console;
+mod platform;
 mod port;
 mod printed;
 mod source;
@@ -77,6 +78,22 @@ impl Reads {
         tty::read(&code, &mut reads);
         console::read(&code, &mut reads);
         reads
+    }
+
+    /// Adds what the code shows of `plat_serial8250_port`, for which the offsets
+    /// of `uart_port` have to be known.
+    pub(super) fn platform(
+        &mut self,
+        kernel: &Kernel,
+        lookup: &Lookup<'_>,
+        port: &dyn Fn(&str) -> Option<u32>,
+    ) {
+        let code = Code {
+            kernel,
+            lookup,
+            traces: RefCell::default(),
+        };
+        platform::read(&code, port, self);
     }
 
     fn add(&mut self, field: (&str, &str), value: u32, function: &Function, what: String) {
@@ -153,6 +170,11 @@ impl Code<'_> {
     /// The address of a name, bit 0 clear.
     fn address(&self, name: &str) -> Option<u32> {
         (self.lookup.address)(name).map(|address| address & !1)
+    }
+
+    /// The address of a variable that lies in the image.
+    fn object(&self, name: &str) -> Option<u32> {
+        (self.lookup.address)(name).filter(|address| self.kernel.offset(*address).is_some())
     }
 
     /// Whether this constant is the address of that function.
@@ -277,8 +299,10 @@ struct Stored<'a> {
     width: flow::Width,
 }
 
-/// The only element, if there is exactly one kind of it.
-fn only<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
-    let first = values.next()?;
-    values.all(|value| value == first).then_some(first)
+/// The value on which all places agree, with the first of them.
+fn only<T: PartialEq>(mut places: impl Iterator<Item = (T, u32)>) -> Option<(T, u32)> {
+    let (value, at) = places.next()?;
+    places
+        .all(|(other, _)| other == value)
+        .then_some((value, at))
 }

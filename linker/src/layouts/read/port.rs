@@ -1,5 +1,5 @@
-//! `uart_port`, `uart_ops` and `plat_serial8250_port`, from
-//! drivers/tty/serial (drivers/serial before 2.6.39).
+//! `uart_port` and `uart_ops`, from drivers/tty/serial (drivers/serial before
+//! 2.6.39).
 
 use super::{Code, Function, Reads, only, printed};
 use crate::machine::flow::{Event, Value, Width};
@@ -7,11 +7,12 @@ use crate::machine::flow::{Event, Value, Width};
 const PORT: &str = "uart_port";
 
 /// Functions that call one callback of the port, and which.
-const ONE_CALLBACK: [(&str, &str); 12] = [
+const ONE_CALLBACK: [(&str, &str); 13] = [
     ("uart_tiocmget", "get_mctrl"),
     ("uart_update_mctrl", "set_mctrl"),
     ("uart_break_ctl", "break_ctl"),
     ("uart_type", "type"),
+    ("uart_report_port", "type"),
     ("uart_stop", "stop_tx"),
     ("uart_start", "start_tx"),
     ("__uart_start", "start_tx"),
@@ -60,6 +61,16 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
             one_callback(&function, field, reads);
         }
     }
+    for function in code.functions(&["uart_line_info", "uart_proc_show"]) {
+        type_of_line(&function, reads);
+    }
+    for function in code.functions(&[
+        "uart_configure_port",
+        "uart_add_one_port",
+        "serial_core_add_one_port",
+    ]) {
+        configured(&function, reads);
+    }
     if let Some(function) = code.function("uart_send_xchar") {
         xchar(&function, reads);
     }
@@ -85,9 +96,6 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     }
     for function in code.functions(&["uart_line_info", "uart_proc_show", "uart_report_port"]) {
         shown(code, &function, reads);
-    }
-    if let Some(function) = code.function("serial8250_probe") {
-        platform(&function, reads);
     }
 }
 
@@ -121,9 +129,43 @@ fn add_call(call: &PortCall<'_>, field: &str, function: &Function, reads: &mut R
 }
 
 fn one_callback(function: &Function, field: &str, reads: &mut Reads) {
-    let found = only(port_calls(function).map(|call| (call.ops, call.offset)));
+    let found = only(port_calls(function).map(|call| ((call.ops, call.offset), call.at)));
     if let (Some(_), Some(call)) = (found, port_calls(function).next()) {
         add_call(&call, field, function, reads);
+    }
+}
+
+/// A line of `/proc/tty/driver/...` has the port's type and its control lines.
+fn type_of_line(function: &Function, reads: &mut Reads) {
+    let Some(control) = reads.agreed("uart_ops", "get_mctrl") else {
+        return;
+    };
+    let calls = || port_calls(function).filter(|call| call.offset != control);
+    let found = only(calls().map(|call| ((call.ops, call.offset), call.at)));
+    if let (Some(_), Some(call)) = (found, calls().next()) {
+        add_call(&call, "type", function, reads);
+    }
+}
+
+/// A port is configured and reported: `config_port` is called, and `type`, three
+/// words before it in every version.
+fn configured(function: &Function, reads: &mut Reads) {
+    let calls: Vec<PortCall<'_>> = port_calls(function).collect();
+    let pairs = calls.iter().flat_map(|first| {
+        let behind =
+            move |last: &&PortCall<'_>| last.ops == first.ops && last.offset == first.offset + 12;
+        calls.iter().filter(behind).map(move |last| (first, last))
+    });
+    let known = ["set_mctrl", "pm", "get_mctrl"].map(|name| reads.agreed("uart_ops", name));
+    let mut pairs = pairs.filter(|(first, last)| {
+        !known.contains(&Some(first.offset)) && !known.contains(&Some(last.offset))
+    });
+    let Some((kind, config)) = pairs.next() else {
+        return;
+    };
+    if pairs.all(|(other, _)| other.offset == kind.offset) {
+        add_call(kind, "type", function, reads);
+        add_call(config, "config_port", function, reads);
     }
 }
 
@@ -348,52 +390,6 @@ fn shown(code: &Code<'_>, function: &Function, reads: &mut Reads) {
             let label = printed.label.trim();
             let what = format!("prints [port + {offset:#x}] as {label:?} at {at:#x}");
             reads.add((PORT, field), value, function, what);
-        }
-    }
-}
-
-/// `serial8250_probe` copies the fields of the platform's description to a port
-/// on the stack.
-fn platform(function: &Function, reads: &mut Reads) {
-    let port = only(function.calls().filter_map(|(_, _, arguments)| {
-        // Cleared, then registered.
-        match (&arguments[0], &arguments[1]) {
-            (Value::Stack(place), Value::Const(0)) => Some(*place),
-            _ => None,
-        }
-    }));
-    let Some(port) = port else { return };
-    let fields = [
-        "iobase", "membase", "mapbase", "irq", "uartclk", "regshift", "iotype", "flags", "hub6",
-        "type",
-    ];
-    for store in function.events.iter() {
-        let Event::Store {
-            at,
-            base: Value::Stack(top),
-            offset,
-            value,
-            ..
-        } = store
-        else {
-            continue;
-        };
-        let Ok(to) = u32::try_from(top.wrapping_add(*offset).wrapping_sub(port)) else {
-            continue;
-        };
-        let Some((from, source, _)) = value.part() else {
-            continue;
-        };
-        // The description hangs on the device, the first argument.
-        if !matches!(from.field(), Some((Value::Argument(0), _))) {
-            continue;
-        }
-        let known = fields
-            .iter()
-            .find(|field| reads.agreed(PORT, field) == Some(to));
-        if let Some(field) = known {
-            let what = format!("copies [description + {source:#x}] to [port + {to:#x}] at {at:#x}");
-            reads.add(("plat_serial8250_port", field), source, function, what);
         }
     }
 }

@@ -84,18 +84,18 @@ fn mmio(function: &Function, reads: &mut Reads) {
                 .stores()
                 .filter(|store| *store.value == Value::Argument(0))
                 .filter(|store| matches!(store.base, Value::Result(_)))
-                .map(|store| store.offset),
+                .map(|store| (store.offset, store.at)),
         );
         let registered =
             only(
                 function
                     .calls()
-                    .filter_map(|(_, _, arguments)| match arguments[0].address() {
-                        (Value::Result(_), offset) => u32::try_from(offset).ok(),
+                    .filter_map(|(at, _, arguments)| match arguments[0].address() {
+                        (Value::Result(_), offset) => Some((u32::try_from(offset).ok()?, at)),
                         _ => None,
                     }),
             );
-        if let (Some((offset, at)), Some(_), Some(start)) = (found, before, registered)
+        if let (Some((offset, at)), Some(_), Some((start, _))) = (found, before, registered)
             && let Some(value) = offset.checked_sub(start)
         {
             let what = format!(

@@ -57,9 +57,9 @@ fn state_of_terminal(function: &Function, reads: &mut Reads) {
         let (state, in_state) = port.field()?;
         let (terminal, in_terminal) = state.field()?;
         let own = *terminal == Value::Argument(0) && call.arguments[0] == *port;
-        own.then_some((in_state, in_terminal, call.at))
+        own.then_some(((in_state, in_terminal), call.at))
     }));
-    if let Some((in_state, in_terminal, at)) = found {
+    if let Some(((in_state, in_terminal), at)) = found {
         let what =
             format!("calls a callback of [[tty + {in_terminal:#x}] + {in_state:#x}] at {at:#x}");
         reads.add(
@@ -82,6 +82,11 @@ fn buffer(function: &Function, reads: &mut Reads) {
         return;
     };
     let is_state = |value: &Value| matches!(value.field(), Some((Value::Argument(0), offset)) if offset == data);
+    let stored = |offset: u32| {
+        function
+            .stores()
+            .any(|store| is_state(store.base) && store.offset == offset)
+    };
     let mut loads: Vec<(u32, u32)> = function
         .events
         .iter()
@@ -95,7 +100,8 @@ fn buffer(function: &Function, reads: &mut Reads) {
             } if is_state(base) => Some((*offset as u32, *at)),
             _ => None,
         })
-        .filter(|(offset, _)| *offset != port)
+        // The port, and a count of its users.
+        .filter(|(offset, _)| *offset != port && !stored(*offset))
         .collect();
     loads.sort_unstable();
     loads.dedup_by_key(|(offset, _)| *offset);
@@ -194,15 +200,16 @@ fn line(function: &Function, reads: &mut Reads) {
 fn terminal(function: &Function, reads: &mut Reads) {
     let found = only(function.events.iter().filter_map(|event| match event {
         Event::Load {
+            at,
             base: Value::Argument(0),
             offset,
             width: Width::Word,
             ..
-        } => Some(*offset as u32),
+        } => Some((*offset as u32, *at)),
         _ => None,
     }));
-    if let Some(offset) = found {
-        let what = format!("loads nothing from the port but [port + {offset:#x}]");
+    if let Some((offset, at)) = found {
+        let what = format!("loads nothing from the port but [port + {offset:#x}], at {at:#x}");
         reads.add(("tty_port", "tty"), offset, function, what);
     }
 }

@@ -130,8 +130,10 @@ impl Trace<'_> {
             (0b1110, Value::Const(mask)) => left.masked(!mask),
             _ => Value::Unknown,
         };
-        if let (0b0000, Value::Const(mask)) = (opcode, &right) {
-            self.test(at, &left, *mask);
+        match (opcode, &right) {
+            (0b0000, Value::Const(mask)) => self.test(at, &left, *mask),
+            (0b0100, Value::Const(distance)) if rd == rn => self.advance(at, &left, *distance),
+            _ => {}
         }
         if flags {
             match (opcode, &right) {

@@ -198,6 +198,7 @@ impl Trace<'_> {
         indexing: Indexing,
     ) -> Next {
         if indexing == Indexing::Before {
+            self.advance(at, state.get(rn), offset as u32);
             state.set(rn, state.get(rn).add(offset as u32));
         }
         let offset_now = match indexing {
@@ -348,6 +349,17 @@ impl Trace<'_> {
         };
         if value != Value::Unknown {
             self.events.push(Event::Test { at, value, mask });
+        }
+    }
+
+    fn advance(&mut self, at: u32, pointer: &Value, distance: u32) {
+        let (base, _) = pointer.address();
+        if let Value::Load(..) = base {
+            self.events.push(Event::Advance {
+                at,
+                base: base.clone(),
+                distance,
+            });
         }
     }
 

@@ -64,7 +64,10 @@ impl Trace<'_> {
             }
             0b00100 => state.set(low(8), Value::Const(imm8)),
             0b00101 => self.compare(at, state.get(low(8)), &Value::Const(imm8)),
-            0b00110 => state.set(low(8), state.get(low(8)).add(imm8)),
+            0b00110 => {
+                self.advance(at, state.get(low(8)), imm8);
+                state.set(low(8), state.get(low(8)).add(imm8));
+            }
             0b00111 => state.set(low(8), state.get(low(8)).add(imm8.wrapping_neg())),
             0b01000 => return self.thumb16_registers(at, half, state),
             0b01001 => {
@@ -311,6 +314,9 @@ impl Trace<'_> {
         let discards = second >> 8 & 0xf == 0xf;
         match first & 0xfbf0 {
             0xf000 | 0xf010 => self.test(at, left, constant),
+            0xf100 | 0xf110 if first & 0xf == second >> 8 & 0xf => {
+                self.advance(at, left, constant);
+            }
             0xf1b0 if discards => self.compare(at, left, &Value::Const(constant)),
             0xf110 if discards => {
                 self.compare(at, left, &Value::Const(constant.wrapping_neg()));

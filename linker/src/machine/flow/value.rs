@@ -242,4 +242,13 @@ pub(crate) enum Event {
         /// The other.
         right: Value,
     },
+    /// A pointer of which something is known goes on, as along an array.
+    Advance {
+        /// Address of the instruction.
+        at: u32,
+        /// The pointer as it was at first.
+        base: Value,
+        /// By so many bytes.
+        distance: u32,
+    },
 }
