@@ -9,6 +9,8 @@ use linker::kernel::Kernel;
 use linker::{image, symbols};
 use rehost::pipeline::transplanting;
 
+use crate::fixtures;
+
 /// Function starts, without the unwind index: on every kernel, and in the middle.
 const LEAST_F1: f64 = 0.96;
 const MEDIAN_F1: f64 = 0.985;
@@ -24,8 +26,25 @@ pub struct Case {
     pub name: String,
     /// The image.
     pub image: PathBuf,
-    /// Reads the truth; `None`: the kernel's own symbol table is the truth.
+    /// The truth as text; `None`: the kernel's own symbol table is the truth.
     pub truth: Option<String>,
+}
+
+impl Case {
+    /// A kernel of the cache. The truth is the `System.map` of the build where
+    /// there is one, else the kernel's own table.
+    ///
+    /// # Panics
+    /// When the image is not there; the message says which command puts it there.
+    pub fn of_cache(name: &str, file: &str) -> Self {
+        let image = fixtures::kernel(name, file);
+        let truth = std::fs::read_to_string(image.with_file_name("System.map")).ok();
+        Self {
+            name: name.to_owned(),
+            image,
+            truth,
+        }
+    }
 }
 
 /// Measures every case, as many at once as there are processors.
@@ -58,19 +77,26 @@ pub fn all(cases: &[Case]) -> Vec<Evaluation> {
 
 fn one(case: &Case) -> Evaluation {
     let kernel = kernel(case);
-    let truth = match &case.truth {
-        Some(text) => {
-            let table = symbols::system_map::parse(text);
-            Truth::new(table.unwrap_or_else(|error| panic!("{}: {error}", case.name)))
-        }
-        None => Truth::new(symbols::recover(&kernel)),
-    };
+    let truth = truth(case, &kernel);
     let driver = transplanting::driver(&kernel, None).expect("the built-in driver can be read");
     let plan = Plan {
         needs: &driver.needs(),
         each_strategy: false,
     };
     evaluate::evaluate(&case.name, &kernel, &truth, plan)
+}
+
+/// The symbols that results are compared with.
+///
+/// # Panics
+/// When the case's list is none.
+pub fn truth(case: &Case, kernel: &Kernel) -> Truth {
+    let table = match &case.truth {
+        Some(text) => symbols::system_map::parse(text)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.name)),
+        None => symbols::recover(kernel),
+    };
+    Truth::new(table)
 }
 
 /// The kernel in the case's image.

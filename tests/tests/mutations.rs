@@ -9,27 +9,19 @@
 
 use std::{
     collections::BTreeSet,
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock,
         mpsc::{self, RecvTimeoutError},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use linker::{
-    code::{self, Code, Section},
-    evaluate::{
-        Truth, mask,
-        mutate::{self, Knowledge, Mutation},
-    },
-    identify::{self, Identification, Kind, Options},
-    image,
-    kernel::Kernel,
-    symbols::{self, SymbolTable},
+use linker::evaluate::{
+    Subject,
+    mutate::{Fault, Mutation},
 };
-use tests::fixtures;
+use tests::evaluation::{self, Case};
 
 /// How many in all when nothing else is asked for.
 const DEFAULT: u64 = 500;
@@ -46,90 +38,25 @@ const KERNELS: [(&str, &str); 4] = [
     ("versatile-6.1", "zImage"),
 ];
 
-/// A kernel without its names, and what is right about it.
-struct Case {
-    name: &'static str,
-    kernel: Kernel,
-    code: Code,
-    truth: Truth,
-    /// What is found in it as it is; the truth for fields.
-    found: Identification,
-    /// How long that took.
-    took: Duration,
-}
-
 /// Each kernel once, read when it is first asked for.
-fn case(index: usize) -> Arc<Case> {
-    static CASES: [OnceLock<Arc<Case>>; KERNELS.len()] = [const { OnceLock::new() }; KERNELS.len()];
+fn case(index: usize) -> Arc<Subject> {
+    static CASES: [OnceLock<Arc<Subject>>; KERNELS.len()] =
+        [const { OnceLock::new() }; KERNELS.len()];
     CASES[index].get_or_init(|| Arc::new(read(index))).clone()
 }
 
-fn read(index: usize) -> Case {
+fn read(index: usize) -> Subject {
     let (name, file) = KERNELS[index];
-    let bytes = std::fs::read(fixtures::kernel(name, file)).expect("the kernel can be read");
-    let open = image::open(&bytes).expect("a kernel").kernel;
-    let truth = Truth::new(symbols::recover(&open));
-    let kernel = mask::without_tables(&open);
-    let start = Instant::now();
-    let found = identified(&kernel);
-    let took = start.elapsed();
-    Case {
-        name,
-        code: Code::analyse(&kernel, &code::Options::default()),
-        kernel,
-        truth,
-        found,
-        took,
-    }
+    let case = Case::of_cache(name, file);
+    let kernel = evaluation::kernel(&case);
+    Subject::new(&kernel, evaluation::truth(&case, &kernel))
 }
 
-fn identified(kernel: &Kernel) -> Identification {
-    let options = Options {
-        no_symbols: true,
-        ..Options::default()
-    };
-    identify::identify(kernel, &SymbolTable::default(), &options)
-}
-
-impl Knowledge for Case {
-    fn right(&self, name: &str, kind: Kind) -> Option<Vec<u32>> {
-        match self.truth.addresses(name, kind) {
-            Some(addresses) => Some(addresses.into_iter().collect()),
-            None => self.found.address(name).map(|address| vec![address]),
-        }
-    }
-
-    fn extent(&self, va: u32) -> Option<Range<u32>> {
-        let function = self.code.function(self.code.containing(va)?);
-        Some(function.start..function.end)
-    }
-}
-
-impl Case {
-    /// Offsets of `.text`: from its first function to the end of its last.
-    fn text(&self) -> Range<usize> {
-        let functions = self.code.functions().iter();
-        let mut text = functions.filter(|it| it.section == Section::Text);
-        let first = text.next().expect("a kernel has functions");
-        let last = text.next_back().unwrap_or(first);
-        let offset = |va| self.kernel.offset(va).expect("functions lie in the image");
-        offset(first.start)..offset(last.end - 1)
-    }
-
-    /// What is wrong about one mutation.
-    fn faults(&self, mutation: Mutation, seed: u64) -> Vec<String> {
-        let mutated = mutation.apply(&self.kernel, self.text(), seed);
-        let Ok(found) = catch_unwind(AssertUnwindSafe(|| identified(&mutated))) else {
-            return vec!["a panic".to_owned()];
-        };
-        let faults = mutate::faults(&self.kernel, &mutated, &found, self);
-        // What is found wrongly in the kernel as it is is no matter of mutations.
-        let before = |name: &str, address: u32| self.found.address(name) == Some(address);
-        faults
-            .into_iter()
-            .filter(|fault| !before(&fault.name, fault.found))
-            .map(|fault| format!("{fault:x?}"))
-            .collect()
+/// What is wrong about one mutation.
+fn faults(subject: &Subject, mutation: Mutation, seed: u64) -> Vec<String> {
+    match catch_unwind(AssertUnwindSafe(|| subject.faults(mutation, seed))) {
+        Ok(faults) => faults.iter().map(Fault::to_string).collect(),
+        Err(_) => vec!["a panic".to_owned()],
     }
 }
 
@@ -145,7 +72,7 @@ fn run(mutation: Mutation) {
         }
     };
     let cases: BTreeSet<usize> = seeds.iter().map(|&seed| of(seed)).collect();
-    let slowest = cases.into_iter().map(|index| case(index).took).max();
+    let slowest = cases.into_iter().map(|index| case(index).took()).max();
     let limit = slowest.unwrap_or_default() * FACTOR + GRACE;
 
     // In a thread of its own, so that one that does not end is noticed.
@@ -153,7 +80,7 @@ fn run(mutation: Mutation) {
     let work = seeds.clone();
     let worker = std::thread::spawn(move || {
         for seed in work {
-            if send.send(case(of(seed)).faults(mutation, seed)).is_err() {
+            if send.send(faults(&case(of(seed)), mutation, seed)).is_err() {
                 return;
             }
         }

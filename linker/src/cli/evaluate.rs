@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, bail};
-use linker::evaluate::{self, Evaluation, Plan, Truth, table};
+use linker::evaluate::mutate::Mutation;
+use linker::evaluate::{self, Evaluation, Plan, Subject, Truth, table};
 use linker::image;
+use linker::kernel::Kernel;
 use linker::object::{Driver, Need};
 use linker::symbols::system_map;
 use serde::Serialize;
@@ -50,6 +52,11 @@ pub(super) struct Args {
     /// Leave out what each strategy finds alone: a third of the time.
     #[arg(long)]
     together: bool,
+    /// Instead, break every kernel this many times, in six ways by turns, and
+    /// list the addresses that are believed although they are wrong and what
+    /// speaks for them was not broken.
+    #[arg(long, value_name = "N", conflicts_with_all = ["driver", "together", "jobs", "json"])]
+    mutations: Option<u64>,
     /// Kernels to measure at once; times are only worth something with one.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
@@ -73,6 +80,9 @@ struct Answer<'a> {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let cases = cases(args)?;
+    if let Some(count) = args.mutations {
+        return mutate(&cases, count);
+    }
     let needs: Vec<Need> = match &args.driver {
         None => Vec::new(),
         Some(path) => Driver::read(&path.display().to_string(), &read(path)?)?.needs(),
@@ -103,6 +113,31 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     Ok(match evaluations.iter().all(clean) {
         true => Outcome::Done,
         false => Outcome::Negative,
+    })
+}
+
+/// Breaks every kernel so many times.
+fn mutate(cases: &[Case], count: u64) -> anyhow::Result<Outcome> {
+    let terminal = std::io::stderr().is_terminal();
+    let mut faults = 0;
+    for case in cases {
+        let (kernel, truth) = case.read()?;
+        let subject = Subject::new(&kernel, truth);
+        for seed in 0..count {
+            let mutation = Mutation::ALL[seed as usize % Mutation::ALL.len()];
+            if terminal {
+                eprint!("\r{}: {seed} of {count} ", case.name);
+            }
+            for fault in subject.faults(mutation, seed) {
+                faults += 1;
+                super::print(&format!("{}: {mutation:?} {seed}: {fault}\n", case.name))?;
+            }
+        }
+    }
+    super::print(&format!("{faults} faults\n"))?;
+    Ok(match faults {
+        0 => Outcome::Done,
+        _ => Outcome::Negative,
     })
 }
 
@@ -182,11 +217,14 @@ fn corpus(folder: &Path) -> anyhow::Result<Vec<Case>> {
 }
 
 impl Case {
-    fn evaluate(&self, plan: Plan<'_>) -> anyhow::Result<Evaluation> {
+    fn read(&self) -> anyhow::Result<(Kernel, Truth)> {
         let firmware =
             image::open(&read(&self.image)?).with_context(|| self.image.display().to_string())?;
-        let truth = truth(&self.truth)?;
-        let kernel = firmware.kernel;
+        Ok((firmware.kernel, truth(&self.truth)?))
+    }
+
+    fn evaluate(&self, plan: Plan<'_>) -> anyhow::Result<Evaluation> {
+        let (kernel, truth) = self.read()?;
         Ok(evaluate::evaluate(&self.name, &kernel, &truth, plan))
     }
 }

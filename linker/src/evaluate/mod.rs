@@ -8,11 +8,13 @@
 //! | `pointers` | each pointer: right, wrong, ambiguous, missing |
 //! | `table` | the result as text |
 //! | `mutate` | damaged kernels, and what must not be believed of them |
+//! | `subject` | a kernel that is damaged again and again |
 
 pub mod boundaries;
 pub mod mask;
 pub mod mutate;
 pub mod pointers;
+mod subject;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 pub use pointers::{Counts, Judged, PAPER, Verdict};
+pub use subject::Subject;
 pub use truth::Truth;
 
 use crate::code::{self, Code};

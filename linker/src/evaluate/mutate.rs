@@ -143,10 +143,22 @@ pub struct Fault {
     pub name: String,
     /// The address that was accepted.
     pub found: u32,
-    /// What is right; `None` when the unchanged kernel does not have it.
+    /// What is right; empty when the unchanged kernel does not have it.
     pub right: Vec<u32>,
     /// Why the address was believed.
     pub evidence: Vec<String>,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let evidence = self.evidence.join("; ");
+        let (name, found) = (&self.name, self.found);
+        write!(out, "{name} at {found:#x} instead of")?;
+        for right in &self.right {
+            write!(out, " {right:#x}")?;
+        }
+        write!(out, " [{evidence}]")
+    }
 }
 
 /// What is known of the kernel before its mutation.
