@@ -53,6 +53,11 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// Halfwords of the image.
+    pub(super) fn units(&self) -> usize {
+        self.marks.len()
+    }
+
     fn unit(&self, va: u32) -> usize {
         (va.wrapping_sub(self.base) / 2) as usize
     }

@@ -28,6 +28,8 @@ mod regions;
 mod seeds;
 mod sweep;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod unwind;
 mod walk;
 
@@ -245,6 +247,8 @@ impl<T: Copy + Ord> Lists<T> {
     }
 }
 
+/// Bytes above an image that are addresses too.
+const HEADROOM: usize = 64 << 10;
 /// Longest text that [`Code::text_at`] gives.
 const MAX_TEXT: usize = 4096;
 
@@ -252,7 +256,13 @@ impl Code {
     /// Analyses a kernel. Time and memory are bounded by its length, whatever its
     /// bytes.
     pub fn analyse(kernel: &Kernel, options: &Options) -> Code {
-        let regions = regions::find(kernel);
+        // Nothing that runs lies at the very end of the address space, and addresses
+        // that do not wrap make for simpler loops.
+        let end = u64::from(kernel.base) + (kernel.bytes.len() + HEADROOM) as u64;
+        let regions = match u32::try_from(end) {
+            Ok(_) => regions::find(kernel),
+            Err(_) => Vec::new(),
+        };
         let mut map = map::Map::new(kernel, regions);
         let mut seeds = seeds::find(kernel, &mut map);
         if options.unwind_index {

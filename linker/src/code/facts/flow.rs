@@ -179,4 +179,4 @@ impl Meetings {
 
 /// Loops longer than this, in bytes, are taken to write everything: what is known
 /// is worth no time that grows with the square of a function's length.
-const LONGEST_LOOP: u32 = 2048;
+const LONGEST_LOOP: u32 = 1024;

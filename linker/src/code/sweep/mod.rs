@@ -150,27 +150,33 @@ fn within_instruction(map: &Map, at: u32) -> bool {
 
 /// Functions none of whose paths comes back, sorted.
 fn no_return(functions: &[Found]) -> Vec<u32> {
-    let mut never: Vec<u32> = functions
-        .iter()
-        .filter(|function| !function.returns)
-        .map(|function| function.start)
-        .collect();
-    loop {
-        let returns = |function: &Found| {
-            let mut tails = function.tails.iter();
-            tails.any(|target| never.binary_search(target).is_err())
-        };
-        let fewer: Vec<u32> = functions
-            .iter()
-            .filter(|function| never.binary_search(&function.start).is_ok())
-            .filter(|function| !returns(function))
-            .map(|function| function.start)
-            .collect();
-        if fewer.len() == never.len() {
-            return never;
+    let index = |start: &u32| functions.binary_search_by_key(start, |f| f.start).ok();
+    let mut returns: Vec<bool> = Vec::with_capacity(functions.len());
+    // Who jumps to whom: the target first.
+    let mut jumps = Vec::new();
+    for (from, function) in functions.iter().enumerate() {
+        let mut comes_back = function.returns;
+        for target in &function.tails {
+            match index(target) {
+                Some(to) => jumps.push((to, from)),
+                // Nobody knows what it does.
+                None => comes_back = true,
+            }
         }
-        never = fewer;
+        returns.push(comes_back);
     }
+    jumps.sort_unstable();
+    let mut waiting: Vec<usize> = (0..functions.len()).filter(|&i| returns[i]).collect();
+    while let Some(to) = waiting.pop() {
+        let first = jumps.partition_point(|jump| jump.0 < to);
+        for &(_, from) in jumps[first..].iter().take_while(|jump| jump.0 == to) {
+            if !std::mem::replace(&mut returns[from], true) {
+                waiting.push(from);
+            }
+        }
+    }
+    let never = functions.iter().zip(returns).filter(|pair| !pair.1);
+    never.map(|(function, _)| function.start).collect()
 }
 
 /// Starts for which this pass has shown a reason: targets of tail calls and pointers,

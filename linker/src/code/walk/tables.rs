@@ -168,9 +168,11 @@ impl Walker<'_, '_> {
 
     /// A target of a table; false when it lies outside of the function.
     fn enter(&mut self, target: u32, state: &State) -> bool {
-        if !(self.start..self.limit).contains(&target) || self.map.has(target, LITERAL) {
+        let inside = (self.start..self.limit).contains(&target);
+        if !inside || self.map.has(target, LITERAL) || self.entries == 0 {
             return false;
         }
+        self.entries -= 1;
         self.map.set(target, JUMPED);
         self.waiting.push((target, *state));
         true
