@@ -14,6 +14,8 @@ const MAX_BETWEEN: u32 = 120;
 /// Most bits for lying among the functions of the file.
 const WITHIN: f32 = 7.0;
 
+/// Functions at the start of the image that are kept apart from their files.
+const APART: u32 = 160;
 /// Bits for lying beside one, with no function of another file between.
 const BESIDE: f32 = 4.5;
 
@@ -55,6 +57,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             tally.add(Locality, BESIDE, || format!("lies beside functions of {}", path()));
         }
         1..=80 => {}
+        // What is kept apart (`.exception.text`) stands before all files.
+        _ if node.0 < APART => {}
         far => tally.add(Locality, -3.0, || {
             format!("lies {far} functions from those of {}", path())
         }),

@@ -429,10 +429,14 @@ impl<'a> Matcher<'a> {
                 continue;
             };
             let next = ranked.get(1).map_or(0.0, |it| it.1);
-            let more = if self.source.node(named).known { 0.0 } else { UNKNOWN };
+            let (more, wider) = match self.source.node(named) {
+                source if source.known => (0.0, 0.0),
+                source if source.data => (UNKNOWN / 2.0, 0.0),
+                _ => (UNKNOWN, UNKNOWN),
+            };
             if self.name_of(node).is_some()
                 || bits < need + more
-                || bits - next < margin + more
+                || bits - next < margin + wider
                 || !self.stands_alone(named, node)
             {
                 continue;
@@ -446,7 +450,7 @@ impl<'a> Matcher<'a> {
                     let own = self.score(rival, node, Tally::default()).own();
                     bits - own >= margin
                 } else {
-                    bits - theirs >= margin + more
+                    bits - theirs >= margin + wider
                 }
             });
             if beaten {
@@ -485,7 +489,7 @@ impl<'a> Matcher<'a> {
     fn may_contain(&self, outer: Named, inner: Named) -> bool {
         let within = self.source.node(inner);
         let same_file = within.file == self.source.node(outer).file;
-        !within.global && same_file && linked(&self.source.node(outer).calls, inner).is_some()
+        within.may_be_inlined() && same_file && linked(&self.source.node(outer).calls, inner).is_some()
     }
 
     /// Whether the function is one of its own in the binary: a static function
@@ -493,7 +497,8 @@ impl<'a> Matcher<'a> {
     fn stands_alone(&self, named: Named, node: Node) -> bool {
         let source = self.source.node(named);
         let tally = self.score(named, node, Tally::default());
-        let in_file = self.place(named, node).is_some_and(|it| it.distance == 0);
+        let place = self.place(named, node);
+        let in_file = place.is_some_and(|it| it.distance == 0 || it.beside);
         if tally.own() < if in_file { SOLID_IN_FILE } else { SOLID } {
             return false;
         }
@@ -517,7 +522,11 @@ impl<'a> Matcher<'a> {
         let callers = source.callers.iter().filter(|it| {
             it.fact != Fact::Inherited && !self.source.node(it.to).conditional
         });
-        called || referred || callers.count() >= 2
+        let nothing_calls_it = source.callers.is_empty() && source.referrers.is_empty();
+        let pointed = nothing_calls_it
+            && binary.callers.is_empty()
+            && !self.binary.code.pointers_to(binary.address).is_empty();
+        called || referred || pointed || callers.count() >= 2
     }
 
     /// Looks at every pair again; gives up those that no longer stand.

@@ -326,6 +326,7 @@ fn debug(matcher: &Matcher) { // HACK
         let s = matcher.source.node(named);
         println!("    source callers {:?}", s.callers.iter().map(|l| (&matcher.source.node(l.to).name, l.fact, matcher.node_of(l.to).is_some())).collect::<Vec<_>>());
         println!("    source calls {:?}", s.calls.iter().map(|l| (&matcher.source.node(l.to).name, l.fact, matcher.node_of(l.to).is_some())).collect::<Vec<_>>());
+        for other in matcher.source.ids() { if let Some(node) = node && matcher.node_of(other).is_none() && other != named { if let Some(x) = matcher.rank(other).iter().find(|x| x.0 == node) { println!("    RIVAL {} {:.1}", matcher.source.node(other).name, x.1); } } }
         let mut show: Vec<graph::Node> = matcher.rank(named).iter().map(|x| x.0).take(3).collect();
         show.extend(node);
         for n in show {

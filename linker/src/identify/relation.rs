@@ -24,6 +24,9 @@ const NOT_CALLED: f32 = 4.0;
 const CALLED_TOO: f32 = 3.0;
 /// Bits against an answer that is not called by whom it must be.
 const NOT_BY: f32 = 4.0;
+/// Callers that count when they do not call it: a macro of the source may take
+/// another way wherever it stands.
+const MAX_MISSED: usize = 3;
 /// Bits against an answer that is called by whom it should not be.
 const BY_OTHER: f32 = 3.0;
 /// Bits for lying between the same two calls as in the source, or not.
@@ -108,6 +111,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     // Who calls it.
     let mut sum = 0.0;
     let mut seen = 0;
+    let mut missed = 0;
     for link in &source.callers {
         let Some(caller) = matcher.node_of(link.to) else {
             continue;
@@ -123,7 +127,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             sum += bits;
             let why = || format!("called by {}", name(link.to));
             tally.fact(Relation, link.fact, bits, why);
-        } else if link.fact == Fact::Must && caller != node {
+        } else if link.fact == Fact::Must && caller != node && missed < MAX_MISSED {
+            missed += 1;
             tally.add(Relation, -NOT_BY, || {
                 format!("not called by {}", name(link.to))
             });
@@ -199,9 +204,8 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
             && matcher.source.node(by).known
             && linked(&source.referrers, by).is_none()
         {
-            // The start of a section is the address of its first function too.
-            let bits = if matcher.binary.is_function(node) { 1.0 } else { 2.5 };
-            tally.add(Relation, -bits, || {
+            // What it refers to by name is not all known.
+            tally.add(Relation, -1.0, || {
                 format!("referred to by {}, which in the source does not", name(by))
             });
         }

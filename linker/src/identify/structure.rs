@@ -149,7 +149,7 @@ fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mu
         let helpers = binary.order_of_calls.iter().filter(helper).count() as u32;
         match binary.all_calls.saturating_sub(helpers + binary.indirect) {
             // A parameter may be a function.
-            0 if binary.indirect > 0 => tally.add(Structure, -1.0, || {
+            0 if binary.indirect > 0 => tally.add(Structure, -1.5, || {
                 "calls through a pointer".to_owned()
             }),
             0 if helpers > 0 => {}

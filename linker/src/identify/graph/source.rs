@@ -14,6 +14,12 @@ const MAX_DEPTH: usize = 4;
 /// Facts of one kind that a function may collect.
 const MAX_FACTS: usize = 1500;
 
+/// References that stand behind the configuration: from, to.
+const REFERENCES: [(&str, &str); 3] = [
+    ("set_handle_irq", "handle_arch_irq"),
+    ("setup_arch", "handle_arch_irq"),
+    ("generic_handle_arch_irq", "handle_arch_irq"),
+];
 /// A global function that a compiler may put into another all the same.
 const SMALL_BLOCKS: u32 = 4;
 const SMALL_CALLS: usize = 3;
@@ -103,6 +109,14 @@ pub(in crate::identify) struct SourceNode {
     pub version: Option<Version>,
 }
 
+impl SourceNode {
+    /// Whether a compiler may put it in place of its calls.
+    pub(in crate::identify) fn may_be_inlined(&self) -> bool {
+        let small = self.blocks <= SMALL_BLOCKS && self.order_of_calls.len() <= SMALL_CALLS;
+        !self.global || small
+    }
+}
+
 /// All that is known of the source of one kernel.
 #[derive(Debug, Default)]
 pub(in crate::identify) struct Source {
@@ -135,6 +149,9 @@ impl Source {
         let ids: Vec<Named> = functions.iter().map(|it| source.declare(it)).collect();
         for (function, &id) in functions.iter().zip(&ids) {
             source.fill(function, id);
+        }
+        for (from, to) in REFERENCES {
+            source.add_reference(from, to);
         }
         for node in &mut source.names {
             tidy(node);
@@ -325,6 +342,15 @@ impl Source {
         self.names[id.0 as usize] = node;
     }
 
+    fn add_reference(&mut self, from: &str, to: &str) {
+        let Some(from) = self.named(from) else {
+            return;
+        };
+        let mut node = std::mem::take(&mut self.names[from.0 as usize]);
+        self.refer(&mut node, to);
+        self.names[from.0 as usize] = node;
+    }
+
     fn refer(&mut self, node: &mut SourceNode, name: &str) -> Named {
         let to = match self.by_name.contains_key(name) {
             true => self.callee(name, node.file),
@@ -347,8 +373,7 @@ impl Source {
     fn inherit(&mut self) {
         let local = |node: &SourceNode, to: Named| {
             let callee = &self.names[to.0 as usize];
-            let small = callee.blocks <= SMALL_BLOCKS && callee.order_of_calls.len() <= SMALL_CALLS;
-            callee.known && callee.file == node.file && (!callee.global || small)
+            callee.known && callee.file == node.file && callee.may_be_inlined()
         };
         // Each with the one that this function itself calls.
         let reached: Vec<Vec<(Named, Named)>> = self
