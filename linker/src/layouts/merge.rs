@@ -7,6 +7,9 @@
 //! behind that, of those that the code shows, lies where the table has it: then
 //! nothing that is not in the table can lie between them.
 //!
+//! Nor does it take two functions where the size of the struct, which other code
+//! shows, has grown by just as much as its last fields have moved.
+//!
 //! Vendors carry structs of later versions back. So where the table of this
 //! version does not fit, or there is none, others are tried: when all fields
 //! that the code shows, and they are not few, fit one, the others of its fields
@@ -23,8 +26,7 @@ use super::{
 };
 use crate::kernel::Version;
 
-/// So many fields that are shown, by so many functions, tell a layout of
-/// another version.
+/// So many fields that are shown tell a layout of another version.
 const ENOUGH: usize = 3;
 
 /// What is known of one struct.
@@ -49,6 +51,7 @@ pub(super) fn merge(
     let mut merged = Merged::default();
     let mut shown: BTreeMap<&str, Shown> = BTreeMap::new();
     let mut torn: BTreeMap<&str, (Vec<u32>, String)> = BTreeMap::new();
+    let alone = observed.clone();
     for (field, read) in reads.shown(of) {
         match read {
             Ok(read) if field.is_empty() => observed.size = Some(read.known(None)),
@@ -56,7 +59,6 @@ pub(super) fn merge(
             Err((values, words)) => drop(torn.insert(field, (values, words))),
         }
     }
-    let alone = observed.clone();
     merged.size.clone_from(&observed.size);
     for (field, read) in &shown {
         let field = (*field).to_owned();
@@ -75,9 +77,7 @@ pub(super) fn merge(
                 (Some(table), None) => table.around(version).collect(),
                 (Some(table), Some(_)) => table.eras().iter().collect(),
             };
-            let functions = shown.values().map(|read| read.evidence.as_str());
-            let enough = shown.len() >= ENOUGH
-                && functions.collect::<std::collections::BTreeSet<_>>().len() >= ENOUGH;
+            let enough = shown.len() >= ENOUGH;
             let fitting: Vec<(&Era, Solution)> = others
                 .into_iter()
                 .filter(|_| enough)
@@ -165,9 +165,31 @@ fn agreement(era: &Era, table: &Solution, shown: &BTreeMap<&str, Shown>, merged:
     }
 }
 
+/// Whether a vendor has only added members to what the table has: the fields
+/// that are shown keep its order, each moved by as much as those before it or by
+/// more, and the struct has grown by as much as the last of them has moved.
+fn grown(table: &Solution, shown: &BTreeMap<&str, Shown>, size: Option<&Known>) -> bool {
+    let mut moved: Vec<(u32, u32)> = shown
+        .iter()
+        .filter_map(|(field, read)| Some((table.fields.get(*field)?.value, read.value)))
+        .collect();
+    moved.sort_unstable();
+    let distances: Option<Vec<u32>> = moved
+        .iter()
+        .map(|(tabled, shown)| shown.checked_sub(*tabled))
+        .collect();
+    let (Some(distances), Some(size), Some(tabled)) = (distances, size, &table.size) else {
+        return false;
+    };
+    distances.len() >= ENOUGH
+        && distances.is_sorted()
+        && distances.last().copied() == size.value.checked_sub(tabled.value)
+}
+
 /// No way to lay the table out allows everything that is shown.
 fn disagreement(era: &Era, table: &Solution, shown: &BTreeMap<&str, Shown>, merged: &mut Merged) {
     let mut anchors: BTreeMap<u32, bool> = BTreeMap::new();
+    let grown = grown(table, shown, merged.size.as_ref());
     for (field, read) in shown {
         let tabled = table.fields.get(*field).map(|known| known.value);
         let named = era.members.iter().any(|member| member.name == *field);
@@ -184,7 +206,11 @@ fn disagreement(era: &Era, table: &Solution, shown: &BTreeMap<&str, Shown>, merg
             None => format!("layout table, {}, has no such field", era.source),
         };
         let open = tabled.is_none() && named;
-        if agrees || open || read.reads > 1 {
+        let says = match grown && !agrees {
+            true => format!("{says}; the struct has grown by as much as its last fields moved"),
+            false => says,
+        };
+        if agrees || open || grown || read.reads > 1 {
             let known = read.known(Some(&says));
             merged.fields.insert((*field).to_owned(), known);
         } else {

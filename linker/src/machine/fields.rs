@@ -11,11 +11,14 @@ use super::{
     flow::{Event, Value, trace},
     isa,
 };
-use crate::{kernel::Kernel, layouts::Known, symbols::SymbolTable};
+use crate::{
+    kernel::Kernel,
+    layouts::{Known, Lookup},
+};
 
 /// Adds to `machines` what the code shows.
-pub(super) fn read(kernel: &Kernel, symbols: &SymbolTable, machines: &mut Machines) {
-    let code = Code { kernel, symbols };
+pub(super) fn read(kernel: &Kernel, lookup: &Lookup<'_>, machines: &mut Machines) {
+    let code = Code { kernel, lookup };
     let setup = code.events("setup_arch");
     let mut found = Found {
         machines,
@@ -47,19 +50,19 @@ struct Use {
 
 struct Code<'a> {
     kernel: &'a Kernel,
-    symbols: &'a SymbolTable,
+    lookup: &'a Lookup<'a>,
 }
 
 impl Code<'_> {
     fn events(&self, function: &str) -> Vec<Event> {
-        let Some(start) = self.symbols.address(function) else {
+        let Some(start) = (self.lookup.address)(function).map(|address| address & !1) else {
             return Vec::new();
         };
         trace(
             self.kernel,
             start,
             isa::is_thumb(self.kernel, start),
-            self.symbols.next_address(start),
+            (self.lookup.end)(start),
         )
     }
 
@@ -80,7 +83,7 @@ impl Code<'_> {
     /// Where the kernel keeps the interrupt handler, with the reason when it is
     /// not the symbol table that says it.
     fn handle_arch_irq(&self) -> Option<(u32, Option<String>)> {
-        if let Some(address) = self.symbols.address("handle_arch_irq") {
+        if let Some(address) = (self.lookup.address)("handle_arch_irq") {
             return Some((address, None));
         }
         // set_handle_irq(handler) stores its argument there.

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{kernel::Kernel, layouts::Known, symbols::SymbolTable};
+use crate::{
+    kernel::Kernel,
+    layouts::{Known, Lookup},
+    symbols::SymbolTable,
+};
 
 mod descriptors;
 mod fields;
@@ -67,6 +71,16 @@ pub struct Machines {
 ///
 /// Whatever the bytes, the result is only smaller: nothing found is no error.
 pub fn find(kernel: &Kernel, symbols: &SymbolTable) -> Machines {
+    let lookup = Lookup {
+        address: &|name| symbols.address(name),
+        end: &|start| symbols.next_address(start),
+    };
+    find_by(kernel, symbols, &lookup)
+}
+
+/// The same, with the addresses of functions from `lookup`; the symbol table
+/// still tells where the array of descriptors is, if it does.
+pub fn find_by(kernel: &Kernel, symbols: &SymbolTable, lookup: &Lookup<'_>) -> Machines {
     let array = descriptors::find(kernel, symbols);
     let mut machines = Machines {
         processors: processors::find(kernel),
@@ -77,6 +91,6 @@ pub fn find(kernel: &Kernel, symbols: &SymbolTable) -> Machines {
         machines.fields.extend(array.fields(kernel));
         machines.descriptors = array.descriptors(kernel);
     }
-    fields::read(kernel, symbols, &mut machines);
+    fields::read(kernel, lookup, &mut machines);
     machines
 }

@@ -1,11 +1,12 @@
 //! `irq_chip`, `irq_data` and `irq_desc`, from kernel/irq/chip.c, handle.c,
 //! manage.c and irqdomain.c.
 //!
-//! `mask_ack_irq` calls `mask_ack`, or `mask` and `ack`; `handle_level_irq`, into
-//! which some compilers inline it, calls `unmask` too. Their order in the struct,
-//! ack, mask, mask_ack, unmask, has never changed, so words in a row that such a
-//! function takes from the chip are those. What the callbacks are handed tells
-//! the era: a number up to 2.6.36, then the `irq_data` within the descriptor.
+//! `mask_ack_irq`, `mask_irq`, `unmask_irq` and `handle_level_irq`, which are
+//! inlined into one another in various ways, call `ack`, `mask`, `mask_ack` and
+//! `unmask`. The order of these in the struct has never changed, so four words in
+//! a row that these functions take from the chip are those. What the callbacks
+//! are handed tells the era: a number up to 2.6.36, then the `irq_data` within
+//! the descriptor.
 
 use super::{Callback, Code, Function, Reads, only};
 use crate::{
@@ -15,6 +16,12 @@ use crate::{
         isa,
     },
 };
+
+/// Functions that mask, acknowledge and unmask, and nothing else. Some compilers
+/// inline the others into the last.
+const MASKS: [&str; 4] = ["mask_ack_irq", "mask_irq", "unmask_irq", "handle_level_irq"];
+/// The callbacks that all of them together take from the chip.
+const ROW: [&str; 4] = ["ack", "mask", "mask_ack", "unmask"];
 
 /// Functions that call a callback which a chip may lack, and, in its place,
 /// others of which the offset is known by then.
@@ -31,12 +38,8 @@ const OTHERS: [(&[&str], &str, &[&str]); 5] = [
 ];
 
 pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
-    let mut how = None;
-    for function in code.functions(&["mask_ack_irq", "handle_level_irq"]) {
-        if let Some(found) = masks(&function, reads) {
-            how = Some(found);
-        }
-    }
+    let functions: Vec<Function> = code.functions(&MASKS).collect();
+    let how = masks(&functions, reads);
     if let Some(how) = &how {
         for (names, field, known) in OTHERS {
             for function in code.functions(names) {
@@ -164,20 +167,27 @@ fn loaded(function: &Function, chip: u32) -> Vec<(u32, u32)> {
 }
 
 /// ack, mask, mask_ack and unmask; `irq_data.chip` or `irq_desc.chip`.
-fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
-    let ((chip, data), at) = only(
-        function
-            .callbacks()
-            .filter_map(|call| chip_call(&call))
-            .map(|call| ((call.chip, call.data), call.at)),
-    )?;
-    let loads = loaded(function, chip);
-    let fields: &[&str] = match function.name {
-        "mask_ack_irq" => &["ack", "mask", "mask_ack"],
-        _ => &["ack", "mask", "mask_ack", "unmask"],
+fn masks(functions: &[Function], reads: &mut Reads) -> Option<How> {
+    let calls = || {
+        functions.iter().flat_map(|function| {
+            let calls = function.callbacks().filter_map(|call| chip_call(&call));
+            calls.map(move |call| (call, function))
+        })
     };
-    let in_a_row = |row: &[(u32, u32)]| row.windows(2).all(|pair| pair[0].0 + 4 == pair[1].0);
-    let mut rows = loads.windows(fields.len()).filter(|row| in_a_row(row));
+    let ((chip, data), at) = only(calls().map(|(call, _)| ((call.chip, call.data), call.at)))?;
+    let (_, caller) = calls().next()?;
+    let mut loads: Vec<(u32, u32, &Function)> = functions
+        .iter()
+        .flat_map(|function| {
+            let loads = loaded(function, chip).into_iter();
+            loads.map(move |(offset, at)| (offset, at, function))
+        })
+        .collect();
+    loads.sort_by_key(|(offset, ..)| *offset);
+    let mut offsets: Vec<u32> = loads.iter().map(|(offset, ..)| *offset).collect();
+    offsets.dedup();
+    let in_a_row = |row: &[u32]| row.windows(2).all(|pair| pair[0] + 4 == pair[1]);
+    let mut rows = offsets.windows(ROW.len()).filter(|row| in_a_row(row));
     let (row, None) = (rows.next()?, rows.next()) else {
         return None;
     };
@@ -185,29 +195,23 @@ fn masks(function: &Function, reads: &mut Reads) -> Option<How> {
         prefix: if data.is_some() { "irq_" } else { "" },
         data,
     };
-    for (field, (offset, at)) in fields.iter().zip(row) {
-        let what = format!(
-            "takes [chip + {offset:#x}], of {} in a row, at {at:#x}",
-            fields.len()
-        );
-        reads.add(("irq_chip", &how.name(field)), *offset, function, what);
+    for (field, offset) in ROW.iter().zip(row) {
+        for (_, at, function) in loads.iter().filter(|(other, ..)| other == offset) {
+            let what = format!("takes [chip + {offset:#x}], of four in a row, at {at:#x}");
+            reads.add(("irq_chip", &how.name(field)), *offset, function, what);
+        }
     }
     match data {
         Some(data) => {
             let what = format!(
                 "calls through [descriptor + {chip:#x}] with descriptor + {data:#x} at {at:#x}"
             );
-            reads.add(("irq_desc", "irq_data"), data, function, what.clone());
-            reads.add(
-                ("irq_data", "chip"),
-                chip.checked_sub(data)?,
-                function,
-                what,
-            );
+            reads.add(("irq_desc", "irq_data"), data, caller, what.clone());
+            reads.add(("irq_data", "chip"), chip.checked_sub(data)?, caller, what);
         }
         None => {
             let what = format!("calls through [descriptor + {chip:#x}] at {at:#x}");
-            reads.add(("irq_desc", "chip"), chip, function, what);
+            reads.add(("irq_desc", "chip"), chip, caller, what);
         }
     }
     Some(how)

@@ -61,7 +61,14 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
             reads.add((DEVICE, "tick_resume"), offset, &function, what);
         }
     }
-    for function in code.functions(&["tick_check_preferred", "tick_check_new_device"]) {
+    for function in code.functions(&[
+        "tick_check_preferred",
+        "tick_check_new_device",
+        "tick_check_broadcast_device",
+        "tick_install_broadcast_device",
+        "tick_check_device",
+        "tick_notify",
+    ]) {
         rating(&function, reads);
     }
     for function in code.functions(&[
@@ -273,7 +280,8 @@ fn switched(function: &Function, reads: &mut Reads) {
 fn rating(function: &Function, reads: &mut Reads) {
     let found = only(function.compares().filter_map(|(at, left, right)| {
         let ((one, offset), (other, same)) = (left.field()?, right.field()?);
-        (offset == same && one != other).then_some((offset, at))
+        let rooted = one.is_rooted() && other.is_rooted();
+        (offset == same && one != other && rooted).then_some((offset, at))
     }));
     if let Some((offset, at)) = found {
         let what = format!("compares [device + {offset:#x}] of two devices at {at:#x}");

@@ -11,7 +11,12 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     if let Some(function) = code.function("register_console") {
         registered(code, &function, reads);
     }
-    for function in code.functions(&["__call_console_drivers", "call_console_drivers"]) {
+    for function in code.functions(&[
+        "__call_console_drivers",
+        "call_console_drivers",
+        "console_unlock",
+        "console_emit_next_record",
+    ]) {
         // con->write(con, text, length)
         let found = only(
             function

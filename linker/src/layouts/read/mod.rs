@@ -14,6 +14,8 @@ mod platform;
 mod port;
 mod printed;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tty;
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
@@ -196,7 +198,7 @@ impl Code<'_> {
     }
 
     /// Those of these functions that there are.
-    fn functions(&self, names: &'static [&'static str]) -> impl Iterator<Item = Function> + '_ {
+    fn functions<'n>(&'n self, names: &'n [&'static str]) -> impl Iterator<Item = Function> + 'n {
         names.iter().filter_map(|name| self.function(name))
     }
 
@@ -220,7 +222,7 @@ impl Function {
                 target,
                 arguments,
             } => {
-                let (base, offset) = target.field()?;
+                let (base, offset) = target.field().filter(|(base, _)| base.is_rooted())?;
                 Some(Callback {
                     at: *at,
                     base,

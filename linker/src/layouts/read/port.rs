@@ -23,6 +23,15 @@ const ONE_CALLBACK: [(&str, &str); 13] = [
     ("uart_flush_buffer", "flush_buffer"),
 ];
 
+/// Functions that call one callback besides those that are known by then.
+const AMONG_KNOWN: [(&[&str], &str); 2] = [
+    (&["uart_port_startup", "uart_startup"], "startup"),
+    (
+        &["uart_change_speed", "uart_change_line_settings"],
+        "set_termios",
+    ),
+];
+
 /// `struct serial_struct` of include/uapi/linux/serial.h, which user space
 /// knows and which therefore never changes: offset, field of the port that
 /// goes there, bits by which it is shifted.
@@ -70,6 +79,11 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
         "serial_core_add_one_port",
     ]) {
         configured(&function, reads);
+    }
+    for (names, field) in AMONG_KNOWN {
+        for function in code.functions(names) {
+            among_known(&function, field, reads);
+        }
     }
     if let Some(function) = code.function("uart_send_xchar") {
         xchar(&function, reads);
@@ -137,13 +151,24 @@ fn one_callback(function: &Function, field: &str, reads: &mut Reads) {
 
 /// A line of `/proc/tty/driver/...` has the port's type and its control lines.
 fn type_of_line(function: &Function, reads: &mut Reads) {
-    let Some(control) = reads.agreed("uart_ops", "get_mctrl") else {
+    if reads.agreed("uart_ops", "get_mctrl").is_some() {
+        among_known(function, "type", reads);
+    }
+}
+
+fn among_known(function: &Function, field: &str, reads: &mut Reads) {
+    let known: Vec<u32> = ["set_mctrl", "get_mctrl", "start_tx", "stop_tx", "pm"]
+        .iter()
+        .filter_map(|name| reads.agreed("uart_ops", name))
+        .collect();
+    // All that lie in front of what is looked for have to be known.
+    if known.len() < 3 && field != "type" {
         return;
-    };
-    let calls = || port_calls(function).filter(|call| call.offset != control);
+    }
+    let calls = || port_calls(function).filter(|call| !known.contains(&call.offset));
     let found = only(calls().map(|call| ((call.ops, call.offset), call.at)));
     if let (Some(_), Some(call)) = (found, calls().next()) {
-        add_call(&call, "type", function, reads);
+        add_call(&call, field, function, reads);
     }
 }
 

@@ -30,6 +30,15 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     ]) {
         scaled(code, &function, reads);
     }
+    for function in code.functions(&[
+        "clocksource_max_deferment",
+        "clocksource_update_max_deferment",
+        "__clocksource_updatefreq_scale",
+        "__clocksource_update_freq_scale",
+        "__clocksource_register_scale",
+    ]) {
+        longest(code, &function, reads);
+    }
     for function in code.functions(&["tk_setup_internals", "timekeeper_setup_internals"]) {
         let found = only(
             function
@@ -121,6 +130,26 @@ fn scaled(code: &Code<'_>, function: &Function, reads: &mut Reads) {
                 |offset| format!("hands source + {offset:#x} to clocks_calc_mult_shift at {at:#x}");
             reads.add((SOURCE, "mult"), mult, function, what(mult));
             reads.add((SOURCE, "shift"), shift, function, what(shift));
+        }
+    }
+}
+
+/// `clocks_calc_max_nsecs(cs->mult, cs->shift, cs->maxadj, cs->mask, ...)`, since
+/// 3.8; the mask is the first of its arguments on the stack.
+fn longest(code: &Code<'_>, function: &Function, reads: &mut Reads) {
+    let fields = ["mult", "shift", "maxadj", "", "mask"];
+    for (at, target, arguments) in function.calls() {
+        if !code.is(target, "clocks_calc_max_nsecs") {
+            continue;
+        }
+        for (field, value) in fields.iter().zip(arguments) {
+            if let Some((Value::Argument(0), offset)) = value.field()
+                && !field.is_empty()
+            {
+                let what =
+                    format!("hands [source + {offset:#x}] to clocks_calc_max_nsecs at {at:#x}");
+                reads.add((SOURCE, field), offset, function, what);
+            }
         }
     }
 }

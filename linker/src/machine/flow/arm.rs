@@ -1,6 +1,6 @@
 //! The A32 instructions that a trace understands (ARM DDI 0406, chapter A5).
 
-use super::{Indexing, Next, PC, Place, Trace, Value, Width, sign_extend, state::State};
+use super::{Access, Indexing, Next, PC, Place, Trace, Value, Width, sign_extend, state::State};
 
 impl Trace<'_> {
     pub(super) fn arm(&mut self, at: u32, state: &mut State) -> Option<(u32, Next)> {
@@ -197,7 +197,14 @@ impl Trace<'_> {
             state.pushed_lr = Some(at.wrapping_add(4));
         }
         let indexing = indexing(pre_indexed, write_back);
-        self.access(state, at, is_load, (rt, 0), (rn, offset), width, indexing)
+        let access = Access {
+            is_load,
+            registers: (rt, 0),
+            place: (rn, offset),
+            width,
+            indexing,
+        };
+        self.access(state, at, &access)
     }
 
     /// Multiplications, and loads and stores of other sizes.
@@ -226,8 +233,14 @@ impl Trace<'_> {
         if word >> 22 & 1 == 1 && rn != PC {
             let offset = signed(word >> 4 & 0xf0 | word & 0xf, word >> 23 & 1 == 1);
             let indexing = indexing(pre_indexed, write_back);
-            let registers = (rt, rt + 1 & 15);
-            return self.access(state, at, is_load, registers, (rn, offset), width, indexing);
+            let access = Access {
+                is_load,
+                registers: (rt, rt + 1 & 15),
+                place: (rn, offset),
+                width,
+                indexing,
+            };
+            return self.access(state, at, &access);
         }
         if is_load {
             state.forget(rt);

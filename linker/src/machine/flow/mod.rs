@@ -104,6 +104,17 @@ enum Indexing {
     After,
 }
 
+/// A load or store with an immediate offset.
+struct Access {
+    is_load: bool,
+    /// The second counts for [`Width::Double`] only.
+    registers: (usize, usize),
+    /// Base register, which is not the program counter, and offset.
+    place: (usize, i32),
+    width: Width,
+    indexing: Indexing,
+}
+
 impl Trace<'_> {
     /// A jump out of the function is a call that does not come back.
     fn leave(&mut self, at: u32, target: u32, state: &State) {
@@ -170,11 +181,12 @@ impl Trace<'_> {
         let value = state.get(rt).clone();
         let (base, offset) = state.get(rn).place(offset);
         if let Value::Stack(top) = base {
-            let known = match width {
-                Width::Word | Width::Double => value.clone(),
-                _ => Value::Unknown,
-            };
-            state.keep(top.wrapping_add(offset), known);
+            let place = top.wrapping_add(offset);
+            match width {
+                Width::Word | Width::Double => state.keep(place, value.clone()),
+                // A part of a word makes all of it unknown.
+                _ => state.keep(place & !3, Value::Unknown),
+            }
         }
         self.events.push(Event::Store {
             at,
@@ -185,18 +197,15 @@ impl Trace<'_> {
         });
     }
 
-    /// A load or store of one register, or of two for [`Width::Double`], at an
-    /// immediate offset from a register other than the program counter.
-    fn access(
-        &mut self,
-        state: &mut State,
-        at: u32,
-        is_load: bool,
-        (rt, rt2): (usize, usize),
-        (rn, offset): (usize, i32),
-        width: Width,
-        indexing: Indexing,
-    ) -> Next {
+    /// A load or store of one register, or of two for [`Width::Double`].
+    fn access(&mut self, state: &mut State, at: u32, access: &Access) -> Next {
+        let Access {
+            is_load,
+            registers: (rt, rt2),
+            place: (rn, offset),
+            width,
+            indexing,
+        } = *access;
         if indexing == Indexing::Before {
             self.advance(at, state.get(rn), offset as u32);
             state.set(rn, state.get(rn).add(offset as u32));
@@ -207,26 +216,21 @@ impl Trace<'_> {
         };
         let base = state.get(rn).clone();
         let mut next = Next::On;
-        if is_load {
-            next = self.load(state, at, rt, &Place::Register(rn, offset_now), width);
-            if width == Width::Double && rt2 != rn {
-                // The second word, by the base before the first was loaded.
-                let second = match &base {
-                    Value::Stack(top) => state.stacked(top.wrapping_add(offset_now + 4)),
-                    base => base.load(offset_now + 4, Width::Word),
-                };
-                state.set(rt2, second);
-            } else if width == Width::Double {
-                state.forget(rt2);
-            }
-        } else {
+        if !is_load {
             self.store(state, at, rt, (rn, offset_now), width);
             if width == Width::Double {
-                let value = state.get(rt2).clone();
-                if let Value::Stack(top) = base {
-                    state.keep(top.wrapping_add(offset_now + 4), value);
-                }
+                self.store(state, at, rt2, (rn, offset_now + 4), Width::Word);
             }
+        } else if width == Width::Double {
+            // The second word first, by the base that the first may replace.
+            let place = Place::Register(rn, offset_now + 4);
+            self.load(state, at, rt2, &place, Width::Word);
+            let second = state.get(rt2).clone();
+            state.set(rn, base.clone());
+            self.load(state, at, rt, &Place::Register(rn, offset_now), Width::Word);
+            state.set(rt2, second);
+        } else {
+            next = self.load(state, at, rt, &Place::Register(rn, offset_now), width);
         }
         if indexing == Indexing::After {
             // A loaded register that is the base itself does not occur.

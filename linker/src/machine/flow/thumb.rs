@@ -3,7 +3,8 @@
 use scroll::Endian;
 
 use super::{
-    Indexing, Next, PC, Place, SP, Trace, Value, Width, arm::field_mask, sign_extend, state::State,
+    Access, Indexing, Next, PC, Place, SP, Trace, Value, Width, arm::field_mask, sign_extend,
+    state::State,
 };
 use crate::bytes::u16_at;
 
@@ -87,29 +88,26 @@ impl Trace<'_> {
                 };
                 let place = (low(3), (imm5 * scale) as i32);
                 let is_load = half >> 11 & 1 == 1;
-                return self.access(
-                    state,
-                    at,
+                let access = Access {
                     is_load,
-                    (low(0), 0),
+                    registers: (low(0), 0),
                     place,
                     width,
-                    Indexing::None,
-                );
+                    indexing: Indexing::None,
+                };
+                return self.access(state, at, &access);
             }
             0b10010 | 0b10011 => {
                 let place = (SP, (imm8 * 4) as i32);
                 let is_load = half >> 11 & 1 == 1;
-                let registers = (low(8), 0);
-                return self.access(
-                    state,
-                    at,
+                let access = Access {
                     is_load,
-                    registers,
+                    registers: (low(8), 0),
                     place,
-                    Width::Word,
-                    Indexing::None,
-                );
+                    width: Width::Word,
+                    indexing: Indexing::None,
+                };
+                return self.access(state, at, &access);
             }
             0b10100 => state.set(low(8), Value::Const((pc & !3).wrapping_add(imm8 * 4))),
             0b10101 => state.set(low(8), state.get(SP).add(imm8 * 4)),
@@ -218,16 +216,14 @@ impl Trace<'_> {
                         state.forget(rd);
                         return Next::On;
                     }
-                    let (registers, place) = ((rt, rd), (rn, offset));
-                    return self.access(
-                        state,
-                        at,
+                    let access = Access {
                         is_load,
-                        registers,
-                        place,
-                        Width::Double,
+                        registers: (rt, rd),
+                        place: (rn, offset),
+                        width: Width::Double,
                         indexing,
-                    );
+                    };
+                    return self.access(state, at, &access);
                 }
                 // Exclusives and table branches.
                 if is_load && second & 0xffe0 == 0xf000 {
@@ -404,7 +400,14 @@ impl Trace<'_> {
         if (first, second) == (0xf84d, 0xed04) {
             state.pushed_lr = Some(at.wrapping_add(4));
         }
-        self.access(state, at, is_load, (rt, 0), (rn, offset), width, indexing)
+        let access = Access {
+            is_load,
+            registers: (rt, 0),
+            place: (rn, offset),
+            width,
+            indexing,
+        };
+        self.access(state, at, &access)
     }
 
     fn thumb16_miscellaneous(&mut self, at: u32, half: u32, state: &mut State) -> Next {

@@ -165,6 +165,20 @@ impl Value {
         }
     }
 
+    /// Whether it is known where this value comes from: two values are the same
+    /// only then.
+    pub(crate) fn is_rooted(&self) -> bool {
+        match self {
+            Value::Unknown => false,
+            Value::Load(base, _)
+            | Value::Part(base, ..)
+            | Value::Offset(base, _)
+            | Value::Masked(base, _)
+            | Value::Shifted(base, _) => base.is_rooted(),
+            _ => true,
+        }
+    }
+
     /// The pointer and the distance from it that this address is.
     pub(crate) fn address(&self) -> (&Value, i32) {
         match self {
