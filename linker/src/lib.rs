@@ -13,6 +13,9 @@
 //! 8. [`object`]: driver libraries: archive members, records, reachable sections
 //! 9. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
 //! 10. [`transplant`]: the product, and its files
+//!
+//! [`evaluate`] measures phases 4 and 7 against a symbol table that they are not
+//! shown.
 
 pub mod bytes;
 pub mod code;

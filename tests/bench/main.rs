@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: this emulator and `qemu-system-arm` side by side.
+//! `cargo xtask bench`: this emulator and `qemu-system-arm` side by side, and
+//! identification beside what else a user might run ([`identify`]).
 //!
 //! Absolute times mean little on a machine that others use too. So the runs of
 //! all peers are interleaved, and what counts is the ratio of the medians. Every
@@ -7,6 +8,7 @@
 //! QEMU runs twice: plain, where an idle guest waits in real time, and with
 //! `-icount shift=3,sleep=off`, where idle time is skipped, as here.
 
+mod identify;
 mod peers;
 mod table;
 mod work;
@@ -46,6 +48,7 @@ fn bench() -> Result<()> {
         measure(&guest, runs, &mut rows)?;
     }
     let shell = image_to_shell(runs)?;
+    let identification = identify::measure(runs)?;
 
     print!("{}", table::text(&rows));
     println!(
@@ -53,6 +56,7 @@ fn bench() -> Result<()> {
         median(&shell.seconds),
         shell.peak_mib
     );
+    print!("\n{}", identify::text(&identification));
     let report = json!({
         "runs": runs,
         "side_by_side": rows.iter().map(Row::json).collect::<Vec<_>>(),
@@ -62,6 +66,7 @@ fn bench() -> Result<()> {
             "wall_s_runs": shell.seconds,
             "peak_mib": shell.peak_mib,
         },
+        "identification": identify::json(&identification),
     });
     let text = serde_json::to_string_pretty(&report)?;
     std::fs::write(&output, text + "\n")

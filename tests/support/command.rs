@@ -103,6 +103,19 @@ impl Finished {
 /// When it cannot be started or is still running after `limit`; it is ended
 /// then.
 pub fn run(command: &mut Command, limit: Duration) -> Finished {
+    attempt(command, limit).unwrap_or_else(|stderr| {
+        panic!("{command:?} was still running after {limit:?}; its standard error:\n{stderr}")
+    })
+}
+
+/// [`run`] for a command that may well take longer than it is given.
+///
+/// # Errors
+/// Its standard error so far when it was ended for its time.
+///
+/// # Panics
+/// When it cannot be started.
+pub fn attempt(command: &mut Command, limit: Duration) -> Result<Finished, String> {
     let started = Instant::now();
     let spawned = command
         .stdin(Stdio::null())
@@ -123,20 +136,19 @@ pub fn run(command: &mut Command, limit: Duration) -> Finished {
         if started.elapsed() > limit {
             child.kill().expect("a child can be ended");
             child.wait().expect("a child can be waited for");
-            let stderr = String::from_utf8_lossy(&finish(stderr)).into_owned();
-            panic!("{command:?} was still running after {limit:?}; its standard error:\n{stderr}");
+            return Err(String::from_utf8_lossy(&finish(stderr)).into_owned());
         }
         std::thread::sleep(Duration::from_millis(2));
     };
     let wall = started.elapsed();
     let stderr = String::from_utf8_lossy(&finish(stderr)).into_owned();
-    Finished {
+    Ok(Finished {
         status,
         stdout: finish(stdout),
         stderr,
         wall,
         peak_kib,
-    }
+    })
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {

@@ -3,10 +3,12 @@
 //!
 //! * [`fixtures`]: kernels and user space from the cache, images of the corpus
 //! * [`command`]: `ecmo` and `ecmo-link` as processes, with time and memory taken
+//! * [`evaluation`]: kernels measured with their names hidden
 //! * [`qemu`]: `qemu-system-arm` until a text stands on its console
 //! * [`userland`]: the built-in user space with a script in it
 
 pub mod command;
+pub mod evaluation;
 pub mod fixtures;
 pub mod qemu;
 pub mod userland;

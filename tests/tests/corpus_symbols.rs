@@ -294,6 +294,7 @@ fn a_list_of_symbols_serves_a_kernel_without_any() {
     let options = Options {
         no_symbols: true,
         extra: Some(list.clone()),
+        ..Options::default()
     };
     let found = identify::identify(&kernel, &SymbolTable::default(), &options);
     // The descriptor is found by its shape, and is the one of the list.

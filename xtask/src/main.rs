@@ -9,6 +9,8 @@
 mod bench;
 mod demo;
 mod fuzz;
+mod mutate;
+mod peers;
 mod process;
 mod setup;
 mod test;
@@ -46,8 +48,8 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "bench",
-        arguments: "[RUNS]",
-        help: "set up, then time this emulator and qemu-system-arm side by side (median of 5 runs)",
+        arguments: "[RUNS] [--peers]",
+        help: "set up, then time emulation beside qemu-system-arm, and identification beside other programs (median of 5 runs); with --peers these are installed first",
         run: bench::run,
     },
     Chore {
@@ -55,6 +57,12 @@ const CHORES: &[Chore] = &[
         arguments: "[SECONDS] [TARGET]...",
         help: "run every fuzz target, each for that many seconds (60)",
         run: fuzz::run,
+    },
+    Chore {
+        name: "mutate",
+        arguments: "[NUMBER]",
+        help: "identify pointers in that many damaged kernels (10000): no panic, nothing wrong accepted",
+        run: mutate::run,
     },
 ];
 

@@ -1,7 +1,10 @@
 //! `ecmo-link identify`: the pointers of a kernel.
 
 use std::fmt::{self, Display};
+use std::path::PathBuf;
 
+use anyhow::Context as _;
+use linker::code::{self, Code};
 use linker::identify::{Identification, Status};
 use linker::kernel::Kernel;
 
@@ -11,14 +14,24 @@ use super::input::KernelArgs;
 /// Shows the pointers of a kernel, each with address, strategy and evidence.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  ecmo-link identify zImage\n  \
-    ecmo-link identify --symbols System.map Image")]
+    ecmo-link identify --symbols System.map Image\n  \
+    ecmo-link identify --no-symbols --functions functions.txt zImage")]
 pub(super) struct Args {
     #[command(flatten)]
     kernel: KernelArgs,
+    /// Write the boundaries of all functions: start and end (the address behind
+    /// the last byte), one function a line, hexadecimal.
+    #[arg(long, value_name = "FILE")]
+    functions: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     let (kernel, identification) = args.kernel.read()?;
+    if let Some(path) = &args.functions {
+        let code = Code::analyse(&kernel, &code::Options::default());
+        std::fs::write(path, code.listing())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     super::print(&Report {
         kernel: &kernel,
         identification: &identification,

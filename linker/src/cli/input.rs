@@ -39,6 +39,7 @@ impl KernelArgs {
         let options = Options {
             no_symbols: self.no_symbols,
             extra,
+            ..Options::default()
         };
         let identification = identify::identify(&kernel, &symbols::recover(&kernel), &options);
         Ok((kernel, identification))

@@ -1,6 +1,7 @@
 //! The command line of `ecmo-link`: a file for each command.
 
 mod dump;
+mod evaluate;
 mod identify;
 mod input;
 mod link;
@@ -10,7 +11,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Did what was asked.
 const DONE: u8 = 0;
@@ -40,6 +41,7 @@ enum Command {
     Link(link::Args),
     Identify(identify::Args),
     Dump(dump::Args),
+    Evaluate(evaluate::Args),
     Signatures(signatures::Args),
 }
 
@@ -63,6 +65,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Link(args) => link::run(&args),
         Command::Identify(args) => identify::run(&args),
         Command::Dump(args) => dump::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Signatures(args) => signatures::run(&args),
     };
     match result {
@@ -73,6 +76,13 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(UNUSABLE)
         }
     }
+}
+
+/// Ends as clap does when the options do not fit together.
+fn wrong_usage(why: &str) -> ! {
+    Arguments::command()
+        .error(clap::error::ErrorKind::ValueValidation, why)
+        .exit()
 }
 
 /// Prints to standard output; a reader that has gone away is no error.

@@ -22,6 +22,7 @@
 mod decode;
 mod facts;
 pub(crate) mod glance;
+mod listing;
 mod map;
 mod regions;
 mod seeds;

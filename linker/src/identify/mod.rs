@@ -1,25 +1,57 @@
 //! Addresses for everything that a driver may ask for, each with evidence.
 //!
-//! Strategies so far: the kernel's symbol table, its export table, a file of
-//! symbols from the user, and the machine descriptors. Sources that disagree
-//! make a pointer ambiguous; none is ever preferred silently.
+//! Strategies ([`Strategy`]), each usable alone: the kernel's symbol table, its
+//! export table, a file of symbols from the user, the machine descriptors, and
+//! for a kernel without symbols the comparison of its code with what the
+//! kernel's source says ([`crate::signatures`]):
+//!
+//! * [`lexical`]: texts, and the file and line of warnings
+//! * [`relation`]: callers, callees, siblings, the order of calls
+//! * [`structure`]: constants, return values, numbers of blocks and callees
+//! * [`locality`]: functions of one source file lie together
+//! * [`matcher`]: spreads names from what is certain to what follows from it
+//! * [`cluster`]: functions that are alike, told apart together
+//! * [`combine`]: ranked candidates, with evidence
+//!
+//! Sources that disagree make a pointer ambiguous; none is ever preferred
+//! silently.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use combine::Findings;
+use matcher::Matcher;
+
 use crate::{
+    code::{self, Code},
     kernel::Kernel,
     layouts::Layouts,
     machine::{self, Machines, isa},
-    symbols::{Source, SymbolTable},
+    signatures::Signatures,
+    symbols::{Source, Symbol, SymbolTable},
 };
 
+mod arguments;
+mod cluster;
+mod combine;
 mod fields;
+mod graph;
+mod lexical;
+mod locality;
+mod matcher;
 mod names;
+mod relation;
 mod resolve;
+mod shape;
+mod strategy;
+mod structure;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod vectors;
+
+pub use strategy::{Strategy, StrategySet};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -90,6 +122,8 @@ pub struct Options {
     pub no_symbols: bool,
     /// Symbols that the user knows.
     pub extra: Option<SymbolTable>,
+    /// What may be used to find names; all by default.
+    pub strategies: StrategySet,
 }
 
 /// What is known of a kernel.
@@ -103,6 +137,7 @@ pub struct Identification {
     pub machines: Machines,
     /// Every symbol that was used.
     symbols: SymbolTable,
+    findings: Findings,
     thumb: Thumb,
 }
 
@@ -125,7 +160,7 @@ impl Identification {
     pub fn resolve(&self, name: &str) -> Pointer {
         match self.pointer(name) {
             Some(pointer) => pointer.clone(),
-            None => resolve::any(name, &self.symbols, &self.thumb),
+            None => resolve::any(name, &self.symbols, &self.findings, &self.thumb),
         }
     }
 
@@ -183,20 +218,22 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
         ),
         false => symbols.clone(),
     };
-    let symbols = match &options.extra {
+    let given = match &options.extra {
         Some(extra) => own.merged(extra),
         None => own,
     };
+    let findings = find(kernel, &given, options);
+    let symbols = with_found(&given, &findings);
     let mut machines = machine::find(kernel, &symbols);
     let layouts = Layouts::of(kernel, &symbols, &machines);
     fields::complete(kernel, &mut machines, &layouts);
     let thumb = Thumb::of(kernel, &symbols);
     let functions = names::FUNCTIONS
         .iter()
-        .map(|name| resolve::one(name, Kind::Function, &symbols, &thumb, &machines));
+        .map(|name| resolve::one(name, Kind::Function, &symbols, &findings, &thumb, &machines));
     let data = names::DATA
         .iter()
-        .map(|name| resolve::one(name, Kind::Data, &symbols, &thumb, &machines));
+        .map(|name| resolve::one(name, Kind::Data, &symbols, &findings, &thumb, &machines));
     let pointers = functions
         .chain(data)
         .chain(fields::pointers(&machines))
@@ -206,6 +243,96 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
         layouts,
         machines,
         symbols,
+        findings,
         thumb,
+    }
+}
+
+/// What the code says, for a kernel whose own symbols say nothing.
+fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
+    let own = |symbol: &Symbol| matches!(symbol.source, Source::Kallsyms | Source::Elf);
+    if given.iter().any(own) {
+        return Findings::new();
+    }
+    let facts = hack(kernel.facts.version); // HACK
+    let t0 = std::time::Instant::now(); // HACK
+    let code = Code::analyse(kernel, &code::Options::default());
+    let t1 = std::time::Instant::now(); // HACK
+    let source = graph::Source::of(&facts);
+    let binary = graph::Binary::of(&code, &source);
+    let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
+    let t2 = std::time::Instant::now(); // HACK
+    let mut matcher = Matcher::new(kernel, &source, &binary, shapes, options.strategies);
+    for symbol in given.iter() {
+        if let (Some(named), Some(node)) = (source.named(&symbol.name), binary.at(symbol.address))
+            && given.address(&symbol.name).is_some()
+        {
+            matcher.fix(named, node);
+        }
+    }
+    matcher.run();
+    if std::env::var("ECMO_TIME").is_ok() { eprintln!("code {:?} graphs {:?} run {:?}", t1 - t0, t2 - t1, t2.elapsed()); } // HACK
+    debug(&matcher); // HACK
+    let asked: Vec<&str> = names::FUNCTIONS
+        .iter()
+        .chain(names::DATA)
+        .copied()
+        .collect();
+    combine::findings(&matcher, &asked)
+}
+
+/// The symbols, and those names that the code shows with certainty.
+fn with_found(given: &SymbolTable, findings: &Findings) -> SymbolTable {
+    if findings.is_empty() {
+        return given.clone();
+    }
+    let found = findings.iter().filter(|it| it.1.certain);
+    let found = found.filter_map(|(name, finding)| {
+        Some(Symbol {
+            address: finding.candidates.first()?.1.address & !1,
+            kind: if finding.function { 'T' } else { 'D' },
+            name: name.clone(),
+            source: Source::Code,
+        })
+    });
+    given.merged(&SymbolTable::new(found.collect()))
+}
+
+fn hack(v: crate::kernel::Version) -> crate::signatures::SourceFacts { // HACK
+    type V = crate::kernel::Version;
+    let dir = std::env::var("ECMO_SIG").unwrap_or_default();
+    let mut all: Vec<(V, std::path::PathBuf)> = std::fs::read_dir(&dir).unwrap().flatten().map(|e| { let n = e.file_name().into_string().unwrap(); let mut p = n.trim_end_matches(".txt").split('.').map(|x| x.parse::<u16>().unwrap_or(0)); (crate::kernel::Version(p.next().unwrap(), p.next().unwrap(), p.next().unwrap()), e.path()) }).collect();
+    all.sort_by_key(|x| x.0);
+    let series = |v: V| (v.0, v.1, if v.0 == 2 { v.2 } else { 0 });
+    let read = |p: &std::path::PathBuf| crate::signatures::read(&std::fs::read_to_string(p).unwrap()).unwrap();
+    if let Some(same) = all.iter().filter(|x| series(x.0) == series(v)).min_by_key(|x| x.0.2.abs_diff(v.2)) {
+        return crate::signatures::SourceFacts::of(vec![read(&same.1)]);
+    }
+    let at = all.partition_point(|x| x.0 <= v);
+    let mut eras = Vec::new();
+    if at > 0 { eras.push(read(&all[at - 1].1)); }
+    if let Some(x) = all.get(at) { eras.push(read(&x.1)); }
+    crate::signatures::SourceFacts::of(eras)
+}
+
+fn debug(matcher: &Matcher) { // HACK
+    let Ok(list) = std::env::var("ECMO_DEBUG") else { return };
+    for name in list.split(',') {
+        let (name, address) = name.split_once('=').unwrap_or((name, "0"));
+        let Some(named) = matcher.source.named(name) else { println!("  DEBUG {name}: no source"); continue };
+        let right = u32::from_str_radix(address.trim_start_matches("0x"), 16).unwrap_or(0);
+        let node = matcher.binary.at(right);
+        println!("  DEBUG {name}: assigned {:?}, right node {node:?} owned by {:?}", matcher.node_of(named).map(|n| format!("{:#x}", matcher.binary.node(n).address)), node.and_then(|n| matcher.name_of(n)).map(|n| &matcher.source.node(n).name));
+        let s = matcher.source.node(named);
+        println!("    source callers {:?}", s.callers.iter().map(|l| (&matcher.source.node(l.to).name, l.fact, matcher.node_of(l.to).is_some())).collect::<Vec<_>>());
+        println!("    source calls {:?}", s.calls.iter().map(|l| (&matcher.source.node(l.to).name, l.fact, matcher.node_of(l.to).is_some())).collect::<Vec<_>>());
+        for other in matcher.source.ids() { if let Some(node) = node && matcher.node_of(other).is_none() && other != named { if let Some(x) = matcher.rank(other).iter().find(|x| x.0 == node) { println!("    RIVAL {} {:.1}", matcher.source.node(other).name, x.1); } } }
+        let mut show: Vec<graph::Node> = matcher.rank(named).iter().map(|x| x.0).take(3).collect();
+        show.extend(node);
+        for n in show {
+            let t = matcher.score(named, n, tally::Tally::explained());
+            println!("    {:#x} total {:.1} {}", matcher.binary.node(n).address, t.total(), if Some(n) == node { "RIGHT" } else { "" });
+            for (st, bits, text) in t.evidence.unwrap() { println!("        {} {bits:+.1} {text}", st.name()); }
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Candidate, Kind, Pointer, Status, Thumb};
+use super::{
+    Candidate, Kind, Pointer, Status, Thumb,
+    combine::{Finding, Findings},
+};
 use crate::{
     machine::Machines,
     symbols::{Source, Symbol, SymbolTable},
@@ -16,6 +19,7 @@ pub(super) fn one(
     name: &str,
     kind: Kind,
     symbols: &SymbolTable,
+    findings: &Findings,
     thumb: &Thumb,
     machines: &Machines,
 ) -> Pointer {
@@ -32,11 +36,16 @@ pub(super) fn one(
             .or_default()
             .push(("machine_desc", known.evidence.clone()));
     }
-    pointer(name, kind, votes, thumb)
+    pointer(name, kind, votes, findings.get(name), thumb)
 }
 
 /// Any name that a symbol has.
-pub(super) fn any(name: &str, symbols: &SymbolTable, thumb: &Thumb) -> Pointer {
+pub(super) fn any(
+    name: &str,
+    symbols: &SymbolTable,
+    findings: &Findings,
+    thumb: &Thumb,
+) -> Pointer {
     // Only a letter that says so makes it data: a name in a list without
     // letters is most likely a function.
     let kinds = || symbols.all(name).map(|symbol| symbol.kind);
@@ -45,7 +54,8 @@ pub(super) fn any(name: &str, symbols: &SymbolTable, thumb: &Thumb) -> Pointer {
         true => Kind::Data,
         false => Kind::Function,
     };
-    pointer(name, kind, votes(name, symbols), thumb)
+    let votes = votes(name, symbols);
+    pointer(name, kind, votes, findings.get(name), thumb)
 }
 
 fn is_code(kind: char) -> bool {
@@ -70,6 +80,8 @@ fn votes(name: &str, symbols: &SymbolTable) -> Votes {
             Source::Elf => ("symbol_table", "the ELF file's symbol table"),
             Source::Exports => ("export_table", "the kernel's export table"),
             Source::File => ("symbols_file", "the file of symbols"),
+            // Has its own evidence, in the findings.
+            Source::Code => continue,
         };
         let others = of_source.len() - global.len();
         match global[..] {
@@ -93,7 +105,13 @@ fn votes(name: &str, symbols: &SymbolTable) -> Votes {
     votes
 }
 
-fn pointer(name: &str, kind: Kind, votes: Votes, thumb: &Thumb) -> Pointer {
+fn pointer(
+    name: &str,
+    kind: Kind,
+    votes: Votes,
+    finding: Option<&Finding>,
+    thumb: &Thumb,
+) -> Pointer {
     let mut candidates: Vec<(&'static str, Candidate)> = votes
         .into_iter()
         .filter_map(|(address, votes)| {
@@ -109,6 +127,19 @@ fn pointer(name: &str, kind: Kind, votes: Votes, thumb: &Thumb) -> Pointer {
         })
         .collect();
     candidates.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
+    let certain = !candidates.is_empty() || finding.is_some_and(|it| it.certain);
+    for (strategy, found) in finding.iter().flat_map(|it| &it.candidates) {
+        let same = candidates
+            .iter_mut()
+            .find(|it| it.1.address & !1 == found.address & !1);
+        match same {
+            Some((_, candidate)) => candidate.evidence.extend(found.evidence.iter().cloned()),
+            None => candidates.push((strategy.name(), found.clone())),
+        }
+    }
+    if !certain && candidates.len() == 1 {
+        candidates.clear();
+    }
     Pointer {
         name: name.to_owned(),
         kind,

@@ -53,6 +53,7 @@ fn sources_that_disagree_are_ambiguous() {
         &Options {
             no_symbols: false,
             extra: Some(extra),
+            ..Options::default()
         },
     );
     let pointer = found.pointer("setup_irq").unwrap();
@@ -95,6 +96,7 @@ fn without_symbols_only_the_users_are_left() {
         &Options {
             no_symbols: true,
             extra: Some(extra),
+            ..Options::default()
         },
     );
     assert_eq!(found.pointer("setup_irq").unwrap().status, Status::Missing);

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `archive` | the members of a static library |
 //! | `member` | one relocatable ELF object: sections, symbols, relocations |
+//! | `needs` | what the notes require of a kernel |
 //! | `note` | the records of sections `.ecmo.note*` (`driver/src/note.rs`) |
 //! | `text` | a library as text |
 //!
@@ -14,6 +15,7 @@
 
 mod archive;
 mod member;
+mod needs;
 mod note;
 mod text;
 
@@ -21,6 +23,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use member::{Binding, Definition, Group, Member, Relocation, Section, SectionKind, Symbol};
+pub use needs::Need;
 pub use note::{Note, NoteKind};
 
 /// Section names that start with this hold notes.

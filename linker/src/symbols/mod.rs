@@ -23,6 +23,8 @@ pub enum Source {
     Elf,
     /// A file that the user gave.
     File,
+    /// The kernel's code, compared with what its source says.
+    Code,
 }
 
 /// One named address.

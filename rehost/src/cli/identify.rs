@@ -1,17 +1,18 @@
 //! `ecmo identify`: the pointers that a transplant needs, with evidence.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use linker::code::{self, Code};
 use linker::identify::{Candidate, Kind, Pointer, Status};
 use linker::layouts::Known;
-use linker::object::{Driver, NoteKind};
+use linker::object::Driver;
 use serde::Serialize;
 
 use super::progress::Progress;
-use super::{DONE, NEGATIVE, is_stdout, print, read, symbols, text, write_json};
+use super::{DONE, NEGATIVE, is_stdout, print, read, symbols, text, write, write_json};
 use crate::pipeline::{Error, prepare, transplanting};
 use crate::report::Hex;
 
@@ -31,6 +32,10 @@ pub struct Arguments {
     /// Names from a list in the form of System.map, beside the kernel's own
     #[arg(long, value_name = "FILE", conflicts_with = "no_symbols")]
     symbols: Option<PathBuf>,
+    /// Write the boundaries of all functions: start and end (the address behind
+    /// the last byte), one function a line, hexadecimal
+    #[arg(long, value_name = "FILE")]
+    functions: Option<PathBuf>,
     /// Write it as one JSON object; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -118,6 +123,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         layouts: prepared.identification.layouts.iter().map(layout).collect(),
         wall_s: began.elapsed().as_micros() as f64 / 1e6,
     };
+    if let Some(path) = &arguments.functions {
+        let code = Code::analyse(kernel, &code::Options::default());
+        write(path, code.listing().as_bytes())?;
+    }
     write_json(arguments.json.as_deref(), &answer)?;
     if !is_stdout(arguments.json.as_deref()) {
         print(&describe(&answer.pointers))?;
@@ -161,38 +170,17 @@ fn pointer(one: &Pointer, required: bool) -> PointerAnswer {
     }
 }
 
-/// The names without which this driver cannot be linked into this kernel: those
-/// that its notes require, and of a group, of which one is enough, the first
-/// that the kernel has, or all of them when it has none.
+/// The names without which this driver cannot be linked into this kernel: of
+/// names of which one is enough, the first that was found, or all of them.
 fn required(driver: &Driver, pointers: &[Pointer]) -> HashSet<String> {
-    let has = |name: &String| {
+    let has = |name: &str| {
         pointers
             .iter()
-            .any(|one| &one.name == name && one.address().is_some())
+            .any(|one| one.name == name && one.address().is_some())
     };
-    let mut groups: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
-    let mut required = HashSet::new();
-    for note in driver.members().iter().flat_map(|member| member.notes()) {
-        let asks = matches!(note.kind, NoteKind::Backward | NoteKind::Forward);
-        if !asks || !note.required {
-            continue;
-        }
-        match &note.group {
-            Some(group) => groups.entry(group).or_default().extend(&note.names),
-            None => required.extend(needed(&note.names.iter().collect::<Vec<_>>(), has)),
-        }
-    }
-    for names in groups.values() {
-        required.extend(needed(names, has));
-    }
-    required
-}
-
-fn needed(names: &[&String], has: impl Fn(&String) -> bool) -> Vec<String> {
-    match names.iter().find(|name| has(name)) {
-        Some(&first) => vec![first.clone()],
-        None => names.iter().map(|&name| name.clone()).collect(),
-    }
+    let needs = driver.needs();
+    let names = needs.iter().flat_map(|need| need.required(has));
+    names.cloned().collect()
 }
 
 /// The pointers as a table; evidence stands below what is not certain.
@@ -264,12 +252,5 @@ mod tests {
             request_threaded_irq             -           missing
             clockevents_config_and_register  -           MISSING
         "#]].assert_eq(&describe(&pointers));
-    }
-
-    #[test]
-    fn one_of_a_group_is_enough() {
-        let (a, b) = ("a".to_owned(), "b".to_owned());
-        assert_eq!(needed(&[&a, &b], |name| name == "b"), ["b"]);
-        assert_eq!(needed(&[&a, &b], |_| false), ["a", "b"]);
     }
 }

@@ -99,17 +99,24 @@ pub(crate) fn is_stdout(json: Option<&Path>) -> bool {
 /// Writes the one JSON object that `--json` asks for.
 pub(crate) fn write_json(json: Option<&Path>, value: &impl Serialize) -> Result<(), Error> {
     let Some(path) = json else { return Ok(()) };
-    let failed = |source: std::io::Error| Error::Io {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::Io {
         what: path.display().to_string(),
-        source,
-    };
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
+        source: error.into(),
+    })?;
     text.push('\n');
     if is_stdout(json) {
         print(&text)
     } else {
-        std::fs::write(path, text).map_err(failed)
+        write(path, text.as_bytes())
     }
+}
+
+/// Writes a file that the user named.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    std::fs::write(path, bytes).map_err(|source| Error::Io {
+        what: path.display().to_string(),
+        source,
+    })
 }
 
 /// Writes to standard output. A reader that has gone away is no fault of ours.

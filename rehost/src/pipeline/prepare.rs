@@ -33,7 +33,7 @@ pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error>
         Symbols::Hidden => {
             let options = identify::Options {
                 no_symbols: true,
-                extra: None,
+                ..identify::Options::default()
             };
             (SymbolTable::default(), options)
         }
@@ -45,6 +45,7 @@ pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error>
             let options = identify::Options {
                 no_symbols: false,
                 extra: Some(list),
+                ..identify::Options::default()
             };
             (symbols::recover(kernel), options)
         }

@@ -1,0 +1,138 @@
+//! From names spread over the binary to ranked candidates with evidence.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Candidate, Strategy,
+    graph::{Named, Node, Place},
+    matcher::Matcher,
+    tally::Tally,
+};
+use crate::kernel::Version;
+
+/// Bits of a candidate worth handing on when none is certain.
+const WORTH_TRYING: f32 = 16.0;
+/// A candidate this many bits below the first is not handed on.
+const WITHIN: f32 = 4.0;
+/// Candidates handed on.
+const MAX_CANDIDATES: usize = 4;
+/// Evidence that is shown, the strongest first.
+const MAX_EVIDENCE: usize = 6;
+
+/// What the code says about one name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Finding {
+    /// The likeliest first; the strategy is the one that says most.
+    pub candidates: Vec<(Strategy, Candidate)>,
+    /// The first is sufficiently supported, and alone is.
+    pub certain: bool,
+    /// It is a function.
+    pub function: bool,
+}
+
+/// By name.
+pub(super) type Findings = BTreeMap<String, Finding>;
+
+/// Everything that the matcher has named, and the candidates for names in
+/// `asked` for which it has no certain answer.
+pub(super) fn findings(matcher: &Matcher, asked: &[&str]) -> Findings {
+    let mut findings = Findings::new();
+    for named in matcher.source.ids() {
+        let source = matcher.source.node(named);
+        if matcher.source.named(&source.name) != Some(named) {
+            continue;
+        }
+        let Some(node) = matcher.node_of(named) else {
+            continue;
+        };
+        if matcher.is_fixed(named) || may_be_changed(matcher, named, node) {
+            continue;
+        }
+        findings.insert(
+            source.name.clone(),
+            Finding {
+                candidates: vec![candidate(matcher, named, node)],
+                certain: true,
+                function: matcher.binary.is_function(node),
+            },
+        );
+    }
+    for name in asked {
+        if findings.contains_key(*name) {
+            continue;
+        }
+        let Some(named) = matcher.source.named(name) else {
+            continue;
+        };
+        let ranked = matcher.rank(named);
+        let best = ranked.first().map_or(0.0, |it| it.1);
+        let candidates: Vec<_> = ranked
+            .iter()
+            .take_while(|it| it.1 >= WORTH_TRYING && best - it.1 <= WITHIN)
+            .take(MAX_CANDIDATES)
+            .map(|&(node, _)| candidate(matcher, named, node))
+            .collect();
+        if candidates.len() > 1 {
+            findings.insert(
+                (*name).to_owned(),
+                Finding {
+                    candidates,
+                    certain: false,
+                    function: !matcher.source.node(named).data,
+                },
+            );
+        }
+    }
+    findings
+}
+
+/// A static function whose address nobody takes need not take the arguments
+/// that its source says: the compiler may have split it or left some out.
+fn may_be_changed(matcher: &Matcher, named: Named, node: Node) -> bool {
+    let source = matcher.source.node(named);
+    let binary = matcher.binary.node(node);
+    let pointed = || {
+        !binary.referrers.is_empty()
+            || !matcher.binary.code.pointers_to(binary.address).is_empty()
+    };
+    source.known && !source.data && !source.global && source.parameters > 0 && !pointed()
+}
+
+/// The pair as an answer for a person.
+fn candidate(matcher: &Matcher, named: Named, node: Node) -> (Strategy, Candidate) {
+    let tally = matcher.score(named, node, Tally::explained());
+    let strategy = Strategy::ALL
+        .into_iter()
+        .max_by(|a, b| tally.of(*a).total_cmp(&tally.of(*b)))
+        .unwrap_or(Strategy::Lexical);
+    let score = f64::from(tally.total());
+    let source = matcher.source.node(named);
+    let mut evidence = tally.evidence.unwrap_or_default();
+    evidence.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    let mut texts: Vec<String> = evidence
+        .into_iter()
+        .filter(|it| it.1.abs() >= 0.5)
+        .take(MAX_EVIDENCE)
+        .map(|(strategy, bits, text)| format!("{}: {text} ({bits:+.1})", strategy.name()))
+        .collect();
+    if let Some(Version(major, minor, patch)) = source.version {
+        texts.push(format!(
+            "compared with the source of {major}.{minor}.{patch}"
+        ));
+    }
+    let address = match matcher.binary.node(node).place {
+        Place::Function(id) => {
+            let function = matcher.binary.code.function(id);
+            function.start | u32::from(function.thumb)
+        }
+        Place::Data(address) => address,
+    };
+    (
+        strategy,
+        Candidate {
+            address,
+            score,
+            evidence: texts,
+        },
+    )
+}

@@ -1,0 +1,245 @@
+//! The binary's side: what each function of the kernel shows.
+
+use std::collections::HashMap;
+
+use super::Source;
+use crate::code::{CallKind, Code, FunctionId, Target};
+
+/// Characters of a text that cannot be data by chance.
+const MIN_TEXT: usize = 6;
+
+/// A function or variable of the binary: an index into [`Binary::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::identify) struct Node(pub u32);
+
+impl Node {
+    pub(in crate::identify) fn of(id: FunctionId) -> Self {
+        Self(id.index() as u32)
+    }
+}
+
+/// What a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::identify) enum Place {
+    Function(FunctionId),
+    Data(u32),
+}
+
+/// A function or variable. Lists are sorted and without repetition.
+#[derive(Debug)]
+pub(in crate::identify) struct BinaryNode {
+    pub place: Place,
+    pub address: u32,
+    /// Texts that the source knows: index into `Source::texts`.
+    pub texts: Vec<u32>,
+    /// Paths of source files that it refers to: index into `Source::files`.
+    pub files: Vec<u32>,
+    /// Texts that no function of the source is known to have.
+    pub foreign_texts: u32,
+    pub calls: Vec<Node>,
+    /// Every call, by address.
+    pub order_of_calls: Vec<Node>,
+    pub callers: Vec<Node>,
+    pub refers: Vec<Node>,
+    pub referrers: Vec<Node>,
+    pub constants: Vec<u32>,
+    pub returns: Vec<u32>,
+    /// Calls through a register or a word in memory.
+    pub indirect: u32,
+    /// Calls of any kind.
+    pub all_calls: u32,
+}
+
+/// All that is known of one binary.
+pub(in crate::identify) struct Binary<'a> {
+    pub code: &'a Code,
+    pub nodes: Vec<BinaryNode>,
+    /// How many of the nodes are functions; they come first.
+    pub functions: usize,
+    data: HashMap<u32, Node>,
+    /// By index into `Source::texts`.
+    pub text_users: Vec<Vec<Node>>,
+    /// By index into `Source::files`.
+    pub file_users: Vec<Vec<Node>>,
+    /// Functions that use a constant.
+    pub constant_users: HashMap<u32, Vec<Node>>,
+    pub return_users: HashMap<u32, u32>,
+}
+
+/// What an address that code refers to holds.
+#[derive(Clone, Copy)]
+enum Referred {
+    Text(u32),
+    File(u32),
+    ForeignText,
+    Function(Node),
+    Data,
+}
+
+impl<'a> Binary<'a> {
+    /// The graph of this code, with regard to that source.
+    pub(in crate::identify) fn of(code: &'a Code, source: &Source) -> Self {
+        let functions = code.functions();
+        let mut binary = Binary {
+            code,
+            nodes: Vec::with_capacity(functions.len() * 2),
+            functions: functions.len(),
+            data: HashMap::new(),
+            text_users: vec![Vec::new(); source.texts.len()],
+            file_users: vec![Vec::new(); source.files.len()],
+            constant_users: HashMap::new(),
+            return_users: HashMap::new(),
+        };
+        for (id, function) in code.ids().zip(functions) {
+            let place = Place::Function(id);
+            binary.nodes.push(BinaryNode::new(place, function.start));
+        }
+        let mut seen: HashMap<u32, Referred> = HashMap::new();
+        for index in 0..functions.len() {
+            binary.read(index, source, &mut seen);
+        }
+        binary.reverse();
+        binary
+    }
+
+    pub(in crate::identify) fn node(&self, node: Node) -> &BinaryNode {
+        &self.nodes[node.0 as usize]
+    }
+
+    pub(in crate::identify) fn is_function(&self, node: Node) -> bool {
+        (node.0 as usize) < self.functions
+    }
+
+    /// The node at an address, bit 0 ignored.
+    pub(in crate::identify) fn at(&self, address: u32) -> Option<Node> {
+        match self.code.at(address) {
+            Some(id) => Some(Node::of(id)),
+            None => self.data.get(&address).copied(),
+        }
+    }
+
+    fn read(&mut self, index: usize, source: &Source, seen: &mut HashMap<u32, Referred>) {
+        let code = self.code;
+        let function = &code.functions()[index];
+        let own = Node(index as u32);
+        let mut node = std::mem::replace(
+            &mut self.nodes[index],
+            BinaryNode::new(Place::Data(0), function.start),
+        );
+        node.all_calls = function.calls.len() as u32;
+        for call in &function.calls {
+            if call.kind == CallKind::Indirect {
+                node.indirect += 1;
+            }
+            if let Target::Function(target) = call.target
+                && target.index() != index
+            {
+                node.order_of_calls.push(Node::of(target));
+            }
+        }
+        node.calls = node.order_of_calls.clone();
+        for reference in &function.references {
+            let address = reference.address;
+            let referred = *seen
+                .entry(address)
+                .or_insert_with(|| referred(code, source, address));
+            match referred {
+                Referred::Text(text) => node.texts.push(text),
+                Referred::File(file) => node.files.push(file),
+                Referred::ForeignText => node.foreign_texts += 1,
+                Referred::Function(to) if to != own => node.refers.push(to),
+                Referred::Function(_) => {}
+                Referred::Data => {
+                    let next = Node(self.nodes.len() as u32);
+                    let to = *self.data.entry(address).or_insert(next);
+                    if to == next {
+                        let data = BinaryNode::new(Place::Data(address), address);
+                        self.nodes.push(data);
+                    }
+                    node.refers.push(to);
+                }
+            }
+        }
+        node.constants
+            .extend(function.constants.iter().map(|it| it.value));
+        node.returns.extend(&function.returns);
+        sort(&mut node.texts);
+        sort(&mut node.files);
+        sort(&mut node.calls);
+        sort(&mut node.refers);
+        sort(&mut node.constants);
+        sort(&mut node.returns);
+        for &text in &node.texts {
+            self.text_users[text as usize].push(own);
+        }
+        for &file in &node.files {
+            self.file_users[file as usize].push(own);
+        }
+        for &constant in &node.constants {
+            self.constant_users.entry(constant).or_default().push(own);
+        }
+        for &constant in &node.returns {
+            *self.return_users.entry(constant).or_default() += 1;
+        }
+        self.nodes[index] = node;
+    }
+
+    fn reverse(&mut self) {
+        for index in 0..self.functions {
+            let own = Node(index as u32);
+            let calls = std::mem::take(&mut self.nodes[index].calls);
+            for to in &calls {
+                self.nodes[to.0 as usize].callers.push(own);
+            }
+            self.nodes[index].calls = calls;
+            let refers = std::mem::take(&mut self.nodes[index].refers);
+            for to in &refers {
+                self.nodes[to.0 as usize].referrers.push(own);
+            }
+            self.nodes[index].refers = refers;
+        }
+    }
+}
+
+impl BinaryNode {
+    fn new(place: Place, address: u32) -> Self {
+        Self {
+            place,
+            address,
+            texts: Vec::new(),
+            files: Vec::new(),
+            foreign_texts: 0,
+            calls: Vec::new(),
+            order_of_calls: Vec::new(),
+            callers: Vec::new(),
+            refers: Vec::new(),
+            referrers: Vec::new(),
+            constants: Vec::new(),
+            returns: Vec::new(),
+            indirect: 0,
+            all_calls: 0,
+        }
+    }
+}
+
+fn sort<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+fn referred(code: &Code, source: &Source, address: u32) -> Referred {
+    if let Some(id) = code.at(address) {
+        return Referred::Function(Node::of(id));
+    }
+    let Some(text) = code.text_at(address) else {
+        return Referred::Data;
+    };
+    if let Some(id) = source.text(text) {
+        return Referred::Text(id);
+    }
+    match source.file(text) {
+        Some(id) => Referred::File(id),
+        None if text.len() >= MIN_TEXT => Referred::ForeignText,
+        None => Referred::Data,
+    }
+}

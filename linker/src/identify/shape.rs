@@ -1,0 +1,179 @@
+//! Tables of known form: the vector page, and structs of functions whose
+//! initialiser the source shows.
+//!
+//! Such a struct is known by the texts in it (`.name = "dummy"`), and its
+//! functions by the struct.
+
+use std::collections::HashMap;
+
+use super::{
+    Strategy::Shape,
+    graph::{Binary, Named, Node, Source},
+    matcher::{Matcher, Votes},
+    tally::Tally,
+    vectors,
+};
+use crate::{
+    kernel::Kernel,
+    signatures::{Argument, SourceFacts},
+};
+
+/// Bits for what the vector page leads to.
+const ENTRY: f32 = 9.0;
+/// Bits for a struct with the text that it must have.
+const NAMED: f32 = 8.0;
+/// Bits against one that lacks what its initialiser names.
+const LACKS: f32 = 2.0;
+/// Words of a struct that are looked at.
+const WORDS: u32 = 48;
+/// Words that may stand before the one with the text.
+const BEFORE: u32 = 24;
+
+/// A struct of the source.
+#[derive(Debug)]
+struct Table {
+    functions: Vec<Named>,
+    texts: Vec<String>,
+}
+
+/// What the tables of the kernel show.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    /// By what the vector page leads to.
+    entry: HashMap<Named, (Vec<Node>, String)>,
+    tables: HashMap<Named, Table>,
+    /// In which tables a function stands.
+    members: HashMap<Named, Vec<Named>>,
+}
+
+impl Shapes {
+    pub(super) fn of(
+        kernel: &Kernel,
+        facts: &SourceFacts,
+        source: &Source,
+        binary: &Binary,
+    ) -> Self {
+        let mut shapes = Shapes::default();
+        if let Some(entry) = vectors::find(kernel, binary.code) {
+            let why = format!(
+                "both handlers of interrupts use it, by the table at {:#x}",
+                entry.table
+            );
+            let variables = entry.variables.iter().filter_map(|it| binary.at(*it));
+            let calls = entry.calls.iter();
+            let calls = calls.filter_map(|it| binary.at(binary.code.function(*it).start));
+            shapes.lead("handle_arch_irq", variables.collect(), &why, source);
+            let calls: Vec<Node> = calls.collect();
+            shapes.lead("asm_do_IRQ", calls.clone(), &why, source);
+            shapes.lead("generic_handle_arch_irq", calls, &why, source);
+        }
+        for initialiser in facts.initialisers() {
+            let Some(named) = source.named(&initialiser.name) else {
+                continue;
+            };
+            let mut table = Table {
+                functions: Vec::new(),
+                texts: Vec::new(),
+            };
+            for (_, value) in &initialiser.members {
+                match value {
+                    Argument::Address(name) => table.functions.extend(source.named(name)),
+                    Argument::Text(text) => table.texts.push(text.clone()),
+                    _ => {}
+                }
+            }
+            for &function in &table.functions {
+                shapes.members.entry(function).or_default().push(named);
+            }
+            shapes.tables.insert(named, table);
+        }
+        shapes
+    }
+
+    fn lead(&mut self, name: &str, nodes: Vec<Node>, why: &str, source: &Source) {
+        if let (Some(named), false) = (source.named(name), nodes.is_empty()) {
+            self.entry.insert(named, (nodes, why.to_owned()));
+        }
+    }
+}
+
+/// What the tables lead to.
+pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
+    if let Some((nodes, _)) = matcher.shapes.entry.get(&named) {
+        votes.extend(nodes, 1);
+    }
+    for table in matcher.shapes.members.get(&named).into_iter().flatten() {
+        if let Some(node) = matcher.node_of(*table) {
+            let nodes = functions_at(matcher, matcher.binary.node(node).address);
+            votes.extend(&nodes, nodes.len());
+        }
+    }
+}
+
+/// Whether the tables agree.
+pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
+    if let Some((nodes, why)) = matcher.shapes.entry.get(&named) {
+        if nodes.contains(&node) {
+            tally.add(Shape, ENTRY, || why.clone());
+        } else {
+            tally.add(Shape, -ENTRY / 2.0, || {
+                "not where interrupts lead".to_owned()
+            });
+        }
+    }
+    for table in matcher.shapes.members.get(&named).into_iter().flatten() {
+        let Some(place) = matcher.node_of(*table) else {
+            continue;
+        };
+        let all = functions_at(matcher, matcher.binary.node(place).address);
+        let name = &matcher.source.node(*table).name;
+        if all.contains(&node) {
+            let bits = matcher.rarity(all.len()) * 0.6;
+            tally.add(Shape, bits, || format!("a function in {name}"));
+        } else if matcher.binary.is_function(node) {
+            tally.add(Shape, -LACKS, || format!("no function in {name}"));
+        }
+    }
+    if let Some(table) = matcher.shapes.tables.get(&named)
+        && !matcher.binary.is_function(node)
+    {
+        contents(matcher, table, node, tally);
+    }
+}
+
+/// A struct's texts and functions.
+fn contents(matcher: &Matcher, table: &Table, node: Node, tally: &mut Tally) {
+    let start = matcher.binary.node(node).address;
+    let words = || (0..WORDS).filter_map(|it| matcher.kernel.word(start.wrapping_add(4 * it)));
+    for text in &table.texts {
+        let found = words()
+            .take(BEFORE as usize)
+            .any(|word| matcher.binary.code.text_at(word) == Some(text.as_str()));
+        match found {
+            true => tally.add(Shape, NAMED, || format!("holds {text:?}")),
+            false => tally.add(Shape, -LACKS, || format!("does not hold {text:?}")),
+        }
+    }
+    let all = functions_at(matcher, start);
+    for &function in &table.functions {
+        if let Some(known) = matcher.node_of(function) {
+            let name = &matcher.source.node(function).name;
+            match all.contains(&known) {
+                true => tally.add(Shape, NAMED, || format!("holds {name}")),
+                false => tally.add(Shape, -LACKS, || format!("does not hold {name}")),
+            }
+        }
+    }
+}
+
+/// Functions whose addresses stand from there on.
+fn functions_at(matcher: &Matcher, start: u32) -> Vec<Node> {
+    let mut all: Vec<Node> = (0..WORDS)
+        .filter_map(|it| matcher.kernel.word(start.wrapping_add(4 * it)))
+        .filter_map(|word| matcher.binary.at(word))
+        .filter(|&it| matcher.binary.is_function(it))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}

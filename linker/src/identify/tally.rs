@@ -1,0 +1,62 @@
+//! What speaks for and against one answer, in bits.
+//!
+//! A fact that one function in 2^n shows by chance speaks for an answer with n
+//! bits; what contradicts an answer speaks against it. Texts for a person are
+//! only made when they are asked for.
+
+use super::{Strategy, graph::Fact};
+
+/// The sum of the evidence for one answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    /// By strategy.
+    bits: [f32; Strategy::ALL.len()],
+    /// Bits of facts that it has only if a function of its file was put into it.
+    inherited: f32,
+    /// Texts, each with its strategy and its bits.
+    pub evidence: Option<Vec<(Strategy, f32, String)>>,
+}
+
+impl Tally {
+    /// One that also keeps the texts.
+    pub(super) fn explained() -> Self {
+        Self {
+            evidence: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, strategy: Strategy, bits: f32, why: impl FnOnce() -> String) {
+        self.bits[strategy as usize] += bits;
+        if let Some(evidence) = &mut self.evidence {
+            evidence.push((strategy, bits, why()));
+        }
+    }
+
+    /// The same for a fact of the source.
+    pub(super) fn fact(
+        &mut self,
+        strategy: Strategy,
+        fact: Fact,
+        bits: f32,
+        why: impl FnOnce() -> String,
+    ) {
+        if fact == Fact::Inherited {
+            self.inherited += bits.max(0.0);
+        }
+        self.add(strategy, bits, why);
+    }
+
+    /// Bits of its own facts, and not of its place alone.
+    pub(super) fn own(&self) -> f32 {
+        self.total() - self.inherited - self.of(Strategy::Locality).max(0.0)
+    }
+
+    pub(super) fn total(&self) -> f32 {
+        self.bits.iter().sum()
+    }
+
+    pub(super) fn of(&self, strategy: Strategy) -> f32 {
+        self.bits[strategy as usize]
+    }
+}

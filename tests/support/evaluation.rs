@@ -1,0 +1,163 @@
+//! Whole sets of kernels measured with their names hidden, and what has to be
+//! true of the result.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use linker::evaluate::{self, Counts, Evaluation, Plan, Truth, table};
+use linker::kernel::Kernel;
+use linker::{image, symbols};
+use rehost::pipeline::transplanting;
+
+use crate::fixtures;
+
+/// Function starts, without the unwind index: on every kernel, and in the middle.
+const LEAST_F1: f64 = 0.96;
+const MEDIAN_F1: f64 = 0.985;
+/// Pointers with several candidates, of those that exist.
+const MOST_AMBIGUOUS: f64 = 0.02;
+/// The paper's pointers that strategies I to III alone find, of those that exist.
+const LEAST_BY_SIGNATURES: f64 = 0.8;
+
+/// One kernel and where its truth is.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What it is called in messages.
+    pub name: String,
+    /// The image.
+    pub image: PathBuf,
+    /// The truth as text; `None`: the kernel's own symbol table is the truth.
+    pub truth: Option<String>,
+}
+
+impl Case {
+    /// A kernel of the cache. The truth is the `System.map` of the build where
+    /// there is one, else the kernel's own table.
+    ///
+    /// # Panics
+    /// When the image is not there; the message says which command puts it there.
+    pub fn of_cache(name: &str, file: &str) -> Self {
+        let image = fixtures::kernel(name, file);
+        let truth = std::fs::read_to_string(image.with_file_name("System.map")).ok();
+        Self {
+            name: name.to_owned(),
+            image,
+            truth,
+        }
+    }
+}
+
+/// Measures every case, as many at once as there are processors.
+///
+/// # Panics
+/// When an image or a table cannot be read.
+pub fn all(cases: &[Case]) -> Vec<Evaluation> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = cases.get(index) else {
+                return done;
+            };
+            done.push((index, one(case)));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut done: Vec<(usize, Evaluation)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let results = threads.into_iter();
+        results
+            .flat_map(|thread| thread.join().expect("a kernel was measured"))
+            .collect()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, evaluation)| evaluation).collect()
+}
+
+fn one(case: &Case) -> Evaluation {
+    let kernel = kernel(case);
+    let truth = truth(case, &kernel);
+    let driver = transplanting::driver(&kernel, None).expect("the built-in driver can be read");
+    let plan = Plan {
+        needs: &driver.needs(),
+        each_strategy: false,
+    };
+    evaluate::evaluate(&case.name, &kernel, &truth, plan)
+}
+
+/// The symbols that results are compared with.
+///
+/// # Panics
+/// When the case's list is none.
+pub fn truth(case: &Case, kernel: &Kernel) -> Truth {
+    let table = match &case.truth {
+        Some(text) => symbols::system_map::parse(text)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.name)),
+        None => symbols::recover(kernel),
+    };
+    Truth::new(table)
+}
+
+/// The kernel in the case's image.
+///
+/// # Panics
+/// When there is none.
+pub fn kernel(case: &Case) -> Kernel {
+    let bytes = std::fs::read(&case.image).expect("the image can be read");
+    let firmware = image::open(&bytes);
+    firmware
+        .unwrap_or_else(|error| panic!("{}: {error}", case.name))
+        .kernel
+}
+
+/// What is not as it has to be, a line each. The table goes to standard error.
+pub fn faults(evaluations: &[Evaluation]) -> Vec<String> {
+    eprintln!("{}", table::many(evaluations));
+    let mut faults = Vec::new();
+    let mut total = Counts::default();
+    let mut signatures = Counts::default();
+    let mut all_f1 = Vec::new();
+    for one in evaluations {
+        let mut fault = |text: String| faults.push(format!("{}: {text}", one.name));
+        if let Some(functions) = one.functions {
+            all_f1.push(functions.without.f1);
+            if functions.without.f1 < LEAST_F1 {
+                fault(format!("function starts: {:?}", functions.without));
+            }
+        }
+        let counts = one.counts();
+        if counts.wrong + counts.misranked > 0 {
+            fault(format!(
+                "{} wrong addresses, {} times the right one not ranked first",
+                counts.wrong, counts.misranked
+            ));
+        }
+        for names in &one.unmet {
+            fault(format!("required and not found: {}", names.join(" or ")));
+        }
+        total += counts;
+        signatures += one.signatures_of_paper().unwrap_or_default();
+    }
+    let mut fault = |text: String| faults.push(text);
+    let median = table::median(&all_f1);
+    if !all_f1.is_empty() && median < MEDIAN_F1 {
+        fault(format!("function starts: the median F1 is {median:.4}"));
+    }
+    let ambiguous = f64::from(total.ambiguous()) / f64::from(total.existing().max(1));
+    if ambiguous > MOST_AMBIGUOUS {
+        fault(format!(
+            "{} of {} pointers are ambiguous",
+            total.ambiguous(),
+            total.existing()
+        ));
+    }
+    if signatures.share() < LEAST_BY_SIGNATURES {
+        fault(format!(
+            "strategies I to III alone find {} of {} of the paper's pointers",
+            signatures.right,
+            signatures.existing()
+        ));
+    }
+    faults
+}
