@@ -203,8 +203,8 @@ pub struct Function {
     pub constants: Vec<Constant>,
     /// Constants that may be in r0 at a return, sorted.
     pub returns: Vec<u32>,
-    /// Highest of r0 to r3 that is read before it is written, and one more: the
-    /// least number of arguments.
+    /// Highest of r0 to r3 that is read before it is written, here or in a function to
+    /// which it is handed on, and one more: the least number of arguments.
     pub arguments: u8,
     /// It never comes back.
     pub no_return: bool,
