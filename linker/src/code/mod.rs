@@ -7,7 +7,7 @@
 //! 1. [`decode`]: what an instruction does to control flow and registers
 //! 2. [`regions`]: where in the image code lies
 //! 3. [`map`]: one byte of marks for every halfword of the image
-//! 4. [`seeds`]: literal pools, targets of calls, words in data that point to code
+//! 4. [`seeds`]: literal pools, targets of calls, words that point to code
 //! 5. [`tables`]: exception tables and jump labels
 //! 6. [`unwind`]: the unwind index, where it may be used
 //! 7. [`walk`]: one function, followed from its start to where it ends
@@ -15,9 +15,24 @@
 //!    the starts and the functions that never return are settled
 //! 9. [`facts`]: calls, references, constants and returns of each function
 //!
+//! [`glance`] shows single instructions to those who judge all this.
+//!
 //! The idea of the first half is Nucleus's (call targets and what hangs together
 //! with them) with angr's complete scan behind it: what no call names starts where
-//! the function before it ends.
+//! the function before it ends. What makes it exact is knowing where that is:
+//!
+//! * a literal pool is known before the code around it is walked, since the code
+//!   before it loads from it; the same goes for tables of jumps
+//! * a call after which no code stands, and a function whose paths all run in circles
+//!   or into such calls, do not return
+//! * a jump out of a function is a tail call when the frame is gone, else it leads to a
+//!   part of the same function
+//! * nothing starts where control runs in from the instruction before, except what is
+//!   called
+//! * the first instructions of a function read no register that a caller does not hand
+//!   over, and no flag; what does is a piece of the function before it
+//! * what an exception table or a jump label leads to is part of the function that it
+//!   speaks of
 
 mod decode;
 mod facts;
@@ -189,8 +204,8 @@ pub struct Function {
     pub constants: Vec<Constant>,
     /// Constants that may be in r0 at a return, sorted.
     pub returns: Vec<u32>,
-    /// Highest of r0 to r3 that is read before it is written, and one more: the
-    /// least number of arguments.
+    /// Highest of r0 to r3 that is read before it is written, here or in a function to
+    /// which it is handed on, and one more: the least number of arguments.
     pub arguments: u8,
     /// It never comes back.
     pub no_return: bool,

@@ -16,6 +16,8 @@ use super::{
 };
 use crate::kernel::Kernel;
 
+use reader::Handed;
+
 /// What is the same for all functions.
 struct Context<'a> {
     map: &'a Map<'a>,
@@ -42,10 +44,12 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
     };
     let mut users = Vec::new();
     let mut callers = Vec::new();
+    let mut handed = Vec::new();
     let mut functions = Vec::with_capacity(starts.len());
     for (found, index) in swept.functions.iter().zip(0..) {
         let id = FunctionId(index);
-        let mut function = reader::read(&context, found);
+        let (mut function, handed_on) = reader::read(&context, found);
+        handed.extend(handed_on.into_iter().map(|handed| (id, handed)));
         function.no_return = swept.no_return.binary_search(&found.start).is_ok();
         for call in &function.calls {
             if let Target::Function(callee) = call.target {
@@ -56,6 +60,7 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
         functions.push(function);
     }
     sections(map, &mut functions);
+    hand_on(&handed, &mut functions);
     users.sort_unstable();
     users.dedup();
     let pointers = swept
@@ -78,6 +83,22 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
 fn find(starts: &[u32], address: u32) -> Option<FunctionId> {
     let index = starts.binary_search(&address).ok()?;
     Some(FunctionId(index as u32))
+}
+
+/// What a function hands on without a look at it is its argument if it is one of the
+/// function called.
+fn hand_on(handed: &[(FunctionId, Handed)], functions: &mut [Function]) {
+    /// Calls through which an argument is followed.
+    const DEPTH: usize = 4;
+    for _ in 0..DEPTH {
+        for &(caller, (callee, untouched)) in handed {
+            let taken = functions[callee.index()].arguments.min(4);
+            let read = untouched & ((1u8 << taken) - 1);
+            let count = (8 - read.leading_zeros()) as u8;
+            let arguments = &mut functions[caller.index()].arguments;
+            *arguments = count.max(*arguments);
+        }
+    }
 }
 
 /// Tells the sections apart: code that stays may not call what is freed after boot

@@ -7,7 +7,7 @@ use super::{
     returns::Search,
 };
 use crate::code::{
-    Call, CallKind, Constant, Function, Reference, Target,
+    Call, CallKind, Constant, Function, FunctionId, Reference, Target,
     decode::{ALWAYS, Insn, LR, Op, PC, Use},
     map::{CODE, FALLEN, JUMPED},
     sweep::Found,
@@ -19,8 +19,12 @@ pub(super) const CLOBBERED: u16 = 0x500f;
 /// Instructions between the halves of a constant.
 const APART: usize = 8;
 
-/// Everything that is known of a function.
-pub(super) fn read(context: &Context, found: &Found) -> Function {
+/// A call to which a function hands on arguments of its own untouched: the callee, and
+/// a bit for each argument.
+pub(super) type Handed = (FunctionId, u8);
+
+/// Everything that is known of a function, and what it hands on.
+pub(super) fn read(context: &Context, found: &Found) -> (Function, Vec<Handed>) {
     let mut reader = Reader {
         context,
         found,
@@ -28,6 +32,7 @@ pub(super) fn read(context: &Context, found: &Found) -> Function {
         state: State::ENTRY,
         linked: false,
         exits: Vec::new(),
+        handed: Vec::new(),
         function: blank(found),
     };
     reader.run();
@@ -36,7 +41,7 @@ pub(super) fn read(context: &Context, found: &Found) -> Function {
         search.from(exit);
     }
     reader.function.returns = search.values();
-    reader.function
+    (reader.function, reader.handed)
 }
 
 struct Reader<'a> {
@@ -48,6 +53,7 @@ struct Reader<'a> {
     linked: bool,
     /// Where it returns.
     exits: Vec<u32>,
+    handed: Vec<Handed>,
     function: Function,
 }
 
@@ -260,6 +266,11 @@ impl Reader<'_> {
 
     fn call(&mut self, at: u32, target: u32, kind: CallKind) {
         let target = self.target(target);
+        if let Target::Function(callee) = target
+            && self.state.unwritten != 0
+        {
+            self.handed.push((callee, self.state.unwritten));
+        }
         self.function.calls.push(Call { at, target, kind });
     }
 

@@ -137,7 +137,8 @@ impl Pass<'_, '_, '_> {
             self.walker.map.clear(&range, CODE | FALLEN | JUMPED);
             walk = self.walker.walk(last.start, at, limit, thumb);
         }
-        let end = walk.end.max(at + self.step());
+        // A Thumb instruction may stand across the limit.
+        let end = walk.end.max(at + self.step()).min(limit);
         let map = &mut *self.walker.map;
         if place.known.is_none() && (map.has(at, FIXUP) || goes_back(map, &walk)) {
             return end;
