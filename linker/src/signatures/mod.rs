@@ -6,7 +6,7 @@
 //! signatures` ([`crate::source`]) takes them from a source tree; those of a
 //! choice of releases come with the linker (`linker/data/signatures`).
 //!
-//! * [`text`]: the form of the files
+//! * [`text`], [`write`](mod@write): the form of the files
 //! * [`shipped`]: the files that come with the linker, and the ones for a kernel
 //! * [`merge`]: what holds on both sides of a release that has no file
 //!
@@ -21,10 +21,12 @@ mod shipped;
 #[cfg(test)]
 mod tests;
 mod text;
+mod write;
 
 pub(crate) use merge::both;
 pub use shipped::{Signatures, SourceFacts};
-pub use text::{Differences, Error, read};
+pub use text::{Error, read};
+pub use write::Differences;
 
 /// The facts of one source tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

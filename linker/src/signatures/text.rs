@@ -23,7 +23,6 @@
 //! ```
 
 use std::collections::HashMap;
-use std::fmt::{self, Display, Write};
 
 use super::{
     Argument, Era, Initialiser, Linkage, Operator, SourceCall, SourceConstant, SourceFunction,
@@ -31,7 +30,7 @@ use super::{
 };
 use crate::kernel::Version;
 
-const FIRST: &str = "signatures 1";
+pub(super) const FIRST: &str = "signatures 1";
 
 /// Why a text is not a file of signatures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,17 +73,7 @@ pub(super) fn read_after<'a>(
     if lines.next().map(|(_, line)| line) != Some(FIRST) {
         return Err(Error::Form);
     }
-    let mut reader = Reader {
-        era: Era {
-            version: Version(0, 0, 0),
-            functions: Vec::new(),
-            initialisers: Vec::new(),
-        },
-        file: String::new(),
-        order: 0,
-        functions: HashMap::new(),
-        initialisers: HashMap::new(),
-    };
+    let mut reader = Reader::new(Version(0, 0, 0));
     let mut other = Some(other);
     for (index, line) in lines {
         let mut words = Words(line);
@@ -106,17 +95,31 @@ pub(super) fn read_after<'a>(
     Ok(reader.era)
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     era: Era,
-    file: String,
-    order: u32,
+    pub(super) file: String,
+    pub(super) order: u32,
     /// Of the other file, by file and name.
     functions: HashMap<(&'a str, &'a str), &'a SourceFunction>,
     initialisers: HashMap<(&'a str, &'a str), &'a Initialiser>,
 }
 
 impl<'a> Reader<'a> {
-    fn base(&mut self, era: &'a Era) {
+    pub(super) fn new(version: Version) -> Self {
+        Reader {
+            era: Era {
+                version,
+                functions: Vec::new(),
+                initialisers: Vec::new(),
+            },
+            file: String::new(),
+            order: 0,
+            functions: HashMap::new(),
+            initialisers: HashMap::new(),
+        }
+    }
+
+    pub(super) fn base(&mut self, era: &'a Era) {
         let key = |function: &'a SourceFunction| (&*function.file, &*function.name);
         self.functions = era.functions.iter().map(|one| (key(one), one)).collect();
         let key = |variable: &'a Initialiser| (&*variable.file, &*variable.name);
@@ -124,7 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A function that is as in the other file, on another line.
-    fn same(&self, words: &mut Words<'_>) -> Result<SourceFunction, &'static str> {
+    pub(super) fn same(&self, words: &mut Words<'_>) -> Result<SourceFunction, &'static str> {
         let name = words.next().ok_or("a name")?;
         let line: u32 = words.number().ok_or("a line")?;
         let known = self.functions.get(&(&*self.file, name));
@@ -139,6 +142,14 @@ impl<'a> Reader<'a> {
         function.order = self.order;
         function.version = self.era.version;
         Ok(function)
+    }
+
+    /// A variable that is as in the other file.
+    pub(super) fn same_variable(&self, name: &str) -> Result<Initialiser, &'static str> {
+        let known = self.initialisers.get(&(&*self.file, name));
+        let mut variable = (*known.ok_or("a variable of the other file")?).clone();
+        variable.version = self.era.version;
+        Ok(variable)
     }
 
     fn line(&mut self, words: &mut Words<'_>) -> Result<(), &'static str> {
@@ -165,10 +176,7 @@ impl<'a> Reader<'a> {
                 self.order = self.order.saturating_add(1);
             }
             "=v" => {
-                let name = words.next().ok_or("a name")?;
-                let known = self.initialisers.get(&(&*self.file, name));
-                let mut variable = (*known.ok_or("a variable of the other file")?).clone();
-                variable.version = self.era.version;
+                let variable = self.same_variable(words.next().ok_or("a name")?)?;
                 self.era.initialisers.push(variable);
             }
             "var" => {
@@ -331,7 +339,7 @@ pub(super) fn version(word: &str) -> Option<Version> {
     numbers.next().is_none().then_some(version)
 }
 
-const OPERATORS: [(char, Operator); 8] = [
+pub(super) const OPERATORS: [(char, Operator); 8] = [
     ('&', Operator::And),
     ('!', Operator::Clear),
     ('|', Operator::Or),
@@ -355,7 +363,7 @@ fn constant(word: &str) -> Option<SourceConstant> {
 }
 
 /// What is left of a line.
-struct Words<'a>(&'a str);
+pub(super) struct Words<'a>(pub(super) &'a str);
 
 impl<'a> Words<'a> {
     fn next(&mut self) -> Option<&'a str> {
@@ -414,218 +422,5 @@ impl<'a> Words<'a> {
         }
         let number = word.parse().map_err(|_| "an argument")?;
         Ok(Argument::Constant(number))
-    }
-}
-
-impl Display for Era {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_era(out, self, None)
-    }
-}
-
-/// What of an era differs from another's, in the form of a file.
-#[derive(Debug)]
-pub struct Differences<'a> {
-    /// The era.
-    pub era: &'a Era,
-    /// The other, which stands in a file of its own.
-    pub base: &'a Era,
-}
-
-impl Display for Differences<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_era(out, self.era, Some(self.base))
-    }
-}
-
-fn write_era(out: &mut fmt::Formatter<'_>, era: &Era, base: Option<&Era>) -> fmt::Result {
-    let Version(major, minor, patch) = era.version;
-    writeln!(out, "{FIRST}\nversion {major}.{minor}.{patch}")?;
-    let mut reader = Reader {
-        era: Era {
-            version: era.version,
-            functions: Vec::new(),
-            initialisers: Vec::new(),
-        },
-        file: String::new(),
-        order: 0,
-        functions: HashMap::new(),
-        initialisers: HashMap::new(),
-    };
-    if let Some(base) = base {
-        let Version(major, minor, patch) = base.version;
-        writeln!(out, "after {major}.{minor}.{patch}")?;
-        reader.base(base);
-    }
-    for function in &era.functions {
-        if function.file != reader.file {
-            reader.file.clone_from(&function.file);
-            writeln!(out, "file {}", reader.file)?;
-        }
-        reader.order = function.order;
-        // As it will be read.
-        let short = format!("{} {}", function.name, function.line);
-        match reader.same(&mut Words(&short)) {
-            Ok(same) if same == *function => writeln!(out, "= {short}")?,
-            _ => write_function(out, function)?,
-        }
-    }
-    for variable in &era.initialisers {
-        if variable.file != reader.file {
-            reader.file.clone_from(&variable.file);
-            writeln!(out, "file {}", reader.file)?;
-        }
-        let known = reader.initialisers.get(&(&*variable.file, &*variable.name));
-        let same = known.is_some_and(|known| {
-            let mut known = (*known).clone();
-            known.version = era.version;
-            known == *variable
-        });
-        match same {
-            true => writeln!(out, "=v {}", variable.name)?,
-            false => write_initialiser(out, variable)?,
-        }
-    }
-    Ok(())
-}
-
-fn write_function(out: &mut fmt::Formatter<'_>, function: &SourceFunction) -> fmt::Result {
-    let flag = |set, letter| if set { letter } else { '-' };
-    writeln!(
-        out,
-        "fn {} {}{}{}{} {} {} {} {} {}",
-        function.name,
-        flag(function.linkage == Linkage::Static, 's'),
-        flag(function.init, 'i'),
-        flag(function.exported, 'x'),
-        flag(function.conditional, '?'),
-        function.parameters,
-        function.line,
-        function.blocks,
-        function.loops,
-        function.indirect_calls,
-    )?;
-    for text in &function.strings {
-        writeln!(out, "t{} {}", mark(text.conditional), Quoted(&text.text))?;
-    }
-    for warn in &function.warns {
-        let kind = match (warn.kind, warn.once) {
-            (WarnKind::Warn, false) => "warn",
-            (WarnKind::Warn, true) => "once",
-            (WarnKind::WarnFormat, false) => "warnf",
-            (WarnKind::WarnFormat, true) => "oncef",
-            (WarnKind::Bug, _) => "bug",
-        };
-        let from = match warn.file == function.file {
-            true => function.line,
-            false => 0,
-        };
-        let doubt = mark(warn.conditional);
-        let (line, end) = (
-            warn.line.wrapping_sub(from),
-            warn.end_line.wrapping_sub(from),
-        );
-        write!(out, "w{doubt} {kind} {line} {end}")?;
-        if warn.file != function.file {
-            write!(out, " {}", warn.file)?;
-        }
-        out.write_char('\n')?;
-    }
-    let (doubted, sure): (Vec<_>, Vec<_>) =
-        function.calls.iter().partition(|call| call.conditional);
-    for call in sure {
-        write!(out, "c {}", Called(call))?;
-        for argument in &call.arguments {
-            write!(out, " {argument}")?;
-        }
-        out.write_char('\n')?;
-    }
-    let doubted: Vec<_> = doubted.into_iter().map(Called).collect();
-    write_all(out, "d", &doubted)?;
-    write_all(out, "a", &function.address_of)?;
-    write_all(out, "k", &function.constants)?;
-    write_all(out, "r", &function.returns)
-}
-
-fn write_all<T: Display>(out: &mut fmt::Formatter<'_>, kind: &str, all: &[T]) -> fmt::Result {
-    if all.is_empty() {
-        return Ok(());
-    }
-    out.write_str(kind)?;
-    for one in all {
-        write!(out, " {one}")?;
-    }
-    out.write_char('\n')
-}
-
-fn write_initialiser(out: &mut fmt::Formatter<'_>, variable: &Initialiser) -> fmt::Result {
-    let linkage = match variable.linkage {
-        Linkage::Static => 's',
-        Linkage::Global => '-',
-    };
-    let doubt = if variable.conditional { '?' } else { '-' };
-    writeln!(
-        out,
-        "var {} {linkage}{doubt} {}",
-        variable.name, variable.tag
-    )?;
-    for (name, value) in &variable.members {
-        writeln!(out, "m {name} {value}")?;
-    }
-    Ok(())
-}
-
-struct Called<'a>(&'a SourceCall);
-
-impl Display for Called<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let local = if self.0.local { "~" } else { "" };
-        write!(out, "{}{local}", self.0.name)
-    }
-}
-
-fn mark(conditional: bool) -> &'static str {
-    if conditional { "?" } else { "" }
-}
-
-impl Display for Argument {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Argument::Constant(value) => write!(out, "{value}"),
-            Argument::Parameter(number) => write!(out, "p{number}"),
-            Argument::Text(text) => Quoted(text).fmt(out),
-            Argument::Address(name) => write!(out, "&{name}"),
-            Argument::Other => out.write_char('-'),
-        }
-    }
-}
-
-impl Display for SourceConstant {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = OPERATORS
-            .iter()
-            .find(|(_, operator)| *operator == self.operator)
-            .map_or('=', |(sign, _)| *sign);
-        let minus = if self.value < 0 { "-" } else { "" };
-        let (value, doubt) = (self.value.unsigned_abs(), mark(self.conditional));
-        write!(out, "{sign}{minus}{value:x}{doubt}")
-    }
-}
-
-struct Quoted<'a>(&'a str);
-
-impl Display for Quoted<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_char('"')?;
-        for char in self.0.chars() {
-            match char {
-                '\n' => out.write_str("\\n")?,
-                '\t' => out.write_str("\\t")?,
-                '"' | '\\' => write!(out, "\\{char}")?,
-                '\0'..' ' | '\x7f' => write!(out, "\\x{:02x}", u32::from(char))?,
-                _ => out.write_char(char)?,
-            }
-        }
-        out.write_char('"')
     }
 }

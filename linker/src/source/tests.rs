@@ -113,7 +113,42 @@ struct file_operations fops = {
         ("kernel/unit.c", source),
         ("lib/l.c", library),
     ]);
-    expect![[r#""#]].assert_eq(&text);
+    expect![[r#"
+        signatures 1
+        version 3.18.1
+        file kernel/unit.c
+        fn helper s--- 1 5 1 0 0
+        k |200 !11
+        fn first -ix- 2 11 7 1 1
+        t "first"
+        t "wrapped"
+        t "\x013unit: no %s\n"
+        t? "\x017unit: maybe\n"
+        t? "conditional"
+        t "loop"
+        t "two lines %d\n"
+        w warn 4 4
+        w warnf 21 22
+        c helper~
+        c real 17 "first"
+        c real p0 "wrapped"
+        c printk "\x013unit: no %s\n"
+        c real p0 "loop"
+        d optional lock
+        k =7
+        r -22 -12
+        file lib/l.c
+        fn wanted ---- 0 3 1 0 0
+        t "b"
+        c real 2 "b"
+        file kernel/unit.c
+        var fops -- file_operations
+        m open &first
+        m name "text"
+        m flags 528
+        m inner.close &helper
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -138,7 +173,17 @@ int f(void)
 }
 "#;
     let text = facts(&[("include/linux/a.h", HEADER), ("kernel/unit.c", source)]);
-    expect![[r#""#]].assert_eq(&text);
+    expect![[r#"
+        signatures 1
+        version 3.18.1
+        file kernel/unit.c
+        fn f ---? 0 6 1 0 0
+        t? "x"
+        t "z"
+        c real 3 "z"
+        d real
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
