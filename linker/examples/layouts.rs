@@ -1,6 +1,10 @@
 //! Prints where the fields of kernel structs are, and what says so.
 //!
-//!     cargo run --release -p linker --example layouts -- FOLDER-OR-IMAGE ... [--all]
+//!     cargo run --release -p linker --example layouts -- FOLDER-OR-IMAGE ... [--all] [--addresses]
+//!
+//! With `--addresses` only addresses are taken from the symbol table: what is
+//! absent from it says nothing, nor does it say where functions end, as when the
+//! functions of a kernel without symbols were found by other means.
 //!
 //! For a folder, every image in it (`*/image`): per struct, how many of its
 //! fields are read from code, from the table, or contradictory. For an image,
@@ -12,7 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use linker::{image, kernel::Kernel, layouts::Layouts, machine, symbols};
+use linker::{
+    image,
+    kernel::Kernel,
+    layouts::{Layouts, Lookup, Tables},
+    machine,
+    symbols::{self, SymbolTable},
+};
 
 #[derive(Default)]
 struct Count {
@@ -27,11 +37,12 @@ fn main() -> anyhow::Result<()> {
         .skip(1)
         .partition(|it| it.starts_with("--"));
     let all = options.iter().any(|it| it == "--all");
+    let addresses = options.iter().any(|it| it == "--addresses");
     let mut totals: BTreeMap<String, Count> = BTreeMap::new();
     for path in paths {
         let path = PathBuf::from(path);
         if path.is_file() {
-            let (kernel, layouts, took) = open(&path)?;
+            let (kernel, layouts, took) = open(&path, addresses)?;
             let release = kernel.facts.release;
             print(&format!("{release} ({} us)", took.as_micros()), &layouts);
             continue;
@@ -42,7 +53,7 @@ fn main() -> anyhow::Result<()> {
             .collect();
         images.sort();
         for image in images {
-            let (kernel, layouts, took) = open(&image)?;
+            let (kernel, layouts, took) = open(&image, addresses)?;
             let name = image.parent().and_then(|folder| folder.file_name());
             let name = name.unwrap_or_default().to_string_lossy();
             match all {
@@ -64,12 +75,23 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(path: &std::path::Path) -> anyhow::Result<(Kernel, Layouts, Duration)> {
+fn open(path: &std::path::Path, addresses: bool) -> anyhow::Result<(Kernel, Layouts, Duration)> {
     let kernel = image::open(&std::fs::read(path)?)?.kernel;
     let symbols = symbols::recover(&kernel);
-    let machines = machine::find(&kernel, &symbols);
+    let lookup = Lookup {
+        address: &|name| symbols.address(name),
+        end: &|_| None,
+    };
+    let none = SymbolTable::default();
+    let machines = match addresses {
+        true => machine::find_by(&kernel, &none, &lookup),
+        false => machine::find(&kernel, &symbols),
+    };
     let start = Instant::now();
-    let layouts = Layouts::of(&kernel, &symbols, &machines);
+    let layouts = match addresses {
+        true => Layouts::with(Tables::built_in(), &kernel, &none, &machines, &lookup),
+        false => Layouts::of(&kernel, &symbols, &machines),
+    };
     Ok((kernel, layouts, start.elapsed()))
 }
 

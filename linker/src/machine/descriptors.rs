@@ -15,7 +15,7 @@
 //! descriptors for device trees, whose number is all ones and whose
 //! `dt_compat` points to a list of texts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use super::{Descriptor, isa::may_be_function};
 use crate::{
@@ -42,9 +42,22 @@ fn name_at(kernel: &Kernel) -> [u32; 3] {
     }
 }
 
-/// Bytes of the smallest and largest descriptor believed in: 48 in 2.6.12,
+/// Bytes of the smallest and largest descriptor believed in: 52 up to 2.6.35 and in 2.6.37,
 /// 112 in 4.x with everything configured.
-const SIZES: std::ops::RangeInclusive<u32> = 0x2c..=0x90;
+const SIZES: RangeInclusive<u32> = 0x34..=0x90;
+
+/// Bytes of a descriptor in the versions in which nothing in it was optional.
+fn usual_size(version: Version) -> Option<u32> {
+    match version {
+        version if version < Version(2, 6, 13) => Some(0x38),
+        version if version < Version(2, 6, 18) => None,
+        version if version < Version(2, 6, 36) => Some(0x34),
+        Version(2, 6, 36) => Some(0x3c),
+        Version(2, 6, 37) => Some(0x34),
+        _ => None,
+    }
+}
+
 /// Tags of other vendors that may stand before the first one of Linux's.
 const MAX_FOREIGN_TAGS: u32 = 8;
 /// Longest name, and longest list of compatible strings, believed in.
@@ -144,8 +157,21 @@ fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
         })
 }
 
-/// The array that ends where the table of ATAG parsers starts.
+/// The array that ends where the table of ATAG parsers starts: with descriptors
+/// of the usual size and with the name in its usual place, or else of any.
 fn before_tags(kernel: &Kernel) -> Option<Array> {
+    let names = name_at(kernel);
+    usual_size(kernel.facts.version)
+        .and_then(|size| longest_before_tags(kernel, size..=size, &names[..1]))
+        .or_else(|| longest_before_tags(kernel, SIZES, &names))
+}
+
+/// The one with the most descriptors.
+fn longest_before_tags(
+    kernel: &Kernel,
+    sizes: RangeInclusive<u32>,
+    names: &[u32],
+) -> Option<Array> {
     let mut best: Option<Array> = None;
     for tags in tag_tables(kernel) {
         // Further tags may stand before those that are known.
@@ -160,8 +186,8 @@ fn before_tags(kernel: &Kernel) -> Option<Array> {
             .chain(foreign)
             .map(|count| tags.wrapping_sub(8 * count))
         {
-            for name_at in name_at(kernel) {
-                for size in SIZES.step_by(4) {
+            for &name_at in names {
+                for size in sizes.clone().step_by(4) {
                     let entries = backward(kernel, end, size, name_at);
                     let better = best
                         .as_ref()

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::{Lookup, Reads};
 use crate::{
@@ -339,4 +340,34 @@ fn one_reader_does_not_overrule_a_table() {
         irqaction.name contradictory
     "#]]
     .assert_eq(&merged(&table, r#"["4.4", "4.8"]"#));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Every function that is asked for lies in random code.
+    #[test]
+    fn no_code_makes_a_reader_panic(
+        words in prop::collection::vec(any::<u32>(), 64),
+        thumb: bool,
+        shift in 0u32..16,
+    ) {
+        let mut image = image(&words, Version(4, 4, 0));
+        if thumb {
+            image = image.thumb2();
+        }
+        let address = |name: &str| Some(CODE + 4 * (name.len() as u32 % 16) + 2 * shift);
+        let lookup = Lookup {
+            address: &address,
+            end: &|_| None,
+        };
+        let layouts = Layouts::with(
+            Tables::built_in(),
+            &image.kernel(),
+            &SymbolTable::default(),
+            &Machines::default(),
+            &lookup,
+        );
+        prop_assert!(layouts.iter().count() > 0);
+    }
 }

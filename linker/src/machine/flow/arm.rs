@@ -41,6 +41,10 @@ impl Trace<'_> {
             0b100 => {
                 let list = (register(word, 16), word & 0xffff);
                 let bit = |number: u32| word >> number & 1 == 1;
+                // push {lr} as older compilers write it.
+                if word == 0xe92d_4000 {
+                    state.pushed_lr = Some(at.wrapping_add(4));
+                }
                 self.access_list(state, at, bit(20), list, (bit(23), bit(24), bit(21)))
             }
             0b101 => {
