@@ -2,7 +2,7 @@
 //! and words that hold the address of code.
 
 use super::{
-    decode::{self, Op},
+    decode::Op,
     map::{CALLED, LITERAL, Map},
     regions::Region,
 };
@@ -92,34 +92,60 @@ fn calls(map: &mut Map, region: &Region) {
     }
 }
 
-/// Words with the address of code, outside of code or in its literal pools.
-fn pointers(kernel: &Kernel, map: &Map) -> Vec<(u32, u32)> {
-    let (Some(first), Some(last)) = (map.regions.first(), map.regions.last()) else {
-        return Vec::new();
-    };
-    let span = first.range.start..last.range.end;
+/// Words with the address of code, outside of code, in its literal pools, or in a table
+/// between functions.
+fn pointers(kernel: &Kernel, map: &mut Map) -> Vec<(u32, u32)> {
+    let data: Vec<u32> = words(&kernel.bytes).collect();
+    let points: Vec<bool> = data.iter().map(|&word| points(map, word)).collect();
     let mut found = Vec::new();
-    for (word, at) in words(&kernel.bytes).zip((kernel.base..).step_by(4)) {
-        if !span.contains(&word) {
-            continue;
-        }
-        let Some(region) = map.region(word) else {
-            continue;
-        };
-        let aligned = match word & 1 {
-            1 => region.thumb,
-            _ => word & 3 == 0 && !region.thumb,
-        };
-        if !aligned || map.in_code(at) && !map.has(at, LITERAL) {
-            continue;
-        }
-        let defined = map
-            .insn(word & !1, word & 1 == 1)
-            .is_some_and(|insn| insn.op != decode::Op::Undefined);
-        if defined && !map.has(word & !1, LITERAL) {
-            found.push((word, at));
+    for (index, &word) in data.iter().enumerate() {
+        if points[index] {
+            let at = kernel.va(4 * index);
+            let row = row(&points, index);
+            let in_code = map.region(at).map(|region| region.thumb);
+            let in_table = match in_code {
+                None => true,
+                Some(thumb) => row >= if thumb { THUMB_ROW } else { ROW },
+            };
+            if in_table && in_code.is_some() {
+                map.set_all(at, 4, LITERAL);
+            }
+            if in_table || map.has(at, LITERAL) {
+                found.push((word, at));
+            }
         }
     }
+    // What was taken for the address of code may lie in such a table itself.
+    found.retain(|&(word, _)| !map.has(word & !1, LITERAL));
     found.sort_unstable();
     found
+}
+
+/// Pointers in a row that are a table in the middle of code (`sys_call_table`), and
+/// how many it takes in Thumb code, where a word may have any value.
+const ROW: usize = 2;
+const THUMB_ROW: usize = 4;
+
+/// How many pointers stand side by side there, as far as it matters.
+fn row(points: &[bool], index: usize) -> usize {
+    let behind = points.iter().skip(index).take(THUMB_ROW);
+    let before = points.iter().take(index).rev().take(THUMB_ROW);
+    behind.take_while(|point| **point).count() + before.take_while(|point| **point).count()
+}
+
+/// Whether a word may be the address of code, and is not itself an instruction that
+/// is always carried out.
+fn points(map: &Map, word: u32) -> bool {
+    let Some(region) = map.region(word) else {
+        return false;
+    };
+    let aligned = match word & 1 {
+        1 => region.thumb,
+        _ => word & 3 == 0 && !region.thumb,
+    };
+    aligned
+        && word >> 28 < 0xe
+        && map
+            .insn(word & !1, word & 1 == 1)
+            .is_some_and(|insn| insn.op != Op::Undefined)
 }

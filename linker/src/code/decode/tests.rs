@@ -91,7 +91,8 @@ fn a32_as_compilers_write_it() {
         Other reads 0 writes 0
         Stack(fffffff8) reads 2000 writes 2000
         Undefined reads 0 writes 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -144,7 +145,8 @@ fn t32_as_compilers_write_it() {
         Other reads 0 writes 0
         Return reads 2000 writes aff0
         Return reads 2000 writes 0
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

@@ -101,9 +101,7 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         starts.retain(|start| matches!(start.1, Origin::Entry | Origin::UnwindIndex));
         starts.extend(called(map, &regions));
         starts.extend(shown(map, &swept));
-        starts.retain(|start| {
-            start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
-        });
+        starts.retain(|start| start.1 <= Origin::Entry || banned.binary_search(&start.0).is_err());
         tidy(&mut starts);
         changes = Changes::between(
             map,
