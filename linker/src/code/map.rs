@@ -30,6 +30,8 @@ pub(super) struct Map<'a> {
     bytes: &'a [u8],
     base: u32,
     marks: Vec<u8>,
+    /// From the first to the last address of code.
+    span: Range<u32>,
     /// Where code lies, by address.
     pub regions: Vec<Region>,
     /// Instructions with [`EDGE`] and where they may jump, sorted.
@@ -42,9 +44,18 @@ impl<'a> Map<'a> {
             bytes: &kernel.bytes,
             base: kernel.base,
             marks: vec![0; kernel.bytes.len() / 2 + 1],
+            span: match (regions.first(), regions.last()) {
+                (Some(first), Some(last)) => first.range.start..last.range.end,
+                _ => 0..0,
+            },
             regions,
             edges: Vec::new(),
         }
+    }
+
+    /// Halfwords of the image.
+    pub(super) fn units(&self) -> usize {
+        self.marks.len()
     }
 
     fn unit(&self, va: u32) -> usize {
@@ -128,8 +139,29 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// Whether the instruction there may be a branch, at a glance.
+    pub(super) fn may_branch(&self, va: u32, thumb: bool) -> bool {
+        match thumb {
+            false => self.word(va).is_some_and(|word| word >> 25 & 7 == 5),
+            true => self
+                .half(va)
+                .is_some_and(|half| matches!(half >> 12, 0xd..=0xf) || half & 0xf500 == 0xb100),
+        }
+    }
+
+    /// Size of the instruction there.
+    pub(super) fn size(&self, va: u32, thumb: bool) -> u32 {
+        match thumb && self.half(va).is_none_or(|half| half >> 11 < 0x1d) {
+            true => 2,
+            false => 4,
+        }
+    }
+
     /// The region that an address lies in.
     pub(super) fn region(&self, va: u32) -> Option<&Region> {
+        if !self.span.contains(&va) {
+            return None;
+        }
         let after = self.regions.partition_point(|r| r.range.start <= va);
         let region = self.regions.get(after.checked_sub(1)?)?;
         region.range.contains(&va).then_some(region)

@@ -9,10 +9,11 @@
 //! 3. [`map`]: one byte of marks for every halfword of the image
 //! 4. [`seeds`]: literal pools, targets of calls, words in data that point to code
 //! 5. [`tables`]: exception tables and jump labels
-//! 6. [`walk`]: one function, followed from its start to where it ends
-//! 7. [`sweep`]: all functions of a region one behind the other, repeated until
+//! 6. [`unwind`]: the unwind index, where it may be used
+//! 7. [`walk`]: one function, followed from its start to where it ends
+//! 8. [`sweep`]: all functions of a region one behind the other, repeated until
 //!    the starts and the functions that never return are settled
-//! 8. [`facts`]: calls, references, constants and returns of each function
+//! 9. [`facts`]: calls, references, constants and returns of each function
 //!
 //! The idea of the first half is Nucleus's (call targets and what hangs together
 //! with them) with angr's complete scan behind it: what no call names starts where
@@ -26,6 +27,9 @@ mod regions;
 mod seeds;
 mod sweep;
 mod tables;
+#[cfg(test)]
+mod tests;
+mod unwind;
 mod walk;
 
 use std::ops::Range;
@@ -242,6 +246,8 @@ impl<T: Copy + Ord> Lists<T> {
     }
 }
 
+/// Bytes above an image that are addresses too.
+const HEADROOM: usize = 64 << 10;
 /// Longest text that [`Code::text_at`] gives.
 const MAX_TEXT: usize = 4096;
 
@@ -249,9 +255,18 @@ impl Code {
     /// Analyses a kernel. Time and memory are bounded by its length, whatever its
     /// bytes.
     pub fn analyse(kernel: &Kernel, options: &Options) -> Code {
-        let regions = regions::find(kernel);
+        // Nothing that runs lies at the very end of the address space, and addresses
+        // that do not wrap make for simpler loops.
+        let end = u64::from(kernel.base) + (kernel.bytes.len() + HEADROOM) as u64;
+        let regions = match u32::try_from(end) {
+            Ok(_) => regions::find(kernel),
+            Err(_) => Vec::new(),
+        };
         let mut map = map::Map::new(kernel, regions);
-        let mut seeds = seeds::find(kernel, &mut map, options);
+        let mut seeds = seeds::find(kernel, &mut map);
+        if options.unwind_index {
+            seeds.unwind = unwind::find(kernel, &map);
+        }
         tables::find(kernel, &mut map, &mut seeds.pointers);
         let found = sweep::sweep(kernel, &mut map, &seeds);
         facts::complete(kernel, &map, found)

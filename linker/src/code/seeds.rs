@@ -2,8 +2,7 @@
 //! and words that hold the address of code.
 
 use super::{
-    Options,
-    decode::{self, Op},
+    decode::Op,
     map::{CALLED, LITERAL, Map},
     regions::Region,
 };
@@ -20,7 +19,7 @@ pub(super) struct Seeds {
 }
 
 /// Looks at the whole image once.
-pub(super) fn find(kernel: &Kernel, map: &mut Map, _options: &Options) -> Seeds {
+pub(super) fn find(kernel: &Kernel, map: &mut Map) -> Seeds {
     let regions = map.regions.clone();
     for region in &regions {
         literals(map, region);
@@ -49,23 +48,20 @@ fn literals(map: &mut Map, region: &Region) {
             false => map
                 .word(at)
                 .is_some_and(|word| word & 0x0f3f_0000 == 0x051f_0000 || is_extra(word)),
-            true => true,
+            true => map
+                .half(at)
+                .is_some_and(|half| half >> 11 == 9 || half >> 11 >= 0x1d),
         };
-        if !quick {
-            at += step;
-            continue;
-        }
-        let Some(insn) = map.insn(at, region.thumb) else {
-            break;
-        };
-        if let Op::LoadLiteral { address, size, .. } = insn.op
+        if quick
+            && let Some(insn) = map.insn(at, region.thumb)
+            && let Op::LoadLiteral { address, size, .. } = insn.op
             && insn.cond != 15
             && region.range.contains(&address)
             && address & 1 == 0
         {
             map.set_all(address, u32::from(size).max(4), LITERAL);
         }
-        at += u32::from(insn.size);
+        at += map.size(at, region.thumb);
     }
 }
 
@@ -84,47 +80,72 @@ fn calls(map: &mut Map, region: &Region) {
             at += step;
             continue;
         }
-        let Some(insn) = map.insn(at, region.thumb) else {
-            break;
-        };
-        if let Op::Call { target, .. } = insn.op
+        if map.may_call(at, region.thumb)
+            && let Some(insn) = map.insn(at, region.thumb)
+            && let Op::Call { target, .. } = insn.op
             && map.in_code(target)
             && !map.has(target, LITERAL)
         {
             map.set(target, CALLED);
         }
-        at += u32::from(insn.size);
+        at += map.size(at, region.thumb);
     }
 }
 
-/// Words with the address of code, outside of code or in its literal pools.
-fn pointers(kernel: &Kernel, map: &Map) -> Vec<(u32, u32)> {
-    let (Some(first), Some(last)) = (map.regions.first(), map.regions.last()) else {
-        return Vec::new();
-    };
-    let span = first.range.start..last.range.end;
+/// Words with the address of code, outside of code, in its literal pools, or in a table
+/// between functions.
+fn pointers(kernel: &Kernel, map: &mut Map) -> Vec<(u32, u32)> {
+    let data: Vec<u32> = words(&kernel.bytes).collect();
+    let points: Vec<bool> = data.iter().map(|&word| points(map, word)).collect();
     let mut found = Vec::new();
-    for (word, at) in words(&kernel.bytes).zip((kernel.base..).step_by(4)) {
-        if !span.contains(&word) {
-            continue;
-        }
-        let Some(region) = map.region(word) else {
-            continue;
-        };
-        let aligned = match word & 1 {
-            1 => region.thumb,
-            _ => word & 3 == 0 && !region.thumb,
-        };
-        if !aligned || map.in_code(at) && !map.has(at, LITERAL) {
-            continue;
-        }
-        let defined = map
-            .insn(word & !1, word & 1 == 1)
-            .is_some_and(|insn| insn.op != decode::Op::Undefined);
-        if defined && !map.has(word & !1, LITERAL) {
-            found.push((word, at));
+    for (index, &word) in data.iter().enumerate() {
+        if points[index] {
+            let at = kernel.va(4 * index);
+            let row = row(&points, index);
+            let in_code = map.region(at).map(|region| region.thumb);
+            let in_table = match in_code {
+                None => true,
+                Some(thumb) => row >= if thumb { THUMB_ROW } else { ROW },
+            };
+            if in_table && in_code.is_some() {
+                map.set_all(at, 4, LITERAL);
+            }
+            if in_table || map.has(at, LITERAL) {
+                found.push((word, at));
+            }
         }
     }
+    // What was taken for the address of code may lie in such a table itself.
+    found.retain(|&(word, _)| !map.has(word & !1, LITERAL));
     found.sort_unstable();
     found
+}
+
+/// Pointers in a row that are a table in the middle of code (`sys_call_table`), and
+/// how many it takes in Thumb code, where a word may have any value.
+const ROW: usize = 2;
+const THUMB_ROW: usize = 4;
+
+/// How many pointers stand side by side there, as far as it matters.
+fn row(points: &[bool], index: usize) -> usize {
+    let behind = points.iter().skip(index).take(THUMB_ROW);
+    let before = points.iter().take(index).rev().take(THUMB_ROW);
+    behind.take_while(|point| **point).count() + before.take_while(|point| **point).count()
+}
+
+/// Whether a word may be the address of code, and is not itself an instruction that
+/// is always carried out.
+fn points(map: &Map, word: u32) -> bool {
+    let Some(region) = map.region(word) else {
+        return false;
+    };
+    let aligned = match word & 1 {
+        1 => region.thumb,
+        _ => word & 3 == 0 && !region.thumb,
+    };
+    aligned
+        && word >> 28 < 0xe
+        && map
+            .insn(word & !1, word & 1 == 1)
+            .is_some_and(|insn| insn.op != Op::Undefined)
 }

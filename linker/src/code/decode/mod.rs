@@ -70,7 +70,7 @@ pub enum Use {
     Cmn,
     /// `add`
     Add,
-    /// `sub`, `rsb`
+    /// `sub`
     Sub,
 }
 

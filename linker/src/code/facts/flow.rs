@@ -82,15 +82,14 @@ impl Meetings {
                 at += step;
                 continue;
             }
-            let Some(insn) = context.map.insn(at, found.thumb) else {
-                break;
-            };
-            if let Op::Branch(target) = insn.op
+            if context.map.may_branch(at, found.thumb)
+                && let Some(insn) = context.map.insn(at, found.thumb)
+                && let Op::Branch(target) = insn.op
                 && (found.start..found.end).contains(&target)
             {
                 jumps.push(Jump { target, from: at });
             }
-            at += u32::from(insn.size);
+            at += context.map.size(at, found.thumb);
         }
         jumps.sort_unstable();
         let mut places: Vec<(u32, Option<State>)> =
@@ -180,4 +179,4 @@ impl Meetings {
 
 /// Loops longer than this, in bytes, are taken to write everything: what is known
 /// is worth no time that grows with the square of a function's length.
-const LONGEST_LOOP: u32 = 2048;
+const LONGEST_LOOP: u32 = 1024;

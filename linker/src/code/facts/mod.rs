@@ -40,7 +40,6 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
         starts: &starts,
         tracer: tracer(map, &swept.functions),
     };
-    let text = map.regions.iter().max_by_key(|region| region.range.len());
     let mut users = Vec::new();
     let mut callers = Vec::new();
     let mut functions = Vec::with_capacity(starts.len());
@@ -48,9 +47,6 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
         let id = FunctionId(index);
         let mut function = reader::read(&context, found);
         function.no_return = swept.no_return.binary_search(&found.start).is_ok();
-        if text.is_some_and(|text| !text.range.contains(&found.start)) {
-            function.section = Section::Init;
-        }
         for call in &function.calls {
             if let Target::Function(callee) = call.target {
                 callers.push((callee, id));
@@ -59,6 +55,7 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
         users.extend(function.references.iter().map(|r| (r.address, id)));
         functions.push(function);
     }
+    sections(map, &mut functions);
     users.sort_unstable();
     users.dedup();
     let pointers = swept
@@ -81,6 +78,43 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
 fn find(starts: &[u32], address: u32) -> Option<FunctionId> {
     let index = starts.binary_search(&address).ok()?;
     Some(FunctionId(index as u32))
+}
+
+/// Tells the sections apart: code that stays may not call what is freed after boot
+/// (`modpost` warns of it), so that a region with many functions into which the
+/// largest region calls hardly ever is an init section.
+fn sections(map: &Map, functions: &mut [Function]) {
+    /// Fewer functions than this say nothing.
+    const FEW: usize = 16;
+    /// One call from the text for so many functions is an exception
+    /// (`rest_init`, `kernel_init`).
+    const SHARE: usize = 8;
+    let region = |address: u32| {
+        let after = map.regions.partition_point(|r| r.range.start <= address);
+        after.saturating_sub(1)
+    };
+    let mut sizes = vec![0; map.regions.len() + 1];
+    for function in functions.iter() {
+        sizes[region(function.start)] += 1;
+    }
+    let text = (0..sizes.len()).max_by_key(|&region| sizes[region]);
+    let mut called = vec![0; sizes.len()];
+    for function in functions.iter() {
+        if Some(region(function.start)) == text {
+            for call in &function.calls {
+                if let Target::Function(callee) = call.target {
+                    called[region(functions[callee.index()].start)] += 1;
+                }
+            }
+        }
+    }
+    for function in functions {
+        let region = region(function.start);
+        let apart = Some(region) != text && sizes[region] >= FEW;
+        if apart && called[region] * SHARE < sizes[region] {
+            function.section = Section::Init;
+        }
+    }
 }
 
 /// An empty function.

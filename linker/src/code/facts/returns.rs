@@ -71,6 +71,7 @@ impl<'a> Search<'a> {
                 let first = self.jumps.partition_point(|jump| jump.target < at);
                 let jumps = self.jumps.get(first..).unwrap_or_default();
                 let sources = jumps.iter().take_while(|jump| jump.target == at);
+                let sources = sources.take(STEPS);
                 self.waiting
                     .extend(sources.map(|jump| (jump.from, register)));
             }

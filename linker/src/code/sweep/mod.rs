@@ -93,17 +93,15 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
         }
         let never_before = std::mem::take(&mut walker.no_return);
         swept.no_return = no_return(&swept.functions);
-        let more = more_starts(map, &swept);
         banned.sort_unstable();
         banned.dedup();
         let starts_before = starts.clone();
-        // Calls that were only seen in what turned out to be data count no more.
-        starts.retain(|start| start.1 != Origin::Call);
+        // What was only seen in what turned out to be data, or part of another
+        // function, counts no more.
+        starts.retain(|start| matches!(start.1, Origin::Entry | Origin::UnwindIndex));
         starts.extend(called(map, &regions));
-        starts.extend(more);
-        starts.retain(|start| {
-            start.1 <= Origin::UnwindIndex || banned.binary_search(&start.0).is_err()
-        });
+        starts.extend(shown(map, &swept));
+        starts.retain(|start| start.1 <= Origin::Entry || banned.binary_search(&start.0).is_err());
         tidy(&mut starts);
         changes = Changes::between(
             map,
@@ -150,55 +148,60 @@ fn within_instruction(map: &Map, at: u32) -> bool {
 
 /// Functions none of whose paths comes back, sorted.
 fn no_return(functions: &[Found]) -> Vec<u32> {
-    let mut never: Vec<u32> = functions
-        .iter()
-        .filter(|function| !function.returns)
-        .map(|function| function.start)
-        .collect();
-    loop {
-        let returns = |function: &Found| {
-            let mut tails = function.tails.iter();
-            tails.any(|target| never.binary_search(target).is_err())
-        };
-        let fewer: Vec<u32> = functions
-            .iter()
-            .filter(|function| never.binary_search(&function.start).is_ok())
-            .filter(|function| !returns(function))
-            .map(|function| function.start)
-            .collect();
-        if fewer.len() == never.len() {
-            return never;
+    let index = |start: &u32| functions.binary_search_by_key(start, |f| f.start).ok();
+    let mut returns: Vec<bool> = Vec::with_capacity(functions.len());
+    // Who jumps to whom: the target first.
+    let mut jumps = Vec::new();
+    for (from, function) in functions.iter().enumerate() {
+        let mut comes_back = function.returns;
+        for target in &function.tails {
+            match index(target) {
+                Some(to) => jumps.push((to, from)),
+                // Nobody knows what it does.
+                None => comes_back = true,
+            }
         }
-        never = fewer;
+        returns.push(comes_back);
     }
+    jumps.sort_unstable();
+    let mut waiting: Vec<usize> = (0..functions.len()).filter(|&i| returns[i]).collect();
+    while let Some(to) = waiting.pop() {
+        let first = jumps.partition_point(|jump| jump.0 < to);
+        for &(_, from) in jumps[first..].iter().take_while(|jump| jump.0 == to) {
+            if !std::mem::replace(&mut returns[from], true) {
+                waiting.push(from);
+            }
+        }
+    }
+    let never = functions.iter().zip(returns).filter(|pair| !pair.1);
+    never.map(|(function, _)| function.start).collect()
 }
 
-/// Starts that this pass has shown.
-fn more_starts(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
-    let mut more = Vec::new();
-    let fresh = |at: u32| {
-        map.in_code(at) && !map.has(at, START | LITERAL | FIXUP) && !within_instruction(map, at)
+/// Starts for which this pass has shown a reason: targets of tail calls and pointers,
+/// where nothing runs into them and the code looks like the start of a function.
+fn shown(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
+    let mut starts = Vec::new();
+    let fits = |at: u32, reached: u8, thumb: bool| {
+        let Some(region) = map.region(at) else {
+            return false;
+        };
+        let free = map.has(at, START) || !map.has(at, reached) && !within_instruction(map, at);
+        free && !map.has(at, LITERAL | FIXUP) && entry::plausible(map, at, region.range.end, thumb)
     };
     // A jump with the frame in place leads to a part of the same function, wherever
     // its borders were seen.
-    let functions = swept.functions.iter();
-    let tails = functions.flat_map(|function| &function.tail_calls);
-    for &target in tails {
-        if fresh(target) && !map.has(target, FALLEN) {
-            more.push((target, Origin::TailCall));
+    for function in &swept.functions {
+        for &target in &function.tail_calls {
+            if target != function.start && fits(target, FALLEN, function.thumb) {
+                starts.push((target, Origin::TailCall));
+            }
         }
     }
     for &(target, _) in &swept.pointers {
-        let thumb = target & 1 == 1;
-        let target = target & !1;
-        let end = map.region(target).map_or(target, |region| region.range.end);
-        if fresh(target)
-            && !map.has(target, FALLEN | JUMPED)
-            && entry::plausible(map, target, end, thumb)
-        {
-            more.push((target, Origin::Pointer));
+        if fits(target & !1, FALLEN | JUMPED, target & 1 == 1) {
+            starts.push((target & !1, Origin::Pointer));
         }
     }
-    tidy(&mut more);
-    more
+    tidy(&mut starts);
+    starts
 }

@@ -104,7 +104,7 @@ impl Pass<'_, '_, '_> {
     /// changed; where to go on.
     fn unchanged(&mut self, old: usize, at: u32) -> Option<u32> {
         let function = self.before.get(old).filter(|f| f.start == at)?;
-        let behind = self.behind(old);
+        let behind = self.behind(old).max(at + self.step());
         self.changes.none_in(at..=behind).then(|| {
             self.functions.push(function.clone());
             behind
@@ -121,9 +121,7 @@ impl Pass<'_, '_, '_> {
         let last = last.map(|last| last.start..last.end);
         let start = last.clone().filter(|_| !starts).map_or(at, |l| l.start);
         let mut walk = self.walker.walk(start, at, limit, thumb);
-        let strong = place
-            .known
-            .is_some_and(|origin| origin <= Origin::UnwindIndex);
+        let strong = place.known.is_some_and(|origin| origin <= Origin::Entry);
         if starts
             && !strong
             && let Some(last) = last
@@ -206,6 +204,8 @@ fn is_gap(map: &Map, at: u32, thumb: bool) -> bool {
         None => true,
         Some(insn) => {
             matches!(insn.op, Op::Undefined | Op::Nop | Op::Trap)
+                // No code that nothing is seen to reach depends on a flag at once.
+                || !thumb && insn.conditional()
                 || map.word(at) == Some(0)
                 || thumb && map.half(at) == Some(0)
         }

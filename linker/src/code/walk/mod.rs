@@ -11,6 +11,8 @@
 
 mod tables;
 
+use std::{cmp::Ordering, collections::BinaryHeap};
+
 use super::{
     decode::{ALWAYS, Insn, LR, Op, PC},
     map::{CALLED, CODE, EDGE, FALLEN, FIXUP, JUMPED, LITERAL, Map},
@@ -67,13 +69,34 @@ impl State {
     }
 }
 
-/// A jump that was not followed yet.
+/// A jump that was not followed yet. In a heap the one with the lowest target comes
+/// first.
 #[derive(Debug, Clone, Copy)]
 struct Jump {
     target: u32,
     state: State,
     cond: u8,
 }
+
+impl Ord for Jump {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.target.cmp(&self.target)
+    }
+}
+
+impl PartialOrd for Jump {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Jump {
+    fn eq(&self, other: &Self) -> bool {
+        self.target == other.target
+    }
+}
+
+impl Eq for Jump {}
 
 /// A walker; its buffers are used again for every function.
 pub(super) struct Walker<'m, 'k> {
@@ -84,12 +107,16 @@ pub(super) struct Walker<'m, 'k> {
     start: u32,
     limit: u32,
     waiting: Vec<(u32, State)>,
-    deferred: Vec<Jump>,
+    deferred: BinaryHeap<Jump>,
+    /// Entries of jump tables that may still be followed, so that tables that many
+    /// jumps share cost no more than the image is long.
+    entries: usize,
     walk: Walk,
 }
 
 impl<'m, 'k> Walker<'m, 'k> {
     pub(super) fn new(map: &'m mut Map<'k>) -> Self {
+        let entries = map.units();
         Self {
             map,
             no_return: Vec::new(),
@@ -97,7 +124,8 @@ impl<'m, 'k> Walker<'m, 'k> {
             start: 0,
             limit: 0,
             waiting: Vec::new(),
-            deferred: Vec::new(),
+            deferred: BinaryHeap::new(),
+            entries,
             walk: Walk::default(),
         }
     }
@@ -134,9 +162,9 @@ impl<'m, 'k> Walker<'m, 'k> {
     /// Decides about the deferred jump with the lowest target; false when there is
     /// none.
     fn settle(&mut self) -> bool {
-        let lowest = (0..self.deferred.len()).min_by_key(|&index| self.deferred[index].target);
-        let Some(index) = lowest else { return false };
-        let jump = self.deferred.swap_remove(index);
+        let Some(jump) = self.deferred.pop() else {
+            return false;
+        };
         if self.map.has(jump.target, CODE) || self.inside(&jump) {
             self.map.set(jump.target, JUMPED);
             if !self.map.has(jump.target, CODE) {
@@ -151,8 +179,12 @@ impl<'m, 'k> Walker<'m, 'k> {
     /// Whether a jump over what nothing has reached stays in the function.
     fn inside(&self, jump: &Jump) -> bool {
         let border = self.skip_data(self.walk.end);
+        // Thumb has no conditional jump that the compiler uses for a tail call.
+        if self.thumb && jump.cond != ALWAYS {
+            return true;
+        }
         if jump.target <= border {
-            return !self.map.has(self.walk.end, LITERAL)
+            return border == self.walk.end
                 || !jump.state.frameless(jump.cond)
                 || jump.cond != ALWAYS
                 || self.walk.end.wrapping_sub(self.start) > 1024;
@@ -188,10 +220,17 @@ impl<'m, 'k> Walker<'m, 'k> {
     /// The first address at or behind this one that is not known to be data, nor
     /// padding.
     fn skip_data(&self, from: u32) -> u32 {
-        let step = if self.thumb { 2 } else { 4 };
         let mut at = from;
-        while at < self.limit && self.map.has(at, LITERAL) {
-            at += step;
+        while at < self.limit {
+            let idle = |insn: Insn| insn.op == Op::Nop;
+            let size = match self.thumb {
+                true => 2,
+                false => 4,
+            };
+            if !self.map.has(at, LITERAL) && !self.map.insn(at, self.thumb).is_some_and(idle) {
+                break;
+            }
+            at += size;
         }
         at
     }
@@ -273,7 +312,9 @@ impl<'m, 'k> Walker<'m, 'k> {
             if !self.step(at, next, &insn, &mut state, &mut called) {
                 return;
             }
-            self.map.set(next, FALLEN);
+            if next < self.limit {
+                self.map.set(next, FALLEN);
+            }
             at = next;
         }
     }

@@ -45,7 +45,8 @@ impl Walker<'_, '_> {
                 Some(Indexed { table, size: 4 }) => {
                     self.addresses(table, self.count(at, None), state)
                 }
-                _ => false,
+                Some(_) => false,
+                None => self.follows(at, next, register) && self.pieces(next, 8, state),
             },
             Op::JumpSum {
                 base: PC,
@@ -132,11 +133,46 @@ impl Walker<'_, '_> {
         }
     }
 
+    /// Whether the address behind the jump is what the register was made from.
+    fn follows(&self, at: u32, next: u32, register: u8) -> bool {
+        let mut before = self.before(at);
+        let sum = before.find(|(_, insn)| insn.writes & 1 << (register & 15) != 0);
+        sum.is_some_and(|(from, insn)| {
+            (0..16u8).any(|rn| insn.reads >> rn & 1 == 1 && self.constant(from, rn) == Some(next))
+        })
+    }
+
+    /// Pieces of code of one size, each of which ends for itself.
+    fn pieces(&mut self, first: u32, size: u32, state: &State) -> bool {
+        let mut entry = first;
+        while entry < self.limit && self.ends_within(entry, size) && self.enter(entry, state) {
+            entry = entry.wrapping_add(size);
+        }
+        entry != first
+    }
+
+    /// Whether control does not go on behind a piece of code of this size.
+    fn ends_within(&self, piece: u32, size: u32) -> bool {
+        let mut at = piece;
+        while at < piece.wrapping_add(size) {
+            let Some(insn) = self.map.insn(at, self.thumb) else {
+                return false;
+            };
+            if ends(&insn) {
+                return true;
+            }
+            at = at.wrapping_add(u32::from(insn.size));
+        }
+        false
+    }
+
     /// A target of a table; false when it lies outside of the function.
     fn enter(&mut self, target: u32, state: &State) -> bool {
-        if !(self.start..self.limit).contains(&target) || self.map.has(target, LITERAL) {
+        let inside = (self.start..self.limit).contains(&target);
+        if !inside || self.map.has(target, LITERAL) || self.entries == 0 {
             return false;
         }
+        self.entries -= 1;
         self.map.set(target, JUMPED);
         self.waiting.push((target, *state));
         true
