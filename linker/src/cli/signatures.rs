@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use linker::signatures::{self, Differences};
 use linker::source::{self, Asked};
 
 use super::Outcome;
@@ -13,7 +14,8 @@ use super::Outcome;
 /// that come with the linker.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  \
-    ecmo-link signatures --source linux-3.18.20 -o 3.18.20.txt")]
+    ecmo-link signatures --source linux-3.18.20 -o 3.18.20.txt\n  \
+    ecmo-link signatures --source linux-3.19 --after 3.18.20.txt -o 3.19.0.txt")]
 pub(super) struct Args {
     /// Top of the source tree
     #[arg(long, value_name = "TREE")]
@@ -21,6 +23,9 @@ pub(super) struct Args {
     /// Files and functions that are wanted, instead of the usual ones
     #[arg(long, value_name = "TOML")]
     asked: Option<PathBuf>,
+    /// Write what differs from this file, which must be whole
+    #[arg(long, value_name = "FILE")]
+    after: Option<PathBuf>,
     /// File to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -35,7 +40,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         None => Asked::shipped()?,
     };
     let era = source::extract(&args.source, &asked)?;
-    std::fs::write(&args.output, era.to_string())
+    let text = match &args.after {
+        Some(path) => {
+            let text = std::fs::read_to_string(path);
+            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+            let base = signatures::read(&text).with_context(|| path.display().to_string())?;
+            let (era, base) = (&era, &base);
+            Differences { era, base }.to_string()
+        }
+        None => era.to_string(),
+    };
+    std::fs::write(&args.output, text)
         .with_context(|| format!("cannot write {}", args.output.display()))?;
     Ok(Outcome::Done)
 }

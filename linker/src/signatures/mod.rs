@@ -24,7 +24,7 @@ mod text;
 
 pub(crate) use merge::both;
 pub use shipped::{Signatures, SourceFacts};
-pub use text::{Error, read};
+pub use text::{Differences, Error, read};
 
 /// The facts of one source tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,10 +137,11 @@ pub struct SourceCall {
     pub name: String,
     /// May be absent.
     pub conditional: bool,
-    /// The callee is a static function of the same file: the compiler may have
-    /// put its code in place of the call.
+    /// The callee is in the same file, static or not: the compiler may have put
+    /// its code in place of the call.
     pub local: bool,
-    /// What is passed, in order.
+    /// What is passed, in order; not kept for a conditional call. What nothing
+    /// is known of is left out at the end.
     pub arguments: Vec<Argument>,
 }
 

@@ -10,10 +10,11 @@ file kernel/irq/chip.c
 fn irq_set_chip --x- 2 34 7 0 1
 t "\x013Trying \"%d\"\n"
 t? "maybe"
-w warn 45 47
+w warn 11 13
 w? oncef 9 9 include/linux/a.h
 c irq_get_desc_lock p0 - 1
-c local~? -22 "name" &no_irq_chip
+c local~ -22 "name" &no_irq_chip
+d maybe local~
 a no_irq_chip
 k &4 !200 =-16?
 r -22 0
@@ -31,6 +32,44 @@ fn text_and_values_are_the_same() {
     let first = era.functions.first().unwrap();
     assert_eq!(first.strings.first().unwrap().text, "\u{1}3Trying \"%d\"\n");
     assert_eq!(era.functions.get(1).unwrap().order, 1);
+}
+
+#[test]
+fn differences_read_as_the_whole() {
+    let base = read(TEXT).unwrap();
+    let mut era = base.clone();
+    era.version = Version(3, 19, 0);
+    for function in &mut era.functions {
+        function.version = era.version;
+        function.line += 7;
+        let file = function.file.clone();
+        for warn in function.warns.iter_mut().filter(|warn| warn.file == file) {
+            (warn.line, warn.end_line) = (warn.line + 7, warn.end_line + 7);
+        }
+    }
+    for variable in &mut era.initialisers {
+        variable.version = era.version;
+    }
+    era.functions.last_mut().unwrap().returns.push(5);
+    let differences = Differences {
+        era: &era,
+        base: &base,
+    };
+    let text = differences.to_string();
+    expect_test::expect![[r#"
+        signatures 1
+        version 3.19.0
+        after 3.18.20
+        file kernel/irq/chip.c
+        = irq_set_chip 41
+        fn second si-? 0 57 1 0 0
+        r 5
+        file kernel/irq/dummychip.c
+        =v dummy_irq_chip
+    "#]]
+    .assert_eq(&text);
+    assert_eq!(read(&text), Err(Error::Base(base.version)));
+    assert_eq!(text::read_after(&text, |_| Some(&base)), Ok(era));
 }
 
 #[test]

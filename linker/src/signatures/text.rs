@@ -4,19 +4,25 @@
 //! ```text
 //! signatures 1
 //! version 3.18.20
+//! after 3.14.1                        what is written `=` is in that file
 //! file kernel/irq/chip.c
 //! fn irq_set_chip g-x- 2 34 7 0 1     name, linkage init exported conditional,
 //!                                     parameters, line, blocks, loops, indirect calls
 //! t "text"                            `t?`: conditional, as below
-//! w warn 45 47                        kind, line, last line; a header's name may follow
-//! c irq_get_desc_lock p0 - 1          name, arguments; `~`: a static function of the file
+//! = irq_set_irq_type 55               name, line: else as in the other file
+//! w warn 11 13                        kind, line, last line, counted from the function's;
+//!                                     of a header, whose name follows, from its start
+//! c irq_get_desc_lock p0 - 1          name, arguments; `~`: a function of the same file
+//! d irq_mark_irq                      conditional calls
 //! a no_irq_chip                       addresses of functions and variables
 //! k &4 |200 =16?                      constants, hexadecimal
 //! r -22 0                             what it returns
+//! =v no_irq_chip                      a variable that is as in the other file
 //! var dummy_irq_chip g- irq_chip      name, linkage conditional, tag
 //! m name "dummy"                      member, value
 //! ```
 
+use std::collections::HashMap;
 use std::fmt::{self, Display, Write};
 
 use super::{
@@ -42,13 +48,28 @@ pub enum Error {
         /// What should stand there.
         what: &'static str,
     },
+    /// The file says what differs from another, which is not there.
+    #[error("the file holds what differs from that of {}.{}.{}, which is not there", .0.0, .0.1, .0.2)]
+    Base(Version),
 }
 
 /// Reads the facts of one source tree.
 ///
 /// # Errors
-/// [`Error`] names the first line that is not of the form.
+/// [`Error`] names the first line that is not of the form; a file that says what
+/// differs from another is refused.
 pub fn read(text: &str) -> Result<Era, Error> {
+    read_after(text, |_| None)
+}
+
+/// Reads the facts of one source tree, with a way to the file that it may refer to.
+///
+/// # Errors
+/// As [`read`], and [`Error::Base`] if there is no such file.
+pub(super) fn read_after<'a>(
+    text: &str,
+    other: impl FnOnce(Version) -> Option<&'a Era>,
+) -> Result<Era, Error> {
     let mut lines = text.lines().enumerate();
     if lines.next().map(|(_, line)| line) != Some(FIRST) {
         return Err(Error::Form);
@@ -61,9 +82,21 @@ pub fn read(text: &str) -> Result<Era, Error> {
         },
         file: String::new(),
         order: 0,
+        functions: HashMap::new(),
+        initialisers: HashMap::new(),
     };
+    let mut other = Some(other);
     for (index, line) in lines {
         let mut words = Words(line);
+        if let Some(rest) = line.strip_prefix("after ") {
+            let base = version(rest).ok_or(Error::Line {
+                line: index + 1,
+                what: "a release",
+            })?;
+            let era = other.take().and_then(|other| other(base));
+            reader.base(era.ok_or(Error::Base(base))?);
+            continue;
+        }
         let read = reader.line(&mut words);
         read.map_err(|what| Error::Line {
             line: index + 1,
@@ -73,13 +106,41 @@ pub fn read(text: &str) -> Result<Era, Error> {
     Ok(reader.era)
 }
 
-struct Reader {
+struct Reader<'a> {
     era: Era,
     file: String,
     order: u32,
+    /// Of the other file, by file and name.
+    functions: HashMap<(&'a str, &'a str), &'a SourceFunction>,
+    initialisers: HashMap<(&'a str, &'a str), &'a Initialiser>,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
+    fn base(&mut self, era: &'a Era) {
+        let key = |function: &'a SourceFunction| (&*function.file, &*function.name);
+        self.functions = era.functions.iter().map(|one| (key(one), one)).collect();
+        let key = |variable: &'a Initialiser| (&*variable.file, &*variable.name);
+        self.initialisers = era.initialisers.iter().map(|one| (key(one), one)).collect();
+    }
+
+    /// A function that is as in the other file, on another line.
+    fn same(&self, words: &mut Words<'_>) -> Result<SourceFunction, &'static str> {
+        let name = words.next().ok_or("a name")?;
+        let line: u32 = words.number().ok_or("a line")?;
+        let known = self.functions.get(&(&*self.file, name));
+        let mut function = (*known.ok_or("a function of the other file")?).clone();
+        for warn in &mut function.warns {
+            if warn.file == function.file {
+                let moved = |at: u32| at.wrapping_sub(function.line).wrapping_add(line);
+                (warn.line, warn.end_line) = (moved(warn.line), moved(warn.end_line));
+            }
+        }
+        function.line = line;
+        function.order = self.order;
+        function.version = self.era.version;
+        Ok(function)
+    }
+
     fn line(&mut self, words: &mut Words<'_>) -> Result<(), &'static str> {
         let Some(kind) = words.next() else {
             return Ok(());
@@ -97,6 +158,18 @@ impl Reader {
                 let function = self.function(words)?;
                 self.era.functions.push(function);
                 self.order = self.order.saturating_add(1);
+            }
+            "=" => {
+                let function = self.same(words)?;
+                self.era.functions.push(function);
+                self.order = self.order.saturating_add(1);
+            }
+            "=v" => {
+                let name = words.next().ok_or("a name")?;
+                let known = self.initialisers.get(&(&*self.file, name));
+                let mut variable = (*known.ok_or("a variable of the other file")?).clone();
+                variable.version = self.era.version;
+                self.era.initialisers.push(variable);
             }
             "var" => {
                 let initialiser = self.initialiser(words)?;
@@ -177,9 +250,14 @@ fn fact(
                 Some("bug") => (WarnKind::Bug, false),
                 _ => return Err("a kind of warning"),
             };
-            let line = words.number().ok_or("a line")?;
-            let end_line = words.number().ok_or("a line")?;
-            let file = words.next().unwrap_or(&function.file).to_owned();
+            let line: u32 = words.number().ok_or("a line")?;
+            let end: u32 = words.number().ok_or("a line")?;
+            let (file, from) = match words.next() {
+                Some(header) => (header, 0),
+                None => (&*function.file, function.line),
+            };
+            let (file, line) = (file.to_owned(), from.wrapping_add(line));
+            let end_line = from.wrapping_add(end);
             function.warns.push(Warn {
                 kind,
                 file,
@@ -190,22 +268,16 @@ fn fact(
             });
         }
         "c" => {
-            let name = words.next().ok_or("a name")?;
-            let (name, conditional) = doubt(name);
-            let (name, local) = match name.strip_suffix('~') {
-                Some(name) => (name, true),
-                None => (name, false),
-            };
-            let mut arguments = Vec::new();
+            let mut call = call(words.next().ok_or("a name")?, false);
             while !words.0.is_empty() {
-                arguments.push(words.argument()?);
+                call.arguments.push(words.argument()?);
             }
-            function.calls.push(SourceCall {
-                name: name.to_owned(),
-                conditional,
-                local,
-                arguments,
-            });
+            function.calls.push(call);
+        }
+        "d" => {
+            while let Some(word) = words.next() {
+                function.calls.push(call(word, true));
+            }
         }
         "a" => {
             while let Some(name) = words.next() {
@@ -226,6 +298,16 @@ fn fact(
         _ => return Err("a kind of line"),
     }
     Ok(())
+}
+
+fn call(word: &str, conditional: bool) -> SourceCall {
+    let name = word.strip_suffix('~');
+    SourceCall {
+        name: name.unwrap_or(word).to_owned(),
+        conditional,
+        local: name.is_some(),
+        arguments: Vec::new(),
+    }
 }
 
 fn doubt(word: &str) -> (&str, bool) {
@@ -337,25 +419,74 @@ impl<'a> Words<'a> {
 
 impl Display for Era {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Version(major, minor, patch) = self.version;
-        writeln!(out, "{FIRST}\nversion {major}.{minor}.{patch}")?;
-        let mut file = "";
-        for function in &self.functions {
-            if function.file != file {
-                file = &function.file;
-                writeln!(out, "file {file}")?;
-            }
-            write_function(out, function)?;
-        }
-        for initialiser in &self.initialisers {
-            if initialiser.file != file {
-                file = &initialiser.file;
-                writeln!(out, "file {file}")?;
-            }
-            write_initialiser(out, initialiser)?;
-        }
-        Ok(())
+        write_era(out, self, None)
     }
+}
+
+/// What of an era differs from another's, in the form of a file.
+#[derive(Debug)]
+pub struct Differences<'a> {
+    /// The era.
+    pub era: &'a Era,
+    /// The other, which stands in a file of its own.
+    pub base: &'a Era,
+}
+
+impl Display for Differences<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_era(out, self.era, Some(self.base))
+    }
+}
+
+fn write_era(out: &mut fmt::Formatter<'_>, era: &Era, base: Option<&Era>) -> fmt::Result {
+    let Version(major, minor, patch) = era.version;
+    writeln!(out, "{FIRST}\nversion {major}.{minor}.{patch}")?;
+    let mut reader = Reader {
+        era: Era {
+            version: era.version,
+            functions: Vec::new(),
+            initialisers: Vec::new(),
+        },
+        file: String::new(),
+        order: 0,
+        functions: HashMap::new(),
+        initialisers: HashMap::new(),
+    };
+    if let Some(base) = base {
+        let Version(major, minor, patch) = base.version;
+        writeln!(out, "after {major}.{minor}.{patch}")?;
+        reader.base(base);
+    }
+    for function in &era.functions {
+        if function.file != reader.file {
+            reader.file.clone_from(&function.file);
+            writeln!(out, "file {}", reader.file)?;
+        }
+        reader.order = function.order;
+        // As it will be read.
+        let short = format!("{} {}", function.name, function.line);
+        match reader.same(&mut Words(&short)) {
+            Ok(same) if same == *function => writeln!(out, "= {short}")?,
+            _ => write_function(out, function)?,
+        }
+    }
+    for variable in &era.initialisers {
+        if variable.file != reader.file {
+            reader.file.clone_from(&variable.file);
+            writeln!(out, "file {}", reader.file)?;
+        }
+        let known = reader.initialisers.get(&(&*variable.file, &*variable.name));
+        let same = known.is_some_and(|known| {
+            let mut known = (*known).clone();
+            known.version = era.version;
+            known == *variable
+        });
+        match same {
+            true => writeln!(out, "=v {}", variable.name)?,
+            false => write_initialiser(out, variable)?,
+        }
+    }
+    Ok(())
 }
 
 fn write_function(out: &mut fmt::Formatter<'_>, function: &SourceFunction) -> fmt::Result {
@@ -385,21 +516,32 @@ fn write_function(out: &mut fmt::Formatter<'_>, function: &SourceFunction) -> fm
             (WarnKind::WarnFormat, true) => "oncef",
             (WarnKind::Bug, _) => "bug",
         };
-        let (doubt, line, end) = (mark(warn.conditional), warn.line, warn.end_line);
+        let from = match warn.file == function.file {
+            true => function.line,
+            false => 0,
+        };
+        let doubt = mark(warn.conditional);
+        let (line, end) = (
+            warn.line.wrapping_sub(from),
+            warn.end_line.wrapping_sub(from),
+        );
         write!(out, "w{doubt} {kind} {line} {end}")?;
         if warn.file != function.file {
             write!(out, " {}", warn.file)?;
         }
         out.write_char('\n')?;
     }
-    for call in &function.calls {
-        let local = if call.local { "~" } else { "" };
-        write!(out, "c {}{local}{}", call.name, mark(call.conditional))?;
+    let (doubted, sure): (Vec<_>, Vec<_>) =
+        function.calls.iter().partition(|call| call.conditional);
+    for call in sure {
+        write!(out, "c {}", Called(call))?;
         for argument in &call.arguments {
             write!(out, " {argument}")?;
         }
         out.write_char('\n')?;
     }
+    let doubted: Vec<_> = doubted.into_iter().map(Called).collect();
+    write_all(out, "d", &doubted)?;
     write_all(out, "a", &function.address_of)?;
     write_all(out, "k", &function.constants)?;
     write_all(out, "r", &function.returns)
@@ -431,6 +573,15 @@ fn write_initialiser(out: &mut fmt::Formatter<'_>, variable: &Initialiser) -> fm
         writeln!(out, "m {name} {value}")?;
     }
     Ok(())
+}
+
+struct Called<'a>(&'a SourceCall);
+
+impl Display for Called<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = if self.0.local { "~" } else { "" };
+        write!(out, "{}{local}", self.0.name)
+    }
 }
 
 fn mark(conditional: bool) -> &'static str {

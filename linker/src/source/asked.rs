@@ -18,6 +18,8 @@ pub struct Asked {
     names: Vec<String>,
     /// Where they are looked for, without folders below.
     folders: Vec<String>,
+    /// Files that they are not taken from.
+    without: Vec<String>,
 }
 
 impl Asked {
@@ -43,6 +45,10 @@ impl Asked {
 
     pub(super) fn folders(&self) -> impl Iterator<Item = &str> {
         self.folders.iter().map(String::as_str)
+    }
+
+    pub(super) fn leaves_out(&self, path: &str) -> bool {
+        self.without.iter().any(|other| other == path)
     }
 
     /// The files that a tree has.

@@ -26,6 +26,11 @@ impl Walk<'_, '_> {
         let arguments: Vec<_> = field("arguments").into_iter().flat_map(named).collect();
         let name = self.callee_name(function);
         let Some(name) = name else {
+            if let [operand] = *arguments
+                && self.is_cast(function)
+            {
+                return self.value(operand);
+            }
             let value = self.value(function);
             self.used(&value);
             for argument in arguments {
@@ -48,10 +53,25 @@ impl Walk<'_, '_> {
         self.doubted(doubt, |walk| walk.call_named(&name, values))
     }
 
+    /// `(type)(x)`: without the type's declaration it looks like a call.
+    fn is_cast(&self, function: Node<'_>) -> bool {
+        let inner = named(function).next();
+        let name = inner
+            .filter(|node| node.kind() == "identifier")
+            .map(|node| self.text(node));
+        function.kind() == "parenthesized_expression"
+            && name.is_some_and(|name| {
+                let local = self.frame().is_some_and(|frame| {
+                    frame.body.locals.contains(&name) || frame.values.contains_key(&name)
+                });
+                !local && matches!(self.unit.callee(&name), Callee::Unknown)
+            })
+    }
+
     /// The name that is called; None for a pointer.
     fn callee_name(&self, function: Node<'_>) -> Option<String> {
         let mut node = function;
-        while node.kind() == "parenthesized_expression" {
+        if node.kind() == "parenthesized_expression" && !self.is_cast(function) {
             node = named(node).next()?;
         }
         if node.kind() != "identifier" {
@@ -72,7 +92,9 @@ impl Walk<'_, '_> {
                 return Value::Other;
             }
             Callee::Unknown | Callee::Nothing => {
-                values.iter().for_each(|value| self.used(value));
+                self.doubted(true, |walk| {
+                    values.iter().for_each(|value| walk.used(value))
+                });
                 if matches!(callee, Callee::Unknown) {
                     self.real(name, true, false, &values);
                 }

@@ -26,6 +26,10 @@ pub(super) struct Reader<'a> {
     pub(super) table: Table,
     /// Files that are not read again.
     pub(super) seen: HashSet<String>,
+    /// Files that were read where that depends on the configuration.
+    pub(super) maybe_seen: HashSet<String>,
+    /// The file that is read may not be included.
+    pub(super) doubt: bool,
 }
 
 /// Which headers are followed.
@@ -62,14 +66,40 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a header into the table.
-    fn header(&mut self, path: &str, follow: Follow, depth: u32) {
-        if depth > MAX_DEPTH || !self.seen.insert(path.to_owned()) {
+    /// Reads a header into the table. One that may not be included is read
+    /// again when it is for certain.
+    fn header(&mut self, path: &str, follow: Follow, depth: u32, doubt: bool) {
+        if depth > MAX_DEPTH || self.seen.contains(path) {
             return;
         }
+        if doubt {
+            if !self.maybe_seen.insert(path.to_owned()) {
+                return;
+            }
+        } else {
+            self.seen.insert(path.to_owned());
+            if self.maybe_seen.contains(path) {
+                self.unguard(path);
+            }
+        }
+        let before = std::mem::replace(&mut self.doubt, doubt);
         let tokens = self.file(path, follow, depth);
         let path: Rc<str> = path.into();
         items::declare(self, &path, &tokens);
+        self.doubt = before;
+    }
+
+    /// Takes back what keeps a header from being read twice, the macro of its
+    /// first line: `#ifndef _LINUX_IRQ_H`.
+    fn unguard(&mut self, path: &str) {
+        let Some(lexed) = self.tree.lexed(path) else {
+            return;
+        };
+        let first = lexed.parts.iter().find(|part| part.directive);
+        let tokens = first.and_then(|part| lexed.tokens.get(part.start..part.end));
+        if let Some([_, guard, ..]) = tokens {
+            self.table.undefine(guard.name);
+        }
     }
 
     /// Reads the headers that a source file includes, under whatever condition.
@@ -83,7 +113,7 @@ impl<'a> Reader<'a> {
             if let Some((word, rest)) = tokens.split_first()
                 && word.name == include
             {
-                self.include(rest, path, follow, 0);
+                self.include(rest, path, follow, 0, false);
             }
         }
     }
@@ -103,7 +133,7 @@ impl<'a> Reader<'a> {
         {
             let tokens = lexed.tokens.get(start..end).unwrap_or_default();
             let skipped = conditions.iter().any(|one| one.state == State::Off);
-            let doubt = conditions.iter().any(|one| one.state == State::Maybe);
+            let doubt = self.doubt || conditions.iter().any(|one| one.state == State::Maybe);
             if directive {
                 let Some((word, rest)) = tokens.split_first() else {
                     continue;
@@ -114,7 +144,7 @@ impl<'a> Reader<'a> {
                 }
                 self.define(&word, rest, doubt);
                 if &*word == "include" {
-                    self.include(rest, path, follow, depth);
+                    self.include(rest, path, follow, depth, doubt);
                 }
             } else if !skipped {
                 out.extend(tokens.iter().map(|&token| Token { doubt, ..token }));
@@ -220,7 +250,7 @@ impl<'a> Reader<'a> {
         scope.macros(name.name).is_some()
     }
 
-    fn include(&mut self, rest: &[Token], from: &str, follow: Follow, depth: u32) {
+    fn include(&mut self, rest: &[Token], from: &str, follow: Follow, depth: u32, doubt: bool) {
         let names = self.tree.names.borrow();
         let Some(first) = rest.first() else {
             return;
@@ -239,7 +269,7 @@ impl<'a> Reader<'a> {
         let shared = path.starts_with("include/") || path.starts_with("arch/arm/include/");
         let wanted = shared == (follow == Follow::Shared);
         if wanted && path.ends_with(".h") {
-            self.header(&path, follow, depth + 1);
+            self.header(&path, follow, depth + 1, doubt);
         }
     }
 }

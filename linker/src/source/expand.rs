@@ -110,10 +110,48 @@ impl<'a> Expander<'a> {
             let used = alternatives
                 .and_then(|all| self.replace(token, all, tokens, at, site, active, out));
             match used {
-                Some(next) => at = next,
+                Some(next) => at = self.again(token, tokens, next, site, active, out),
                 None => out.push(self.placed(token, site)),
             }
         }
+    }
+
+    /// A macro may come down to the name of one that takes arguments, which then
+    /// are those that follow: `#define pr_warn pr_warning`.
+    fn again(
+        &self,
+        used: Token,
+        tokens: &[Token],
+        at: usize,
+        site: Option<Site>,
+        active: &mut Vec<Name>,
+        out: &mut Vec<Token>,
+    ) -> usize {
+        let Some((end, last)) = group(tokens, at).zip(out.last().copied()) else {
+            return at;
+        };
+        let takes = |name| {
+            let mut all = self.scope.macros(name)?.all.iter();
+            all.any(|one| one.parameters.is_some()).then_some(())
+        };
+        if last.kind != Kind::Word
+            || last.name == used.name
+            || active.contains(&last.name)
+            || active.len() >= MAX_DEPTH
+            || takes(last.name).is_none()
+        {
+            return at;
+        }
+        out.pop();
+        let mut call = vec![Token {
+            line: used.line,
+            ..last
+        }];
+        call.extend_from_slice(tokens.get(at..end).unwrap_or_default());
+        active.push(used.name);
+        self.into(&call, site, active, out);
+        active.pop();
+        end
     }
 
     fn placed(&self, mut token: Token, site: Option<Site>) -> Token {
@@ -279,7 +317,7 @@ impl<'a> Expander<'a> {
         active.pop();
         let start = out.len();
         match first.parameters {
-            None => self.one_of(token, bodies, out),
+            None => self.one_of(token, bodies, tokens.get(at), out),
             Some(_) => {
                 let call = (!alternatives.sure && function)
                     .then(|| tokens.get(at..end).unwrap_or_default());
@@ -293,10 +331,27 @@ impl<'a> Expander<'a> {
         Some(end)
     }
 
-    /// One word for alternatives without parentheses: they may be a type, an
-    /// attribute or a value, so that only a new name or nothing fits anywhere.
-    fn one_of(&self, token: Token, bodies: Vec<Vec<Token>>, out: &mut Vec<Token>) {
+    /// One word for alternatives without parentheses: in front of a name they
+    /// are types or attributes, in front of parentheses a function, else a value.
+    fn one_of(
+        &self,
+        token: Token,
+        bodies: Vec<Vec<Token>>,
+        next: Option<&Token>,
+        out: &mut Vec<Token>,
+    ) {
         if bodies.iter().any(Vec::is_empty) {
+            return;
+        }
+        let is_value = next.is_none_or(|next| {
+            next.kind == Kind::Sign && next.name != token::OPEN && next.name != token::STAR
+        });
+        if is_value {
+            out.push(Token {
+                kind: Kind::Word,
+                name: token::CONFIG_VALUE,
+                ..token
+            });
             return;
         }
         match bodies

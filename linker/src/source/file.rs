@@ -22,6 +22,8 @@ pub(super) fn read(shared: &Shared<'_>, path: &str, era: &mut Era, wanted: &dyn 
         below: Some(shared.headers),
         table: module_name(path, &mut tree.names.borrow_mut()),
         seen: HashSet::new(),
+        maybe_seen: HashSet::new(),
+        doubt: false,
     };
     let tokens = reader.file(path, Follow::Own, 0);
     let file: Rc<str> = path.into();
@@ -63,8 +65,9 @@ pub(super) fn read(shared: &Shared<'_>, path: &str, era: &mut Era, wanted: &dyn 
         }
     }
     let mut unit = Unit::new(shared, file, reader.table);
-    for (definition, is_static) in &definitions {
-        unit.functions.insert(definition.name, *is_static);
+    for (definition, _) in &definitions {
+        let doubt = unit.functions.entry(definition.name).or_insert(true);
+        *doubt &= definition.doubt;
     }
     let mut order = 0;
     let mut here: HashMap<String, usize> = HashMap::new();

@@ -167,11 +167,19 @@ fn declared(tokens: &[Token], names: &Names) -> Option<(Name, Declared)> {
     {
         return None;
     }
-    let call = tokens.windows(2).find(|pair| {
-        matches!(pair, [name, open] if open.name == token::OPEN && name.kind == Kind::Word
-            && !NOTES.contains(&names.text(name.name)))
+    // `int (*pointer)(int);`
+    let pointer = tokens.windows(3).find_map(|three| match three {
+        [open, star, name] if open.name == token::OPEN && star.name == token::STAR => Some(name),
+        _ => None,
     });
-    if let Some([name, _]) = call {
+    let call = tokens.windows(3).find(|three| {
+        matches!(three, [name, open, next] if open.name == token::OPEN && name.kind == Kind::Word
+            && next.name != token::STAR && !NOTES.contains(&names.text(name.name)))
+    });
+    if let (None, Some(pointer)) = (call, pointer.filter(|name| name.kind == Kind::Word)) {
+        return Some((pointer.name, Declared::Variable));
+    }
+    if let Some([name, ..]) = call {
         // A macro's use has nothing before its name.
         return (name != first).then_some((name.name, Declared::Function));
     }

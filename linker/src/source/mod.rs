@@ -47,7 +47,7 @@ use tree::Tree;
 pub use asked::Asked;
 
 use crate::kernel::Version;
-use crate::signatures::Era;
+use crate::signatures::{self, Era, Linkage, SourceFunction};
 
 /// Our own meaning of some macros.
 const MACROS: &str = include_str!("../../data/signatures/macros.h");
@@ -87,7 +87,7 @@ pub fn extract(root: &Path, asked: &Asked) -> Result<Era, Error> {
     let mut wanted = asked.files_of(&tree);
     let whole: HashSet<String> = wanted.iter().cloned().collect();
     let elsewhere = definitions(&tree, asked, &whole);
-    let mut others: Vec<_> = elsewhere.values().cloned().collect();
+    let mut others: Vec<_> = elsewhere.values().flatten().cloned().collect();
     others.sort();
     others.dedup();
     wanted.extend(others);
@@ -98,6 +98,8 @@ pub fn extract(root: &Path, asked: &Asked) -> Result<Era, Error> {
         below: None,
         table: defaults(&tree),
         seen: HashSet::new(),
+        maybe_seen: HashSet::new(),
+        doubt: false,
     };
     for path in &wanted {
         headers.includes(path, Follow::Shared);
@@ -115,17 +117,46 @@ pub fn extract(root: &Path, asked: &Asked) -> Result<Era, Error> {
             only.is_none_or(|only| only.contains_key(name))
         });
     }
+    join_rivals(&mut era);
     Ok(era)
+}
+
+/// Files of which a kernel has but one (`mm/slab.c`, `mm/slub.c`) define the same
+/// functions: for sure is what all of them say.
+fn join_rivals(era: &mut Era) {
+    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut joined: Vec<SourceFunction> = Vec::with_capacity(era.functions.len());
+    for function in era.functions.drain(..) {
+        if function.linkage == Linkage::Static {
+            joined.push(function);
+            continue;
+        }
+        match first
+            .get(&function.name)
+            .and_then(|&index| joined.get_mut(index))
+        {
+            Some(known) => *known = signatures::both(known, &function),
+            None => {
+                first.insert(function.name.clone(), joined.len());
+                joined.push(function);
+            }
+        }
+    }
+    era.functions = joined;
 }
 
 /// Where functions that are asked for by name are defined: the files of the
 /// folders that are looked through, except those that are taken whole.
-fn definitions(tree: &Tree, asked: &Asked, whole: &HashSet<String>) -> HashMap<String, String> {
-    let mut found: HashMap<String, String> = HashMap::new();
+fn definitions(
+    tree: &Tree,
+    asked: &Asked,
+    whole: &HashSet<String>,
+) -> HashMap<String, Vec<String>> {
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
     let names: HashSet<&str> = asked.names().collect();
     for folder in asked.folders() {
         for path in tree.sources(folder) {
-            if whole.contains(&path) {
+            if whole.contains(&path) || asked.leaves_out(&path) {
                 continue;
             }
             let Some(text) = tree.text(&path) else {
@@ -133,7 +164,7 @@ fn definitions(tree: &Tree, asked: &Asked, whole: &HashSet<String>) -> HashMap<S
             };
             for line in text.lines() {
                 if let Some(name) = begins_definition(line).filter(|name| names.contains(name)) {
-                    found.entry(name.to_owned()).or_insert_with(|| path.clone());
+                    found.entry(name.to_owned()).or_default().push(path.clone());
                 }
             }
         }

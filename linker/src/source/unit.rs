@@ -45,7 +45,7 @@ pub(super) struct Unit<'a> {
     pub(super) file: Rc<str>,
     /// The file's own macros, enumerators and inline functions.
     pub(super) table: Table,
-    /// Functions that it defines, and whether they are static.
+    /// Functions that it defines, and whether that depends on the configuration.
     pub(super) functions: HashMap<Name, bool>,
     parsed: RefCell<HashMap<*const Definition, Option<Rc<Parsed>>>>,
 }
@@ -97,11 +97,13 @@ impl<'a> Unit<'a> {
         let Some(name) = self.name(text) else {
             return Callee::Unknown;
         };
-        if let Some(&is_static) = self.functions.get(&name) {
-            return Callee::Function { local: is_static };
-        }
         let scope = self.scope();
-        let declared = scope.declared(name) == Some(Declared::Function);
+        let defined = self.functions.get(&name);
+        let inline = scope.inlines(name).is_some();
+        if defined.is_some_and(|doubt| !(*doubt && inline)) {
+            return Callee::Function { local: true };
+        }
+        let declared = defined.is_some() || scope.declared(name) == Some(Declared::Function);
         if let Some(inlines) = scope.inlines(name) {
             return Callee::Inline(Inlines {
                 all: inlines.all.clone(),

@@ -25,6 +25,14 @@ pub(super) struct Frame {
     pub(super) body: Rc<Body>,
     pub(super) name: Rc<str>,
     pub(super) values: HashMap<String, Value>,
+    /// It as a whole depends on the configuration.
+    doubt: bool,
+    /// Branches within which the walk is that are taken at run time.
+    open: u32,
+    /// A return that is always reached was met.
+    ended: bool,
+    /// A return was met that is always reached in some configurations.
+    maybe_ended: bool,
     /// What the return statements so far give.
     pub(super) result: Option<Value>,
 }
@@ -37,6 +45,31 @@ pub(super) struct Walk<'a, 'b> {
     pub(super) doubt: bool,
     nodes: u32,
     depth: u32,
+}
+
+/// Whether a label stands in a statement, through which it can be reached
+/// although what is before it ends.
+fn has_label(node: Node<'_>) -> bool {
+    let mut cursor = node.walk();
+    loop {
+        if cursor.node().kind() == "labeled_statement" {
+            return true;
+        }
+        if cursor.goto_first_child() {
+            continue;
+        }
+        loop {
+            if cursor.node().id() == node.id() {
+                return false;
+            }
+            if cursor.goto_next_sibling() {
+                break;
+            }
+            if !cursor.goto_parent() {
+                return false;
+            }
+        }
+    }
 }
 
 impl<'a, 'b> Walk<'a, 'b> {
@@ -78,9 +111,15 @@ impl<'a, 'b> Walk<'a, 'b> {
             body: body.clone(),
             name: name.clone(),
             values,
+            doubt: self.doubt,
+            open: 0,
+            ended: false,
+            maybe_ended: false,
             result: None,
         });
+        let before = self.doubt;
         self.statement(body.tree.root_node());
+        self.doubt = before;
         let frame = self.frames.pop();
         frame.and_then(|frame| frame.result).unwrap_or(Value::Other)
     }
@@ -91,6 +130,10 @@ impl<'a, 'b> Walk<'a, 'b> {
             body: body.clone(),
             name: "".into(),
             values: HashMap::new(),
+            doubt: false,
+            open: 0,
+            ended: false,
+            maybe_ended: false,
             result: None,
         });
         let value = self.value(node);
@@ -148,7 +191,22 @@ impl<'a, 'b> Walk<'a, 'b> {
         self.depth -= 1;
     }
 
+    /// Runs something that is done or not at run time.
+    fn opened(&mut self, run: impl FnOnce(&mut Self)) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.open += 1;
+        }
+        run(self);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.open = frame.open.saturating_sub(1);
+        }
+    }
+
     pub(super) fn statement(&mut self, node: Node<'_>) {
+        let ended = self.frames.last().is_some_and(|frame| frame.ended);
+        if ended && !has_label(node) {
+            return;
+        }
         if !self.deeper() {
             return;
         }
@@ -165,6 +223,8 @@ impl<'a, 'b> Walk<'a, 'b> {
                 // A list is as doubtful as each of its statements is.
                 for child in named(node) {
                     self.statement(child);
+                    // From here on only where a return above is not there.
+                    self.doubt |= self.frames.last().is_some_and(|frame| frame.maybe_ended);
                 }
             }
             _ => self.doubted(doubt, |walk| walk.simple(node)),
@@ -185,6 +245,9 @@ impl<'a, 'b> Walk<'a, 'b> {
             | "struct_specifier"
             | "statement_identifier" => {}
             "labeled_statement" => {
+                if let Some(frame) = self.frames.last_mut() {
+                    frame.ended = false;
+                }
                 self.add_blocks(node, 1);
                 for child in named(node) {
                     self.statement(child);
@@ -233,10 +296,14 @@ impl<'a, 'b> Walk<'a, 'b> {
                 if !doubt {
                     self.add_blocks(node, if no.is_some() { 3 } else { 2 });
                 }
-                self.doubted(doubt, |walk| {
+                let both = |walk: &mut Self| {
                     yes.into_iter().for_each(|node| walk.statement(node));
                     no.into_iter().for_each(|node| walk.statement(node));
-                });
+                };
+                match doubt {
+                    true => self.doubted(true, both),
+                    false => self.opened(both),
+                }
             }
         }
     }
@@ -265,7 +332,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                 walk.facts.loops = walk.facts.loops.saturating_add(1);
             }
             walk.add_blocks(node, 2);
-            body.into_iter().for_each(|node| walk.statement(node));
+            walk.opened(|walk| body.into_iter().for_each(|node| walk.statement(node)));
             if let Some(update) = field("update") {
                 let value = walk.value(update);
                 walk.used(&value);
@@ -282,7 +349,9 @@ impl<'a, 'b> Walk<'a, 'b> {
         let Some(known) = value.known() else {
             self.used(&value);
             self.add_blocks(node, 1);
-            self.doubted(value.is_settled_unknown(), |walk| walk.statement(body));
+            self.doubted(value.is_settled_unknown(), |walk| {
+                walk.opened(|walk| walk.statement(body));
+            });
             return;
         };
         let cases = || named(body).filter(|node| node.kind() == "case_statement");
@@ -318,6 +387,12 @@ impl<'a, 'b> Walk<'a, 'b> {
     fn returns(&mut self, value: Option<Value>) {
         let value = value.unwrap_or(Value::Other);
         let doubt = self.doubt;
+        if let Some(frame) = self.frames.last_mut().filter(|frame| frame.open == 0) {
+            match doubt == frame.doubt {
+                true => frame.ended = true,
+                false => frame.maybe_ended = true,
+            }
+        }
         let outermost = self.frames.len() == 1;
         if outermost {
             self.used(&value);
@@ -330,12 +405,12 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
         if let Some(frame) = self.frames.last_mut() {
             let result = match &frame.result {
-                None if !doubt => value,
+                None if doubt == frame.doubt => value,
                 Some(before) if *before == value => value,
                 _ => {
                     // One of several: whatever is done with the result is done
-                    // with each of them.
-                    self.facts.used(&value, doubt);
+                    // with each of them, or through a table of them.
+                    self.facts.used(&value, true);
                     Value::Other
                 }
             };
@@ -364,7 +439,8 @@ impl<'a, 'b> Walk<'a, 'b> {
         }
     }
 
-    /// A local variable gets a value: it is returned if the variable is.
+    /// A local variable gets a value: it is returned if the variable is. Zero
+    /// mostly waits for another value.
     pub(super) fn assigned(&mut self, name: &str, value: &Value) {
         let returned = self.frames.len() == 1
             && self
@@ -372,6 +448,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                 .last()
                 .is_some_and(|frame| frame.body.returned.contains(name));
         if let Value::Known(value) = value
+            && *value != 0
             && returned
             && !self.doubt
         {
