@@ -1,14 +1,28 @@
 //! Prints where the fields of kernel structs are, and what says so.
 //!
-//!     cargo run --release -p linker --example layouts -- FOLDER-OR-IMAGE ... [--all]
+//!     cargo run --release -p linker --example layouts -- FOLDER-OR-IMAGE ... [--all] [--addresses]
+//!
+//! With `--addresses` only addresses are taken from the symbol table: what is
+//! absent from it says nothing, nor does it say where functions end, as when the
+//! functions of a kernel without symbols were found by other means.
 //!
 //! For a folder, every image in it (`*/image`): per struct, how many of its
 //! fields are read from code, from the table, or contradictory. For an image,
 //! or with `--all`, every field with its evidence.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
-use linker::{image, kernel::Kernel, layouts::Layouts, machine, symbols};
+use linker::{
+    image,
+    kernel::Kernel,
+    layouts::{Layouts, Lookup, Tables},
+    machine,
+    symbols::{self, SymbolTable},
+};
 
 #[derive(Default)]
 struct Count {
@@ -23,12 +37,14 @@ fn main() -> anyhow::Result<()> {
         .skip(1)
         .partition(|it| it.starts_with("--"));
     let all = options.iter().any(|it| it == "--all");
+    let addresses = options.iter().any(|it| it == "--addresses");
     let mut totals: BTreeMap<String, Count> = BTreeMap::new();
     for path in paths {
         let path = PathBuf::from(path);
         if path.is_file() {
-            let (kernel, layouts) = open(&path)?;
-            print(&kernel.facts.release, &layouts);
+            let (kernel, layouts, took) = open(&path, addresses)?;
+            let release = kernel.facts.release;
+            print(&format!("{release} ({} us)", took.as_micros()), &layouts);
             continue;
         }
         let mut images: Vec<PathBuf> = std::fs::read_dir(&path)?
@@ -37,12 +53,12 @@ fn main() -> anyhow::Result<()> {
             .collect();
         images.sort();
         for image in images {
-            let (kernel, layouts) = open(&image)?;
+            let (kernel, layouts, took) = open(&image, addresses)?;
             let name = image.parent().and_then(|folder| folder.file_name());
             let name = name.unwrap_or_default().to_string_lossy();
             match all {
                 true => print(&format!("{name} {}", kernel.facts.release), &layouts),
-                false => summary(&name, &layouts),
+                false => summary(&format!("{name} ({} us)", took.as_micros()), &layouts),
             }
             for (of, count) in counts(&layouts) {
                 let total = totals.entry(of).or_default();
@@ -59,12 +75,24 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(path: &std::path::Path) -> anyhow::Result<(Kernel, Layouts)> {
+fn open(path: &std::path::Path, addresses: bool) -> anyhow::Result<(Kernel, Layouts, Duration)> {
     let kernel = image::open(&std::fs::read(path)?)?.kernel;
     let symbols = symbols::recover(&kernel);
-    let machines = machine::find(&kernel, &symbols);
-    let layouts = Layouts::of(&kernel, &symbols, &machines);
-    Ok((kernel, layouts))
+    let lookup = Lookup {
+        address: &|name| symbols.address(name),
+        end: &|_| None,
+    };
+    let none = SymbolTable::default();
+    let machines = match addresses {
+        true => machine::find_by(&kernel, &none, &lookup),
+        false => machine::find(&kernel, &symbols),
+    };
+    let start = Instant::now();
+    let layouts = match addresses {
+        true => Layouts::with(Tables::built_in(), &kernel, &none, &machines, &lookup),
+        false => Layouts::of(&kernel, &symbols, &machines),
+    };
+    Ok((kernel, layouts, start.elapsed()))
 }
 
 fn words(count: &Count) -> String {

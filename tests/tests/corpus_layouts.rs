@@ -19,7 +19,7 @@ const NEEDED: [(&str, Version, u32, &[&str]); 9] = [
     (
         "irq_chip",
         Version(2, 6, 18),
-        35,
+        75,
         &["name", "irq_ack|ack", "irq_mask|mask", "irq_unmask|unmask"],
     ),
     ("irq_data", Version(2, 6, 37), 80, &["irq", "chip"]),
@@ -32,7 +32,7 @@ const NEEDED: [(&str, Version, u32, &[&str]); 9] = [
     (
         "clock_event_device",
         Version(2, 6, 21),
-        55,
+        85,
         &[
             "name",
             "features",
@@ -49,13 +49,13 @@ const NEEDED: [(&str, Version, u32, &[&str]); 9] = [
     (
         "clocksource",
         Version(2, 6, 18),
-        40,
+        70,
         &["name", "read", "mask", "rating"],
     ),
     (
         "plat_serial8250_port",
         Version(2, 6, 12),
-        30,
+        40,
         &[
             "membase", "mapbase", "irq", "uartclk", "regshift", "iotype", "flags",
         ],
@@ -63,7 +63,7 @@ const NEEDED: [(&str, Version, u32, &[&str]); 9] = [
     (
         "uart_port",
         Version(2, 6, 12),
-        50,
+        60,
         &[
             "membase",
             "iotype",
@@ -85,13 +85,13 @@ const NEEDED: [(&str, Version, u32, &[&str]); 9] = [
     (
         "uart_driver",
         Version(2, 6, 12),
-        40,
+        70,
         &["nr", "cons", "state", "tty_driver"],
     ),
     (
         "console",
         Version(2, 6, 12),
-        45,
+        60,
         &["name", "write", "device", "flags", "index", "data"],
     ),
 ];

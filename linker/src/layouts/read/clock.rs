@@ -356,12 +356,9 @@ fn named_pointers(code: &Code<'_>, function: &Function, device: &Value, reads: &
             let (base, offset) = value.field()?;
             (base == device).then_some(offset)
         });
-        match (label, pointer) {
-            (Some((field, label)), Some(offset)) => {
-                let what = format!("prints [device + {offset:#x}] as {label:?} at {at:#x}");
-                reads.add((DEVICE, field), offset, function, what);
-            }
-            (None, _) | (_, None) => {}
+        if let (Some((field, label)), Some(offset)) = (label, pointer) {
+            let what = format!("prints [device + {offset:#x}] as {label:?} at {at:#x}");
+            reads.add((DEVICE, field), offset, function, what);
         }
         label = text.and_then(|text| {
             let label = text.trim();

@@ -113,6 +113,9 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     }
 }
 
+/// Offsets of fields with the addresses of instructions that use them.
+type Places = Vec<(u32, u32)>;
+
 /// A callback `port->ops->f(port, ...)`: where `ops` lies, and the callback.
 struct PortCall<'a> {
     at: u32,
@@ -381,7 +384,7 @@ fn inserted(function: &Function, reads: &mut Reads) {
             _ => false,
         })
     };
-    let (states, masks): (Vec<(u32, u32)>, Vec<(u32, u32)>) = loads
+    let (states, masks): (Places, Places) = loads
         .into_iter()
         .filter(|(offset, _)| overrun.map(|(at, _)| at) != Some(*offset))
         .partition(|(offset, _)| is_state(*offset));

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
+use proptest::prelude::*;
 
 use super::{Lookup, Reads};
 use crate::{
@@ -165,13 +166,13 @@ fn callbacks_of_a_chip_lie_in_a_row() {
         &image,
         "handle_level_irq",
         &expect![[r#"
-        irq_chip.irq_ack 0x14: handle_level_irq takes [chip + 0x14], of 4 in a row, at 0xc0008434
-        irq_chip.irq_mask 0x18: handle_level_irq takes [chip + 0x18], of 4 in a row, at 0xc0008424
-        irq_chip.irq_mask_ack 0x1c: handle_level_irq takes [chip + 0x1c], of 4 in a row, at 0xc000840c
-        irq_chip.irq_unmask 0x20: handle_level_irq takes [chip + 0x20], of 4 in a row, at 0xc0008444
-        irq_data.chip 0x14: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
-        irq_desc.irq_data 0x10: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
-    "#]],
+            irq_chip.irq_ack 0x14: handle_level_irq takes [chip + 0x14], of four in a row, at 0xc0008434
+            irq_chip.irq_mask 0x18: handle_level_irq takes [chip + 0x18], of four in a row, at 0xc0008424
+            irq_chip.irq_mask_ack 0x1c: handle_level_irq takes [chip + 0x1c], of four in a row, at 0xc000840c
+            irq_chip.irq_unmask 0x20: handle_level_irq takes [chip + 0x20], of four in a row, at 0xc0008444
+            irq_data.chip 0x14: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
+            irq_desc.irq_data 0x10: handle_level_irq calls through [descriptor + 0x24] with descriptor + 0x10 at 0xc000841c
+        "#]],
     );
 }
 
@@ -339,4 +340,34 @@ fn one_reader_does_not_overrule_a_table() {
         irqaction.name contradictory
     "#]]
     .assert_eq(&merged(&table, r#"["4.4", "4.8"]"#));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Every function that is asked for lies in random code.
+    #[test]
+    fn no_code_makes_a_reader_panic(
+        words in prop::collection::vec(any::<u32>(), 64),
+        thumb: bool,
+        shift in 0u32..16,
+    ) {
+        let mut image = image(&words, Version(4, 4, 0));
+        if thumb {
+            image = image.thumb2();
+        }
+        let address = |name: &str| Some(CODE + 4 * (name.len() as u32 % 16) + 2 * shift);
+        let lookup = Lookup {
+            address: &address,
+            end: &|_| None,
+        };
+        let layouts = Layouts::with(
+            Tables::built_in(),
+            &image.kernel(),
+            &SymbolTable::default(),
+            &Machines::default(),
+            &lookup,
+        );
+        prop_assert!(layouts.iter().count() > 0);
+    }
 }

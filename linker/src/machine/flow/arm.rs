@@ -41,6 +41,10 @@ impl Trace<'_> {
             0b100 => {
                 let list = (register(word, 16), word & 0xffff);
                 let bit = |number: u32| word >> number & 1 == 1;
+                // push {lr} as older compilers write it.
+                if word == 0xe92d_4000 {
+                    state.pushed_lr = Some(at.wrapping_add(4));
+                }
                 self.access_list(state, at, bit(20), list, (bit(23), bit(24), bit(21)))
             }
             0b101 => {
@@ -107,16 +111,12 @@ impl Trace<'_> {
         if (8..=11).contains(&opcode) {
             match (opcode, &right) {
                 // Without the flags bit MRS, MSR, CLZ and their kin.
-                _ if !flags => {
-                    if !immediate {
-                        state.forget(rd);
-                    }
-                }
-                (8, Value::Const(mask)) => self.test(at, &left, *mask),
-                (11, Value::Const(right)) => {
+                _ if !flags && !immediate => state.forget(rd),
+                (8, Value::Const(mask)) if flags => self.test(at, &left, *mask),
+                (11, Value::Const(right)) if flags => {
                     self.compare(at, &left, &Value::Const(right.wrapping_neg()));
                 }
-                (10, right) => self.compare(at, &left, right),
+                (10, right) if flags => self.compare(at, &left, right),
                 _ => {}
             }
             return Next::On;
@@ -235,7 +235,7 @@ impl Trace<'_> {
             let indexing = indexing(pre_indexed, write_back);
             let access = Access {
                 is_load,
-                registers: (rt, rt + 1 & 15),
+                registers: (rt, (rt + 1) & 15),
                 place: (rn, offset),
                 width,
                 indexing,
