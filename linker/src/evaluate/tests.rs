@@ -1,3 +1,5 @@
+//! The tables as golden text.
+
 use expect_test::expect;
 
 use super::*;

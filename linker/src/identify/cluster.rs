@@ -71,9 +71,8 @@ fn near(ranked: &[(Node, f32)]) -> Vec<Node> {
 impl Cluster {
     fn new(matcher: &Matcher, ranked: &[&(Named, Vec<(Node, f32)>)], nodes: Vec<Node>) -> Self {
         let names: Vec<Named> = ranked.iter().map(|it| it.0).collect();
-        let of = |list: &[(Node, f32)], node: Node| {
-            list.iter().find(|it| it.0 == node).map(|it| it.1)
-        };
+        let of =
+            |list: &[(Node, f32)], node: Node| list.iter().find(|it| it.0 == node).map(|it| it.1);
         let bits = ranked
             .iter()
             .map(|it| nodes.iter().map(|&node| of(&it.1, node)).collect())

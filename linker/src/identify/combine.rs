@@ -92,8 +92,7 @@ fn may_be_changed(matcher: &Matcher, named: Named, node: Node) -> bool {
     let source = matcher.source.node(named);
     let binary = matcher.binary.node(node);
     let pointed = || {
-        !binary.referrers.is_empty()
-            || !matcher.binary.code.pointers_to(binary.address).is_empty()
+        !binary.referrers.is_empty() || !matcher.binary.code.pointers_to(binary.address).is_empty()
     };
     source.known && !source.data && !source.global && source.parameters > 0 && !pointed()
 }

@@ -94,9 +94,16 @@ fn warnings(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         let path = &matcher.source.files[file as usize];
         let users = matcher.binary.file_users[file as usize].len();
         let all = source.warns.iter().filter(|it| it.file == file);
-        let own: Vec<_> = all.clone().filter(|it| !matcher.elsewhere(it.via)).collect();
+        let own: Vec<_> = all
+            .clone()
+            .filter(|it| !matcher.elsewhere(it.via))
+            .collect();
         if own.is_empty() {
-            if all.count() == 0 && source.known && !path.ends_with(".h") && source.file != Some(file) {
+            if all.count() == 0
+                && source.known
+                && !path.ends_with(".h")
+                && source.file != Some(file)
+            {
                 tally.add(Lexical, -OTHER_FILE, || format!("warns as of {path}"));
             }
             continue;

@@ -51,10 +51,14 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     match place.distance {
         0 => {
             let bits = matcher.rarity(place.span as usize + 16).min(WITHIN);
-            tally.add(Locality, bits, || format!("lies among functions of {}", path()));
+            tally.add(Locality, bits, || {
+                format!("lies among functions of {}", path())
+            });
         }
         _ if place.beside => {
-            tally.add(Locality, BESIDE, || format!("lies beside functions of {}", path()));
+            tally.add(Locality, BESIDE, || {
+                format!("lies beside functions of {}", path())
+            });
         }
         1..=80 => {}
         // What is kept apart (`.exception.text`) stands before all files.

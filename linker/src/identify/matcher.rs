@@ -7,7 +7,7 @@
 //! demands fall step by step. At the end every pair is compared again with all
 //! that has become known, and one that no longer stands is given up.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     StrategySet, arguments, cluster,
@@ -21,7 +21,7 @@ use super::{
 use crate::{code::Section, kernel::Kernel};
 
 /// Candidates that are compared for one function.
-const MAX_CANDIDATES: usize = 24;
+const MAX_CANDIDATES: usize = 64;
 /// Demands, falling: bits in all, and bits above the next.
 const STEPS: [(f32, f32); 5] = [
     (22.0, 10.0),
@@ -44,7 +44,7 @@ const ORDER: f32 = 1.5;
 const UNKNOWN: f32 = 3.0;
 /// Rounds of one step, and of checks, whatever happens.
 const MAX_ROUNDS: usize = 24;
-const MAX_CHECKS: usize = 3;
+const MAX_CHECKS: usize = 4;
 
 /// Candidates with a weight each: how sharply something points to them.
 #[derive(Debug, Default)]
@@ -146,6 +146,15 @@ pub(super) struct Matcher<'a> {
     /// The best candidates of each name at the last look.
     ranked: Vec<Vec<(Node, f32)>>,
     stale: Vec<bool>,
+    /// Counts changes; and the count at the last look, by name.
+    changes: u32,
+    looked_at: Vec<u32>,
+    /// Files that have got or lost a name since the last round.
+    stale_files: Vec<bool>,
+    /// Names whose neighbourhood has changed since the last check.
+    unchecked: Vec<bool>,
+    /// Pairs that were given up; they would only come back.
+    refuted: HashSet<(Named, Node)>,
     pub has_init: bool,
 }
 
@@ -170,6 +179,11 @@ impl<'a> Matcher<'a> {
             by_file: BTreeMap::new(),
             ranked: vec![Vec::new(); count],
             stale: vec![true; count],
+            changes: 0,
+            looked_at: vec![0; count],
+            stale_files: vec![false; source.files.len()],
+            unchecked: vec![true; count],
+            refuted: HashSet::new(),
             has_init: binary
                 .code
                 .functions()
@@ -306,12 +320,18 @@ impl<'a> Matcher<'a> {
 
     /// What is near this name has to be looked at again.
     fn touch(&mut self, named: Named) {
+        self.changes += 1;
         let source = self.source;
         let node = source.node(named);
+        if let Some(file) = node.file {
+            self.stale_files[file as usize] = true;
+        }
         self.stale[named.0 as usize] = true;
+        self.unchecked[named.0 as usize] = true;
         for links in [&node.calls, &node.callers, &node.refers, &node.referrers] {
             for link in links {
                 self.stale[link.to.0 as usize] = true;
+                self.unchecked[link.to.0 as usize] = true;
             }
         }
     }
@@ -371,7 +391,7 @@ impl<'a> Matcher<'a> {
             .filter(|&node| !(source.data && self.binary.is_function(node)))
             .filter(|&node| {
                 let owner = self.name_of(node);
-                owner.is_none() || owner == Some(named)
+                owner == Some(named) || owner.is_none() && !self.refuted.contains(&(named, node))
             })
             .filter_map(|node| {
                 let tally = self.score(named, node, Tally::default());
@@ -385,7 +405,7 @@ impl<'a> Matcher<'a> {
 
     /// Spreads names to the fixpoint.
     pub(super) fn run(&mut self) {
-        for check in 0..=MAX_CHECKS {
+        for _ in 0..MAX_CHECKS {
             for step in STEPS {
                 for _ in 0..MAX_ROUNDS {
                     if !self.round(step) && !self.together(step) {
@@ -393,7 +413,7 @@ impl<'a> Matcher<'a> {
                     }
                 }
             }
-            if check == MAX_CHECKS || !self.check() {
+            if !self.check() {
                 break;
             }
         }
@@ -404,11 +424,15 @@ impl<'a> Matcher<'a> {
         let mut votes = Votes::of(self.binary.nodes.len());
         for named in self.source.ids() {
             let index = named.0 as usize;
-            if self.nodes[index].is_none() && self.stale[index] {
+            let file = self.source.node(named).file;
+            let moved = file.is_some_and(|file| self.stale_files[file as usize]);
+            if self.nodes[index].is_none() && (self.stale[index] || moved) {
                 self.ranked[index] = self.rank_with(named, &mut votes);
                 self.stale[index] = false;
+                self.looked_at[index] = self.changes;
             }
         }
+        self.stale_files.fill(false);
         // The names of each node.
         let mut best: HashMap<Node, Vec<(Named, f32)>> = HashMap::new();
         for named in self.source.ids() {
@@ -420,6 +444,7 @@ impl<'a> Matcher<'a> {
             }
         }
         let mut accepted: Vec<(Named, Node, f32)> = Vec::new();
+        let mut outdated: Vec<Named> = Vec::new();
         for named in self.source.ids() {
             if self.node_of(named).is_some() {
                 continue;
@@ -442,25 +467,34 @@ impl<'a> Matcher<'a> {
                 continue;
             }
             let rivals = best.get(&node).map(Vec::as_slice).unwrap_or_default();
-            let beaten = rivals.iter().filter(|it| it.0 != named).all(|&(rival, theirs)| {
-                if self.may_contain(named, rival) {
-                    // It explains a part of this one, unless it is there itself.
-                    theirs <= bits || !self.stands_alone(rival, node)
-                } else if self.may_contain(rival, named) {
-                    let own = self.score(rival, node, Tally::default()).own();
-                    bits - own >= margin
-                } else {
-                    bits - theirs >= margin + wider
-                }
-            });
+            let beaten = rivals
+                .iter()
+                .filter(|it| it.0 != named)
+                .all(|&(rival, theirs)| {
+                    if self.may_contain(named, rival) {
+                        // It explains a part of this one, unless it is there itself.
+                        theirs <= bits || !self.stands_alone(rival, node)
+                    } else if self.may_contain(rival, named) {
+                        let own = self.score(rival, node, Tally::default()).own();
+                        bits - own >= margin
+                    } else {
+                        bits - theirs >= margin + wider
+                    }
+                });
             if beaten {
                 accepted.push((named, node, bits));
+            } else {
+                let old = |it: &&(Named, f32)| self.looked_at[it.0.0 as usize] < self.changes;
+                outdated.extend(rivals.iter().filter(old).map(|it| it.0));
             }
         }
         for &(named, node, _) in &accepted {
             self.assign(named, node);
         }
-        !accepted.is_empty()
+        for rival in &outdated {
+            self.stale[rival.0 as usize] = true;
+        }
+        !accepted.is_empty() || !outdated.is_empty()
     }
 
     /// Accepts names that are certain only together with others.
@@ -489,7 +523,7 @@ impl<'a> Matcher<'a> {
     fn may_contain(&self, outer: Named, inner: Named) -> bool {
         let within = self.source.node(inner);
         let same_file = within.file == self.source.node(outer).file;
-        within.may_be_inlined() && same_file && linked(&self.source.node(outer).calls, inner).is_some()
+        !within.global && same_file && linked(&self.source.node(outer).calls, inner).is_some()
     }
 
     /// Whether the function is one of its own in the binary: a static function
@@ -519,9 +553,10 @@ impl<'a> Matcher<'a> {
             .any(|by| linked(&source.referrers, by).is_some());
         // What was put into several functions would show in all of them, and
         // there is one only.
-        let callers = source.callers.iter().filter(|it| {
-            it.fact != Fact::Inherited && !self.source.node(it.to).conditional
-        });
+        let callers = source
+            .callers
+            .iter()
+            .filter(|it| it.fact != Fact::Inherited && !self.source.node(it.to).conditional);
         let nothing_calls_it = source.callers.is_empty() && source.referrers.is_empty();
         let pointed = nothing_calls_it
             && binary.callers.is_empty()
@@ -534,10 +569,11 @@ impl<'a> Matcher<'a> {
         let mut given_up = Vec::new();
         let mut votes = Votes::of(self.binary.nodes.len());
         for named in self.source.ids() {
+            let unchecked = std::mem::take(&mut self.unchecked[named.0 as usize]);
             let Some(node) = self.node_of(named) else {
                 continue;
             };
-            if self.fixed[named.0 as usize] {
+            if self.fixed[named.0 as usize] || !unchecked {
                 continue;
             }
             let ranked = self.rank_with(named, &mut votes);
@@ -548,12 +584,13 @@ impl<'a> Matcher<'a> {
                 .map(|it| it.1)
                 .fold(0.0, f32::max);
             let (need, margin) = STEPS[STEPS.len() - 1];
-            if own < need || own - other < margin {
-                given_up.push(named);
+            if own < need || own - other < margin || !self.stands_alone(named, node) {
+                given_up.push((named, node));
             }
         }
-        for &named in &given_up {
+        for &(named, node) in &given_up {
             self.give_up(named);
+            self.refuted.insert((named, node));
         }
         !given_up.is_empty()
     }

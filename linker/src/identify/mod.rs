@@ -254,14 +254,11 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
     if given.iter().any(own) {
         return Findings::new();
     }
-    let facts = hack(kernel.facts.version); // HACK
-    let t0 = std::time::Instant::now(); // HACK
+    let facts = Signatures::shipped().for_version(kernel.facts.version);
     let code = Code::analyse(kernel, &code::Options::default());
-    let t1 = std::time::Instant::now(); // HACK
     let source = graph::Source::of(&facts);
     let binary = graph::Binary::of(&code, &source);
     let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
-    let t2 = std::time::Instant::now(); // HACK
     let mut matcher = Matcher::new(kernel, &source, &binary, shapes, options.strategies);
     for symbol in given.iter() {
         if let (Some(named), Some(node)) = (source.named(&symbol.name), binary.at(symbol.address))
@@ -271,8 +268,6 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
         }
     }
     matcher.run();
-    if std::env::var("ECMO_TIME").is_ok() { eprintln!("code {:?} graphs {:?} run {:?}", t1 - t0, t2 - t1, t2.elapsed()); } // HACK
-    debug(&matcher); // HACK
     let asked: Vec<&str> = names::FUNCTIONS
         .iter()
         .chain(names::DATA)
@@ -296,43 +291,4 @@ fn with_found(given: &SymbolTable, findings: &Findings) -> SymbolTable {
         })
     });
     given.merged(&SymbolTable::new(found.collect()))
-}
-
-fn hack(v: crate::kernel::Version) -> crate::signatures::SourceFacts { // HACK
-    type V = crate::kernel::Version;
-    let dir = std::env::var("ECMO_SIG").unwrap_or_default();
-    let mut all: Vec<(V, std::path::PathBuf)> = std::fs::read_dir(&dir).unwrap().flatten().map(|e| { let n = e.file_name().into_string().unwrap(); let mut p = n.trim_end_matches(".txt").split('.').map(|x| x.parse::<u16>().unwrap_or(0)); (crate::kernel::Version(p.next().unwrap(), p.next().unwrap(), p.next().unwrap()), e.path()) }).collect();
-    all.sort_by_key(|x| x.0);
-    let series = |v: V| (v.0, v.1, if v.0 == 2 { v.2 } else { 0 });
-    let read = |p: &std::path::PathBuf| crate::signatures::read(&std::fs::read_to_string(p).unwrap()).unwrap();
-    if let Some(same) = all.iter().filter(|x| series(x.0) == series(v)).min_by_key(|x| x.0.2.abs_diff(v.2)) {
-        return crate::signatures::SourceFacts::of(vec![read(&same.1)]);
-    }
-    let at = all.partition_point(|x| x.0 <= v);
-    let mut eras = Vec::new();
-    if at > 0 { eras.push(read(&all[at - 1].1)); }
-    if let Some(x) = all.get(at) { eras.push(read(&x.1)); }
-    crate::signatures::SourceFacts::of(eras)
-}
-
-fn debug(matcher: &Matcher) { // HACK
-    let Ok(list) = std::env::var("ECMO_DEBUG") else { return };
-    for name in list.split(',') {
-        let (name, address) = name.split_once('=').unwrap_or((name, "0"));
-        let Some(named) = matcher.source.named(name) else { println!("  DEBUG {name}: no source"); continue };
-        let right = u32::from_str_radix(address.trim_start_matches("0x"), 16).unwrap_or(0);
-        let node = matcher.binary.at(right);
-        println!("  DEBUG {name}: assigned {:?}, right node {node:?} owned by {:?}", matcher.node_of(named).map(|n| format!("{:#x}", matcher.binary.node(n).address)), node.and_then(|n| matcher.name_of(n)).map(|n| &matcher.source.node(n).name));
-        let s = matcher.source.node(named);
-        println!("    source callers {:?}", s.callers.iter().map(|l| (&matcher.source.node(l.to).name, l.fact, matcher.node_of(l.to).is_some())).collect::<Vec<_>>());
-        println!("    source calls {:?}", s.calls.iter().map(|l| (&matcher.source.node(l.to).name, l.fact, matcher.node_of(l.to).is_some())).collect::<Vec<_>>());
-        for other in matcher.source.ids() { if let Some(node) = node && matcher.node_of(other).is_none() && other != named { if let Some(x) = matcher.rank(other).iter().find(|x| x.0 == node) { println!("    RIVAL {} {:.1}", matcher.source.node(other).name, x.1); } } }
-        let mut show: Vec<graph::Node> = matcher.rank(named).iter().map(|x| x.0).take(3).collect();
-        show.extend(node);
-        for n in show {
-            let t = matcher.score(named, n, tally::Tally::explained());
-            println!("    {:#x} total {:.1} {}", matcher.binary.node(n).address, t.total(), if Some(n) == node { "RIGHT" } else { "" });
-            for (st, bits, text) in t.evidence.unwrap() { println!("        {} {bits:+.1} {text}", st.name()); }
-        }
-    }
 }

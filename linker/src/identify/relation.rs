@@ -23,7 +23,7 @@ const NOT_CALLED: f32 = 4.0;
 /// Bits against an answer that calls what it should not.
 const CALLED_TOO: f32 = 3.0;
 /// Bits against an answer that is not called by whom it must be.
-const NOT_BY: f32 = 4.0;
+const NOT_BY: f32 = 5.0;
 /// Callers that count when they do not call it: a macro of the source may take
 /// another way wherever it stands.
 const MAX_MISSED: usize = 3;
@@ -38,7 +38,10 @@ const ENOUGH: f32 = 60.0;
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     let source = matcher.source.node(named);
     let callers = source.callers.iter();
-    for caller in callers.filter_map(|it| matcher.node_of(it.to)).take(MAX_VOTERS) {
+    for caller in callers
+        .filter_map(|it| matcher.node_of(it.to))
+        .take(MAX_VOTERS)
+    {
         let calls = &matcher.binary.node(caller).calls;
         if calls.len() <= MAX_CALLEES {
             votes.extend(calls, calls.len());
@@ -53,7 +56,10 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
         }
     }
     let referrers = source.referrers.iter();
-    for referrer in referrers.filter_map(|it| matcher.node_of(it.to)).take(MAX_VOTERS) {
+    for referrer in referrers
+        .filter_map(|it| matcher.node_of(it.to))
+        .take(MAX_VOTERS)
+    {
         let refers = &matcher.binary.node(referrer).refers;
         votes.extend(refers, refers.len());
     }

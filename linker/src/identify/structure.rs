@@ -57,14 +57,21 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             let bits = matcher.rarity_of_constant(value) * 0.7 * share(fact);
             let bits = bits.min(ENOUGH - sum);
             sum += bits;
-            tally.fact(Structure, fact, bits, || format!("has the constant {value:#x}"));
+            tally.fact(Structure, fact, bits, || {
+                format!("has the constant {value:#x}")
+            });
         } else if fact == Fact::Must && value >= 0x10 {
-            tally.add(Structure, -LACKS, || format!("lacks the constant {value:#x}"));
+            tally.add(Structure, -LACKS, || {
+                format!("lacks the constant {value:#x}")
+            });
         }
     }
     let foreign = binary.constants.iter().filter(|&&value| {
         (0x10..0x8000_0000).contains(&value)
-            && source.constants.binary_search_by_key(&value, |it| it.0).is_err()
+            && source
+                .constants
+                .binary_search_by_key(&value, |it| it.0)
+                .is_err()
             && matcher.rarity_of_constant(value) > 4.0
     });
     let foreign = foreign.count();
@@ -98,7 +105,10 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         });
     }
     // What is called at the end by a jump may read any register.
-    let jumps = function.calls.iter().any(|call| call.kind != CallKind::Direct);
+    let jumps = function
+        .calls
+        .iter()
+        .any(|call| call.kind != CallKind::Direct);
     let (have, expected) = (function.arguments, source.parameters.min(4));
     let bits = match have.cmp(&expected) {
         _ if jumps && have != expected => 0.0,
@@ -114,11 +124,11 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         tally.add(Structure, -4.0, || "not in .init.text".to_owned());
     }
     if !source.init && function.section == Section::Init && matcher.has_init {
-        tally.add(Structure, -4.0, || "in .init.text".to_owned());
+        tally.add(Structure, -2.5, || "in .init.text".to_owned());
     }
     pointed(matcher, named, node, tally);
     calls(matcher, source, binary, tally);
-    size(source.blocks, function.blocks, tally);
+    size(source, function.blocks, tally);
 }
 
 /// A static function that nothing calls is called through a pointer, as an
@@ -134,7 +144,9 @@ fn pointed(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         (true, false) => tally.add(Structure, 2.0, || {
             format!("called through a pointer at {:#x} alone", pointers[0])
         }),
-        _ => tally.add(Structure, -4.0, || "not called through a pointer alone".to_owned()),
+        _ => tally.add(Structure, -4.0, || {
+            "not called through a pointer alone".to_owned()
+        }),
     }
 }
 
@@ -149,9 +161,9 @@ fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mu
         let helpers = binary.order_of_calls.iter().filter(helper).count() as u32;
         match binary.all_calls.saturating_sub(helpers + binary.indirect) {
             // A parameter may be a function.
-            0 if binary.indirect > 0 => tally.add(Structure, -1.5, || {
-                "calls through a pointer".to_owned()
-            }),
+            0 if binary.indirect > 0 => {
+                tally.add(Structure, -1.5, || "calls through a pointer".to_owned())
+            }
             0 if helpers > 0 => {}
             0 => tally.add(Structure, 2.0, || "calls nothing".to_owned()),
             calls => tally.add(Structure, -1.5 - calls.min(4) as f32, || {
@@ -190,13 +202,23 @@ fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mu
 }
 
 /// The number of blocks, within a factor of what the source suggests.
-fn size(expected: u32, have: u32, tally: &mut Tally) {
+fn size(source: &SourceNode, have: u32, tally: &mut Tally) {
+    let expected = source.blocks;
+    if have > expected && have <= source.most_blocks {
+        tally.add(Structure, 0.5, || {
+            format!(
+                "has {have} blocks, {expected} to {} in the source",
+                source.most_blocks
+            )
+        });
+        return;
+    }
     let ratio = (have.max(1) as f32 / expected.max(1) as f32).log2();
     let bits = match ratio.abs() {
         _ if expected == 1 && have == 1 => 2.0,
         near if near < 0.7 => 1.0,
-        near if near < 1.5 => 0.0,
-        far => -(far - 1.5).min(3.0),
+        near if near < 1.3 => 0.0,
+        far => -((far - 1.3) * 1.5).min(5.0),
     };
     tally.add(Structure, bits, || {
         format!("has {have} blocks, {expected} in the source")

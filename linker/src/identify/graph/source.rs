@@ -86,6 +86,8 @@ pub(in crate::identify) struct SourceNode {
     pub data: bool,
     pub parameters: u8,
     pub blocks: u32,
+    /// With everything in it that may be put into it.
+    pub most_blocks: u32,
     /// Calls through a pointer, at least.
     pub indirect: u32,
     /// Sorted by text; index into [`Source::texts`].
@@ -335,7 +337,8 @@ impl Source {
         }
         for constant in &function.constants {
             let value = constant.value as u32;
-            node.constants.push((value, fact(constant.conditional), None));
+            node.constants
+                .push((value, fact(constant.conditional), None));
         }
         node.returns
             .extend(function.returns.iter().map(|&value| value as u32));
@@ -382,8 +385,10 @@ impl Source {
             .map(|node| {
                 let mut all: Vec<(Named, Named)> = Vec::new();
                 let own = node.calls.iter().map(|link| link.to);
-                let mut level: Vec<(Named, Named)> =
-                    own.filter(|&to| local(node, to)).map(|to| (to, to)).collect();
+                let mut level: Vec<(Named, Named)> = own
+                    .filter(|&to| local(node, to))
+                    .map(|to| (to, to))
+                    .collect();
                 for _ in 0..MAX_DEPTH {
                     let mut next = Vec::new();
                     for (id, via) in level {
