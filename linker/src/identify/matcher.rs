@@ -22,6 +22,10 @@ use crate::{code::Section, kernel::Kernel};
 
 /// Candidates that are compared for one function.
 const MAX_CANDIDATES: usize = 64;
+/// The same where some are pointed to more sharply than the rest.
+const FEW_CANDIDATES: usize = 12;
+/// From this demand on it counts where a function lies.
+const BY_PLACE: f32 = 13.0;
 /// Demands, falling: bits in all, and bits above the next.
 const STEPS: [(f32, f32); 5] = [
     (22.0, 10.0),
@@ -83,7 +87,9 @@ impl Votes {
             .map(|node| (node, std::mem::take(&mut self.weights[node.0 as usize])))
             .collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        all.truncate(MAX_CANDIDATES);
+        let best = all.first().map_or(0.0, |it| it.1);
+        let near = all.iter().take_while(|it| it.1 >= best / 2.0).count();
+        all.truncate(near.clamp(FEW_CANDIDATES, MAX_CANDIDATES));
         all.into_iter().map(|it| it.0).collect()
     }
 }
@@ -116,10 +122,14 @@ fn strictness(others: &[(u32, u32)]) -> f32 {
 ///
 /// Compilers keep the order of the source or turn it round, each more or less
 /// strictly; which, and how strictly, the named functions show.
-fn order(others: &[(u32, u32)], own: u32, node: u32) -> f32 {
-    let strict = strictness(others);
-    let before = others.iter().filter(|it| it.1 < own).max_by_key(|it| it.1);
-    let after = others.iter().filter(|it| it.1 > own).min_by_key(|it| it.1);
+fn order(all: &[(u32, u32)], own: u32, node: u32, without: Option<Node>) -> f32 {
+    let strict = strictness(all);
+    if strict == 0.0 {
+        return 0.0;
+    }
+    let others = || all.iter().filter(|it| Some(Node(it.0)) != without);
+    let before = others().filter(|it| it.1 < own).max_by_key(|it| it.1);
+    let after = others().filter(|it| it.1 > own).min_by_key(|it| it.1);
     let side = |neighbour: Option<&(u32, u32)>, above: bool| match neighbour {
         Some(it) if (node > it.0) == (above == (strict > 0.0)) => 1.0,
         Some(_) => -1.0,
@@ -142,7 +152,7 @@ pub(super) struct Matcher<'a> {
     /// Names that were given, not found.
     fixed: Vec<bool>,
     /// Named functions by file and whether they are in the init section.
-    by_file: BTreeMap<(u32, bool), Vec<u32>>,
+    by_file: BTreeMap<(u32, bool), Vec<(u32, u32)>>,
     /// The best candidates of each name at the last look.
     ranked: Vec<Vec<(Node, f32)>>,
     stale: Vec<bool>,
@@ -234,44 +244,38 @@ impl<'a> Matcher<'a> {
     /// First and last of the named functions of a file.
     pub(super) fn span(&self, file: Option<u32>, init: bool) -> Option<(u32, u32)> {
         let all = self.by_file.get(&(file?, init))?;
-        Some((*all.first()?, *all.last()?))
+        Some((all.first()?.0, all.last()?.0))
     }
 
     /// The named functions of a file, by place, each with its order in the source.
-    fn in_file(&self, file: Option<u32>, init: bool, without: Option<Node>) -> Vec<(u32, u32)> {
+    fn in_file(&self, file: Option<u32>, init: bool) -> &[(u32, u32)] {
         let all = file.and_then(|file| self.by_file.get(&(file, init)));
-        all.into_iter()
-            .flatten()
-            .filter(|it| Some(Node(**it)) != without)
-            .filter_map(|it| {
-                let name = self.name_of(Node(*it))?;
-                Some((*it, self.source.node(name).order))
-            })
-            .collect()
+        all.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// How strictly a file is in the order of its source: 1 strictly, -1 turned
     /// round, 0 not at all or not known.
     pub(super) fn strictness(&self, file: Option<u32>, init: bool) -> f32 {
-        strictness(&self.in_file(file, init, None))
+        strictness(self.in_file(file, init))
     }
 
     /// Where the node lies in regard to the other named functions of the file.
     pub(super) fn place(&self, named: Named, node: Node) -> Option<InFile> {
         let source = self.source.node(named);
-        let others = self.in_file(source.file, source.init, self.node_of(named));
-        let (first, last) = (others.first()?.0, others.last()?.0);
+        let all = self.in_file(source.file, source.init);
+        let own = self.node_of(named);
+        let other = |it: &&(u32, u32)| Some(Node(it.0)) != own;
+        let first = all.iter().find(other)?.0;
+        let last = all.iter().rev().find(other)?.0;
         let span = last - first;
         let within = (first..last).contains(&node.0) && span < MAX_SPAN;
-        let distance = match within {
-            true => 0,
-            false => others.iter().map(|it| it.0.abs_diff(node.0)).min()?,
-        };
+        let nearest = || all.iter().filter(other).map(|it| it.0.abs_diff(node.0)).min();
+        let distance = if within { 0 } else { nearest()? };
         Some(InFile {
             distance,
             span,
-            beside: distance < MAX_BESIDE && self.beside(named, node),
-            order: order(&others, source.order, node.0),
+            beside: !within && distance < MAX_BESIDE && self.beside(named, node),
+            order: order(all, source.order, node.0, own),
         })
     }
 
@@ -297,8 +301,8 @@ impl<'a> Matcher<'a> {
         let source = self.source.node(named);
         if let (Some(file), true) = (source.file, self.binary.is_function(node)) {
             let all = self.by_file.entry((file, source.init)).or_default();
-            if let Err(at) = all.binary_search(&node.0) {
-                all.insert(at, node.0);
+            if let Err(at) = all.binary_search_by_key(&node.0, |it| it.0) {
+                all.insert(at, (node.0, source.order));
             }
         }
         self.touch(named);
@@ -313,7 +317,7 @@ impl<'a> Matcher<'a> {
         if let Some(file) = source.file
             && let Some(all) = self.by_file.get_mut(&(file, source.init))
         {
-            all.retain(|it| *it != node.0);
+            all.retain(|it| it.0 != node.0);
         }
         self.touch(named);
     }
@@ -425,14 +429,17 @@ impl<'a> Matcher<'a> {
         for named in self.source.ids() {
             let index = named.0 as usize;
             let file = self.source.node(named).file;
-            let moved = file.is_some_and(|file| self.stale_files[file as usize]);
+            let moved =
+                need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize]);
             if self.nodes[index].is_none() && (self.stale[index] || moved) {
                 self.ranked[index] = self.rank_with(named, &mut votes);
                 self.stale[index] = false;
                 self.looked_at[index] = self.changes;
             }
         }
-        self.stale_files.fill(false);
+        if need <= BY_PLACE {
+            self.stale_files.fill(false);
+        }
         // The names of each node.
         let mut best: HashMap<Node, Vec<(Named, f32)>> = HashMap::new();
         for named in self.source.ids() {
