@@ -13,6 +13,9 @@
 //! 8. [`object`]: driver libraries: archive members, records, reachable sections
 //! 9. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
 //! 10. [`transplant`]: the product, and its files
+//!
+//! Beside them: [`source`] takes facts about functions from a kernel's source,
+//! and [`signatures`] holds those of many releases.
 
 pub mod bytes;
 pub mod code;
