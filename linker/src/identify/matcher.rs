@@ -269,7 +269,12 @@ impl<'a> Matcher<'a> {
         let last = all.iter().rev().find(other)?.0;
         let span = last - first;
         let within = (first..last).contains(&node.0) && span < MAX_SPAN;
-        let nearest = || all.iter().filter(other).map(|it| it.0.abs_diff(node.0)).min();
+        let nearest = || {
+            all.iter()
+                .filter(other)
+                .map(|it| it.0.abs_diff(node.0))
+                .min()
+        };
         let distance = if within { 0 } else { nearest()? };
         Some(InFile {
             distance,

@@ -64,8 +64,7 @@ impl Shapes {
             let calls = calls.filter_map(|it| binary.at(binary.code.function(*it).start));
             shapes.lead("handle_arch_irq", variables.collect(), &why, source);
             let calls: Vec<Node> = calls.collect();
-            shapes.lead("asm_do_IRQ", calls.clone(), &why, source);
-            shapes.lead("generic_handle_arch_irq", calls, &why, source);
+            shapes.lead("asm_do_IRQ", calls, &why, source);
         }
         for initialiser in facts.initialisers() {
             let Some(named) = source.named(&initialiser.name) else {
