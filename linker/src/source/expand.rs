@@ -425,7 +425,7 @@ impl<'a> Expander<'a> {
         arguments: &[&[Token]],
         used: Token,
         site: Site,
-        active: &mut Vec<Name>,
+        active: &[Name],
     ) -> Vec<Token> {
         let parameters = one.parameters.as_deref().unwrap_or_default();
         let mut rest: Vec<Token> = Vec::new();
@@ -478,7 +478,7 @@ impl<'a> Expander<'a> {
                 Some(tokens) if pasted => out.extend_from_slice(tokens),
                 Some(tokens) => {
                     // Arguments are not part of the macro: its name may stand in them.
-                    let mut outer: Vec<Name> = active.clone();
+                    let mut outer: Vec<Name> = active.to_vec();
                     outer.pop();
                     self.into(tokens, Some(site), &mut outer, &mut out);
                 }

@@ -333,10 +333,8 @@ impl Walk<'_, '_> {
             })
         });
         match (sign.strip_suffix('='), &value) {
-            (Some(""), Value::Known(constant)) if !local => {
-                if !(0..=1).contains(constant) {
-                    self.facts.constant(Operator::Store, *constant, doubt);
-                }
+            (Some(""), Value::Known(constant)) if !local && !(0..=1).contains(constant) => {
+                self.facts.constant(Operator::Store, *constant, doubt);
             }
             (Some(""), value) if local => {
                 let name = name.unwrap_or_default();

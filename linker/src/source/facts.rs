@@ -116,12 +116,12 @@ impl Facts {
     pub(super) fn used(&mut self, value: &Value, conditional: bool) {
         match value {
             Value::Text { text, doubt } => self.text(text, conditional || *doubt),
-            Value::Address(name) | Value::Global(name) if !conditional => {
-                if !self.address_of.iter().any(|known| **known == **name)
+            Value::Address(name) | Value::Global(name)
+                if !conditional
                     && self.address_of.len() < MOST
-                {
-                    self.address_of.push(name.to_string());
-                }
+                    && !self.address_of.iter().any(|known| **known == **name) =>
+            {
+                self.address_of.push(name.to_string());
             }
             _ => {}
         }

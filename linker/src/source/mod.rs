@@ -5,9 +5,9 @@
 //! kept and marked as doubtful.
 //!
 //! * [`token`], [`tree`]: files, and the words in them
-//! * [`directives`], [`conditions`], [`table`], [`config`]: `#if`, `#define`, and
-//!   what names stand for
-//! * [`expand`]: macros
+//! * [`directives`], [`conditions`], [`table`], [`config`]: `#if` and
+//!   `#define`, and what names stand for
+//! * [`expand`]: what macros come down to
 //! * [`items`]: the top level of a file
 //! * [`body`]: a function's syntax tree
 //! * [`walk`], [`expression`], [`call`], [`value`], [`facts`]: what it does
