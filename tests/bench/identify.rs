@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use ::tests::command::{self, Finished};
+use ::tests::fixtures;
 use anyhow::{Context, Result, ensure};
 use linker::image;
 use serde_json::{Value, json};
-use tests::command::{self, Finished};
-use tests::fixtures;
 
 use crate::table::median;
 
