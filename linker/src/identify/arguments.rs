@@ -4,8 +4,9 @@
 use super::{
     Strategy::Arguments,
     graph::{Named, Node, Place},
-    matcher::{Matcher, Votes},
+    matcher::Matcher,
     tally::Tally,
+    votes::Votes,
 };
 use crate::code::Target;
 

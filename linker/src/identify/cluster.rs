@@ -162,7 +162,7 @@ fn order(matcher: &Matcher, one: (Named, Node), other: (Named, Node)) -> f32 {
     let (left, right) = (matcher.source.node(one.0), matcher.source.node(other.0));
     let mut bits = 0.0;
     if left.file.is_some() && left.file == right.file && left.init == right.init {
-        let strict = matcher.strictness(left.file, left.init);
+        let strict = matcher.files.strictness(left.file, left.init);
         let same = (left.order < right.order) == (one.1 < other.1);
         bits += IN_FILE * strict * if same { 1.0 } else { -1.0 };
     }

@@ -3,8 +3,9 @@
 use super::{
     Strategy::Lexical,
     graph::{Fact, Named, Node},
-    matcher::{Matcher, Votes},
+    matcher::Matcher,
     tally::Tally,
+    votes::Votes,
 };
 
 /// A text that more functions than this refer to points to none of them.

@@ -4,8 +4,9 @@
 use super::{
     Strategy::Locality,
     graph::{Named, Node},
-    matcher::{Matcher, Votes},
+    matcher::Matcher,
     tally::Tally,
+    votes::Votes,
 };
 
 /// Most functions between two named ones of a file that are looked at.
@@ -22,7 +23,7 @@ const BESIDE: f32 = 4.5;
 /// Functions that lie among the named ones of the file.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     let source = matcher.source.node(named);
-    let Some((low, high)) = matcher.span(source.file, source.init) else {
+    let Some((low, high)) = matcher.files.span(source.file, source.init) else {
         return;
     };
     if high - low <= MAX_BETWEEN {

@@ -32,6 +32,7 @@ use crate::{
     symbols::{Source, Symbol, SymbolTable},
 };
 
+mod accept;
 mod arguments;
 mod cluster;
 mod combine;
@@ -41,6 +42,7 @@ mod lexical;
 mod locality;
 mod matcher;
 mod names;
+mod place;
 mod relation;
 mod resolve;
 mod shape;
@@ -50,6 +52,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod vectors;
+mod votes;
 
 pub use strategy::{Strategy, StrategySet};
 

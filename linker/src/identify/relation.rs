@@ -6,8 +6,9 @@ use super::{
     Strategy::Relation,
     graph::{Fact, Link, Named, Node, linked},
     lexical::share,
-    matcher::{Matcher, Votes},
+    matcher::Matcher,
     tally::Tally,
+    votes::Votes,
 };
 
 /// A function with more callers than this does not point to them.

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use super::{
     Strategy::Shape,
     graph::{Binary, Named, Node, Source},
-    matcher::{Matcher, Votes},
+    matcher::Matcher,
     tally::Tally,
     vectors,
+    votes::Votes,
 };
 use crate::{
     kernel::Kernel,

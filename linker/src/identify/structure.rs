@@ -7,8 +7,9 @@ use super::{
     Strategy::Structure,
     graph::{BinaryNode, Fact, Named, Node, Place, SourceNode},
     lexical::share,
-    matcher::{Matcher, Votes},
+    matcher::Matcher,
     tally::Tally,
+    votes::Votes,
 };
 use crate::code::{CallKind, Section};
 

@@ -1,0 +1,193 @@
+//! Where functions lie in regard to the named functions of their source file.
+
+use std::collections::BTreeMap;
+
+use super::{
+    graph::{Named, Node, SourceNode},
+    matcher::Matcher,
+};
+
+/// Functions that one file has at most.
+const MAX_SPAN: u32 = 400;
+/// Functions without a name between two of one file at most.
+const MAX_BESIDE: u32 = 40;
+/// Bits for the right side of one neighbour, in a file in strict order.
+const ORDER: f32 = 1.5;
+
+/// Named functions by file and whether they are in the init section; each with
+/// its place, by which they are sorted, and its order in the source.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    by_file: BTreeMap<(u32, bool), Vec<(u32, u32)>>,
+}
+
+impl Files {
+    /// One more function of a file has a name.
+    pub(super) fn add(&mut self, source: &SourceNode, node: Node) {
+        let Some(file) = source.file else {
+            return;
+        };
+        let all = self.by_file.entry((file, source.init)).or_default();
+        if let Err(at) = all.binary_search_by_key(&node.0, |it| it.0) {
+            all.insert(at, (node.0, source.order));
+        }
+    }
+
+    /// One has no longer.
+    pub(super) fn remove(&mut self, source: &SourceNode, node: Node) {
+        if let Some(file) = source.file
+            && let Some(all) = self.by_file.get_mut(&(file, source.init))
+        {
+            all.retain(|it| it.0 != node.0);
+        }
+    }
+
+    /// First and last of the named functions of a file.
+    pub(super) fn span(&self, file: Option<u32>, init: bool) -> Option<(u32, u32)> {
+        let all = self.in_file(file, init);
+        Some((all.first()?.0, all.last()?.0))
+    }
+
+    /// The named functions of a file, by place, each with its order in the source.
+    fn in_file(&self, file: Option<u32>, init: bool) -> &[(u32, u32)] {
+        let all = file.and_then(|file| self.by_file.get(&(file, init)));
+        all.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How strictly a file is in the order of its source: 1 strictly, -1 turned
+    /// round, 0 not at all or not known.
+    pub(super) fn strictness(&self, file: Option<u32>, init: bool) -> f32 {
+        strictness(self.in_file(file, init))
+    }
+}
+
+/// A place in regard to a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct InFile {
+    /// Functions to the nearest named one of the file; 0 among them.
+    pub distance: u32,
+    /// Functions from the first to the last named one.
+    pub span: u32,
+    /// No function of another file is known between it and one of the file.
+    pub beside: bool,
+    /// Bits for lying in the order of the source, or against.
+    pub order: f32,
+}
+
+/// 1 when all are in the order of the source, -1 when all are turned round.
+fn strictness(others: &[(u32, u32)]) -> f32 {
+    if others.len() < 4 {
+        return 0.0;
+    }
+    let pairs = others.windows(2);
+    let rising = pairs.filter(|pair| pair[0].1 < pair[1].1).count() as f32;
+    let strict = 2.0 * rising / (others.len() - 1) as f32 - 1.0;
+    if strict.abs() < 0.25 { 0.0 } else { strict }
+}
+
+/// Bits for a place between the neighbours that the source suggests.
+///
+/// Compilers keep the order of the source or turn it round, each more or less
+/// strictly; which, and how strictly, the named functions show.
+fn order(all: &[(u32, u32)], own: u32, node: u32, without: Option<Node>) -> f32 {
+    let strict = strictness(all);
+    if strict == 0.0 {
+        return 0.0;
+    }
+    let others = || all.iter().filter(|it| Some(Node(it.0)) != without);
+    let before = others().filter(|it| it.1 < own).max_by_key(|it| it.1);
+    let after = others().filter(|it| it.1 > own).min_by_key(|it| it.1);
+    let side = |neighbour: Option<&(u32, u32)>, above: bool| match neighbour {
+        Some(it) if (node > it.0) == (above == (strict > 0.0)) => 1.0,
+        Some(_) => -1.0,
+        None => 0.0,
+    };
+    ORDER * strict.abs() * (side(before, true) + side(after, false))
+}
+
+impl Matcher<'_> {
+    /// Where the node lies in regard to the other named functions of the file.
+    pub(super) fn place(&self, named: Named, node: Node) -> Option<InFile> {
+        let source = self.source.node(named);
+        let all = self.files.in_file(source.file, source.init);
+        let own = self.node_of(named);
+        let other = |it: &&(u32, u32)| Some(Node(it.0)) != own;
+        let first = all.iter().find(other)?.0;
+        let last = all.iter().rev().find(other)?.0;
+        let span = last - first;
+        let within = (first..last).contains(&node.0) && span < MAX_SPAN;
+        let nearest = || {
+            all.iter()
+                .filter(other)
+                .map(|it| it.0.abs_diff(node.0))
+                .min()
+        };
+        let distance = if within { 0 } else { nearest()? };
+        Some(InFile {
+            distance,
+            span,
+            beside: !within && distance < MAX_BESIDE && self.beside(named, node),
+            order: order(all, source.order, node.0, own),
+        })
+    }
+
+    /// Whether the nearest named function on one side is of the same file.
+    fn beside(&self, named: Named, node: Node) -> bool {
+        let source = self.source.node(named);
+        let is_of_file = |it: Node| {
+            let name = self.name_of(it).filter(|it| *it != named)?;
+            let other = self.source.node(name);
+            // What has no file says nothing.
+            other.file.map(|file| Some(file) == source.file)
+        };
+        let below = (node.0.saturating_sub(MAX_BESIDE)..node.0).rev();
+        let functions = self.binary.functions as u32;
+        let above = node.0 + 1..(node.0 + MAX_BESIDE).min(functions);
+        below.map(Node).find_map(is_of_file) == Some(true)
+            || above.map(Node).find_map(is_of_file) == Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(order: u32) -> SourceNode {
+        SourceNode {
+            file: Some(3),
+            order,
+            ..SourceNode::default()
+        }
+    }
+
+    #[test]
+    fn a_file_lies_between_its_first_and_its_last_function() {
+        let mut files = Files::default();
+        for (node, order) in [(20, 2), (10, 1), (40, 4)] {
+            files.add(&source(order), Node(node));
+        }
+        assert_eq!(files.span(Some(3), false), Some((10, 40)));
+        assert_eq!(files.span(Some(3), true), None);
+        assert_eq!(files.span(None, false), None);
+        files.remove(&source(4), Node(40));
+        assert_eq!(files.span(Some(3), false), Some((10, 20)));
+    }
+
+    #[test]
+    fn the_order_of_a_file_is_kept_or_turned_round() {
+        assert_eq!(strictness(&[(1, 1), (2, 2), (3, 3), (4, 9)]), 1.0);
+        assert_eq!(strictness(&[(1, 9), (2, 3), (3, 2), (4, 1)]), -1.0);
+        // Three show nothing.
+        assert_eq!(strictness(&[(1, 1), (2, 2), (3, 3)]), 0.0);
+    }
+
+    #[test]
+    fn a_place_between_its_neighbours_speaks_for_it() {
+        let all = [(10, 1), (20, 2), (30, 3), (40, 5), (50, 6)];
+        assert_eq!(order(&all, 4, 35, None), 2.0 * ORDER);
+        assert_eq!(order(&all, 4, 45, None), 0.0);
+        assert_eq!(order(&all, 0, 60, None), -ORDER);
+        // Itself is no neighbour.
+        assert_eq!(order(&all, 5, 45, Some(Node(40))), 2.0 * ORDER);
+    }
+}
