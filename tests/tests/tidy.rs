@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tests::fixtures::root;
 
-/// A file above this is split along a seam.
+/// A file above this is split along a seam. Tables are not: they are looked
+/// things up in, and one struct's belong together.
 const LONGEST: usize = 600;
+const TABLES: &str = "linker/data";
 
 /// What must not stand in a source file, and why. Written in two halves, so
 /// that this file does not find itself.
@@ -129,6 +131,7 @@ fn every_file_starts_with_what_it_is_for() {
 fn no_file_is_too_long_to_read() {
     let long: Vec<_> = sources()
         .into_iter()
+        .filter(|(path, _)| !path.starts_with(TABLES))
         .map(|(path, text)| (path, text.lines().count()))
         .filter(|(_, lines)| *lines > LONGEST)
         .collect();

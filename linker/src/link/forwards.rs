@@ -43,6 +43,8 @@ struct Candidate<'a> {
     /// Where it goes, or why it does not.
     verdict: Result<(String, Place), Vec<String>>,
     needs: Needs<'a>,
+    /// Another of its group has its place, so that nothing is lacking.
+    spare: bool,
 }
 
 impl Candidate<'_> {
@@ -94,6 +96,7 @@ pub(super) fn decide<'a>(
                     }),
                 }
             }
+            Err(_) if candidate.spare => {}
             Err(why) => left_out.push(LeftOut {
                 what: candidate.note.wanted(),
                 why: why.join("; "),
@@ -146,6 +149,7 @@ fn candidates<'a>(
                     function: function(graph, driver, index, note)?,
                     verdict: place(note, provide),
                     needs: Needs::default(),
+                    spare: false,
                 });
             }
         }
@@ -206,6 +210,7 @@ fn prefer_first(candidates: &mut [Candidate<'_>]) {
         };
         if !taken.insert((candidate.driver, group.clone(), place.clone())) {
             candidate.verdict = Err(vec![format!("another of group {group} is installed there")]);
+            candidate.spare = true;
         }
     }
 }
