@@ -18,6 +18,20 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// What is typed: the answer stands nowhere in the question.
 const QUESTION: &str = "echo answer $((6*7))";
 const ANSWER: &str = "answer 42";
+/// Vendors' kernels, with their symbols, that come to a shell; half of them have
+/// no 8250 driver.
+const OF_VENDORS: [&str; 10] = [
+    "debian-5.10-marvell",
+    "escam-4.9.37",
+    "f1c100s-4.19.0",
+    "f1c100s-6.3.7",
+    "firmae-virt-4.1.17",
+    "imx283-4.13.2",
+    "qemu-rpi-3.10.25",
+    "qemu-rpi-4.4.34",
+    "sama5d27-4.9.29",
+    "snickerdoodle-4.4.0",
+];
 
 const MILESTONES: [&str; 9] = [
     "entered",
@@ -33,9 +47,14 @@ const MILESTONES: [&str; 9] = [
 
 /// `ecmo run IMAGE`, typing one question, to the end.
 fn run<const N: usize>(image: &Path, options: [&OsStr; N]) -> Value {
+    typing(QUESTION, image, options)
+}
+
+/// `ecmo run IMAGE`, typing these lines, to the end.
+fn typing<const N: usize>(lines: &str, image: &Path, options: [&OsStr; N]) -> Value {
     let folder = tempfile::tempdir().expect("a folder for the input");
     let input = folder.path().join("input");
-    std::fs::write(&input, format!("{QUESTION}\n")).expect("the input can be written");
+    std::fs::write(&input, format!("{lines}\n")).expect("the input can be written");
     let mut ecmo = command::ecmo();
     ecmo.arg("run").arg(image).args(options);
     ecmo.args([
@@ -129,6 +148,47 @@ fn kirkwood_armv5te() {
 #[test]
 fn bcm2835_armv6() {
     check(&run(&fixtures::kernel("debian-rpi", "vmlinuz"), []));
+}
+
+/// A kernel with no 8250 driver gets a UART's driver as well: a console, and a
+/// terminal by interrupts that loses nothing.
+#[test]
+fn a_kernel_without_an_8250_driver() {
+    let lines = format!("seq 1 9999\ncat /proc/interrupts\n{QUESTION}");
+    let report = typing(&lines, &fixtures::kernel("versatile-6.1", "zImage"), []);
+    check(&report);
+    let console = report["console"].as_str().unwrap_or_default();
+    let counted: Vec<u32> = console
+        .lines()
+        .filter_map(|line| line.trim_end().parse().ok())
+        .collect();
+    assert!(
+        counted
+            .windows(9999)
+            .any(|all| all.iter().copied().eq(1..=9999)),
+        "characters were lost:\n{console}"
+    );
+    for chip in ["sp804", "ttyS0"] {
+        let count = console
+            .lines()
+            .filter(|line| line.trim_end().ends_with(chip))
+            .find_map(|line| line.split_whitespace().nth(1)?.parse::<u32>().ok());
+        assert!(
+            count.is_some_and(|count| count > 10),
+            "{chip} interrupted {count:?} times:\n{console}"
+        );
+    }
+}
+
+/// Kernels of many makers and versions.
+#[test]
+fn corpus_kernels_with_symbols() {
+    for name in OF_VENDORS {
+        let Some(image) = fixtures::image(name, "image") else {
+            return;
+        };
+        check(&run(&image, ["--initrd", "builtin"].map(OsStr::new)));
+    }
 }
 
 /// The vendor's own user space asks for an Enter before it gives its shell.
