@@ -127,13 +127,17 @@ fn pointer(
         })
         .collect();
     candidates.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
-    let certain = !candidates.is_empty() || finding.is_some_and(|it| it.certain);
+    let named = !candidates.is_empty();
+    let hesitates = finding.is_some_and(|it| !it.certain);
+    let certain = named || finding.is_some_and(|it| it.certain);
     for (strategy, found) in finding.iter().flat_map(|it| &it.candidates) {
         let same = candidates
             .iter_mut()
             .find(|it| it.1.address & !1 == found.address & !1);
         match same {
             Some((_, candidate)) => candidate.evidence.extend(found.evidence.iter().cloned()),
+            // Code that could be several functions contradicts no symbol.
+            None if named && hesitates => {}
             None => candidates.push((strategy.name(), found.clone())),
         }
     }
@@ -152,5 +156,61 @@ fn pointer(
             .first()
             .map(|(strategy, _)| (*strategy).to_owned()),
         candidates: candidates.into_iter().map(|(_, it)| it).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::Strategy;
+
+    fn resolved(certain: bool, addresses: &[u32]) -> Pointer {
+        let symbol = Symbol {
+            address: 0x100,
+            kind: '?',
+            name: "handler".into(),
+            source: Source::File,
+        };
+        let candidate = |&address: &u32| {
+            let candidate = Candidate {
+                address,
+                score: 20.0,
+                evidence: vec!["code".into()],
+            };
+            (Strategy::Relation, candidate)
+        };
+        let finding = Finding {
+            candidates: addresses.iter().map(candidate).collect(),
+            certain,
+            function: true,
+        };
+        one(
+            "handler",
+            Kind::Function,
+            &SymbolTable::new(vec![symbol]),
+            &Findings::from([("handler".to_owned(), finding)]),
+            &Thumb {
+                kernel: false,
+                arm: Default::default(),
+            },
+            &Machines::default(),
+        )
+    }
+
+    #[test]
+    fn code_that_hesitates_contradicts_no_symbol() {
+        let pointer = resolved(false, &[0x200, 0x100]);
+        assert_eq!(pointer.address(), Some(0x100));
+        assert_eq!(
+            pointer.candidates[0].evidence,
+            ["the file of symbols", "code"]
+        );
+    }
+
+    #[test]
+    fn code_that_is_certain_does() {
+        let pointer = resolved(true, &[0x200]);
+        assert_eq!(pointer.status, Status::Ambiguous);
+        assert_eq!(pointer.candidates.len(), 2);
     }
 }

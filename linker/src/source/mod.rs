@@ -11,7 +11,7 @@
 //! * [`items`]: the top level of a file
 //! * [`body`]: a function's syntax tree
 //! * [`walk`], [`expression`], [`call`], [`value`], [`facts`]: what it does
-//! * [`unit`], [`file`](mod@file): a source file
+//! * [`unit`](mod@unit), [`file`](mod@file): a source file
 //! * [`initialiser`]: structs of function pointers
 //! * [`asked`]: which files and functions are wanted
 
