@@ -301,7 +301,8 @@ fn a_list_of_symbols_serves_a_kernel_without_any() {
     let descriptors: Vec<u32> = found.machines.descriptors.iter().map(|it| it.va).collect();
     assert_eq!(Some(descriptors[0]), list.address("machine_desc"));
     assert_eq!(descriptors.len(), 1);
-    for symbol in list.iter() {
+    // In the kernel that is the name of the variable which points to it.
+    for symbol in list.iter().filter(|symbol| symbol.name != "machine_desc") {
         assert_eq!(
             found.address(&symbol.name),
             Some(symbol.address),
