@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 | 4 | magic, `0x314e_4345` (`ECN1`) |
 //! | 4 | 2 | kind: 1 backward, 2 forward, 3 layout, 4 constant, 5 chip |
-//! | 6 | 2 | flags: bit 0 required, bit 1 data (a backward pointer to a variable) |
+//! | 6 | 2 | flags: bit 0 required, bit 1 data (a backward pointer to a variable), bits 8 to 15 rank (of a forward in its group) |
 //! | 8 | 4 | address of the slot (kinds 1, 3, 4, 5) or function (kind 2), relocated |
 //! | 12 | 4 | length of the text in bytes |
 //! | 16 | n | text, then zeros up to a multiple of 4 |
@@ -32,7 +32,9 @@
 //! constant that is not known reads `0xffff_ffff`.
 //!
 //! A forward without the required flag is left out, and the linker says so,
-//! when something required that it reaches cannot be had.
+//! when something required that it reaches cannot be had. Of a group's forwards
+//! for one place the one of the lowest rank that can be had is installed: an
+//! object keeps no order among its records, so the record has to say it.
 //!
 //! The rest of this module makes such records, all of it while compiling: the
 //! macros of [`kit`](crate::kit) call it, a driver author does not.
@@ -62,6 +64,11 @@ pub enum Kind {
 pub const REQUIRED: u16 = 1;
 /// Flag: a backward pointer to a variable, not to a function.
 pub const DATA: u16 = 2;
+
+/// Flags: the rank of a forward in its group, the lowest first.
+pub const fn rank(rank: u8) -> u16 {
+    (rank as u16) << 8
+}
 
 /// The C declaration in a note.
 #[derive(Debug, Clone, Copy)]
@@ -176,7 +183,7 @@ impl<const N: usize> Note<N> {
         self.kind
     }
 
-    /// [`REQUIRED`] and [`DATA`].
+    /// [`REQUIRED`], [`DATA`] and [`rank`].
     pub const fn flags(&self) -> u16 {
         self.flags
     }

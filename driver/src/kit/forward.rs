@@ -25,10 +25,13 @@
 ///   missing and gives up.
 /// * `optional`: left out, and the kernel keeps its own, when something
 ///   required that it reaches cannot be had.
-/// * `group("word")`: one forward of the group is enough, and of several for one
-///   place the first that can be had is taken.
-/// * `optional("word")`: the first of the group that can be had for a place is
-///   taken, and it does not matter if none can.
+/// * `group("word")`: one forward of the group is enough.
+/// * `optional("word")`: of a group too, and it does not matter if none can be
+///   had.
+///
+/// Of a group's forwards for one place only one is installed, and a number
+/// behind the word, 0 unless given, says which: the lowest that can be had
+/// (`optional("uart", 1)`).
 ///
 /// ```
 /// driver::forward! {
@@ -43,13 +46,13 @@
 macro_rules! forward {
     ($(
         $(#[doc = $doc:literal])*
-        $need:ident $(($group:literal))? $place:ident $(. $field:ident)?
+        $need:ident $(($group:literal $(, $rank:literal)?))? $place:ident $(. $field:ident)?
             $(| $other:ident $(. $other_field:ident)?)* => fn $function:ident(
             $($argument:ident: $type:ty),* $(,)?
         ) $(-> $returns:ty)?;
     )*) => {$(
         $crate::__note!(
-            Forward, $crate::__need!($need),
+            Forward, $crate::__need!($need) $($(| $crate::note::rank($rank))?)?,
             {
                 // Checks the signature as well.
                 let function: extern "C" fn($($type),*) $(-> $returns)? = $function;

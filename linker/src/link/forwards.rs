@@ -76,7 +76,7 @@ pub(super) fn decide<'a>(
             Ok(_) => {}
         }
     }
-    prefer_first(&mut candidates);
+    prefer_lowest_rank(&mut candidates);
     settle_groups(&mut candidates);
     require(graph, &candidates)?;
 
@@ -201,10 +201,13 @@ fn function(
     Ok(Function { id, offset, thumb })
 }
 
-/// Of a group's forwards for one place the first that can be installed is.
-fn prefer_first(candidates: &mut [Candidate<'_>]) {
+/// Of a group's forwards for one place the one of the lowest rank that can be
+/// installed is.
+fn prefer_lowest_rank(candidates: &mut [Candidate<'_>]) {
     let mut taken: BTreeSet<(usize, String, String)> = BTreeSet::new();
-    for candidate in candidates {
+    let mut by_rank: Vec<_> = candidates.iter_mut().collect();
+    by_rank.sort_by_key(|candidate| candidate.note.rank);
+    for candidate in by_rank {
         let (Some(group), Ok((place, _))) = (&candidate.note.group, &candidate.verdict) else {
             continue;
         };

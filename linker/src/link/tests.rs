@@ -270,14 +270,15 @@ fn a_forward_stands_in_for_a_slot_of_its_group() {
 }
 
 #[test]
-fn of_a_group_the_first_takes_a_place() {
+fn of_a_group_the_lowest_rank_takes_a_place() {
     let mut object = Builder::new();
-    for name in ["first", "second"] {
-        let (_, function) = object.function(name, &[BX_LR, BX_LR]);
-        object.note(Forward, 0, function, ["place", "one", "", ""]);
+    for (name, rank) in [("third", 2), ("first", 0), ("second", 1)] {
+        let (_, function) = object.function(name, &[u32::from(rank), BX_LR]);
+        object.note(Forward, rank << 8, function, ["place", "one", "", ""]);
     }
     let transplant = links(&[object.finish()], &known()).unwrap();
     assert_eq!(transplant.forwards.len(), 1);
+    assert_eq!(word(&transplant, transplant.forwards[0].target), 0);
     // The other is to spare; the kernel lacks nothing.
     assert_eq!(transplant.left_out, []);
 }

@@ -62,6 +62,8 @@ pub struct Note {
     pub names: Vec<String>,
     /// Of all required notes of one group it is enough that one is satisfied.
     pub group: Option<String>,
+    /// Of a group's forwards for one place the lowest is taken.
+    pub rank: u8,
     /// The C declaration, for a person.
     pub signature: String,
     /// Source file and versions, for a person.
@@ -117,10 +119,11 @@ pub(super) fn read(
             5 => NoteKind::Chip,
             other => return Err(wrong(offset + 4, format!("kind {other}, expected 1 to 5"))),
         };
-        if flags & !(REQUIRED | DATA) != 0 {
+        let [bits, rank] = flags.to_le_bytes();
+        if u16::from(bits) & !(REQUIRED | DATA) != 0 {
             return Err(wrong(
                 offset + 6,
-                format!("flags {flags:#x}, only bits 0 and 1 are known"),
+                format!("flags {flags:#x}, only bits 0, 1 and 8 to 15 are known"),
             ));
         }
         if length > MAX_TEXT {
@@ -146,6 +149,7 @@ pub(super) fn read(
             kind,
             required: flags & REQUIRED != 0,
             data: flags & DATA != 0,
+            rank,
             symbol: relocation.symbol,
             addend: relocation.addend.unwrap_or(in_place.cast_signed()),
             names: names.split('|').map(str::to_owned).collect(),

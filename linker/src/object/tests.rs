@@ -88,7 +88,7 @@ fn broken_notes_say_where() {
     expect!["test.o: .ecmo.note.x+0x0: magic 0x314e43ff, expected 0x314e4345 (.ecmo.note)"]
         .assert_eq(&with(0, 0xff));
     expect!["test.o: .ecmo.note.x+0x4: kind 9, expected 1 to 5"].assert_eq(&with(4, 9));
-    expect!["test.o: .ecmo.note.x+0x6: flags 0x5, only bits 0 and 1 are known"]
+    expect!["test.o: .ecmo.note.x+0x6: flags 0x5, only bits 0, 1 and 8 to 15 are known"]
         .assert_eq(&with(6, 5));
     expect!["test.o: .ecmo.note.x+0xc: text of 0xc8 bytes leaves the section"]
         .assert_eq(&with(12, 200));

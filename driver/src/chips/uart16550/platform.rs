@@ -12,7 +12,7 @@ use super::uart16550;
 
 crate::forward! {
     /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver.
-    optional("uart") machine_desc.init_machine => fn init_machine();
+    optional("uart", 0) machine_desc.init_machine => fn init_machine();
 }
 
 /// Room for one entry; the struct has 40 to 88 bytes.

@@ -20,7 +20,7 @@ use crate::kit::Storage;
 
 crate::forward! {
     /// Brings the kernel a driver for the UART, where it has none of its own.
-    optional("uart") machine_desc.init_machine => fn init_machine();
+    optional("uart", 1) machine_desc.init_machine => fn init_machine();
 }
 
 /// Room for `struct uart_driver`: 36 bytes in every version.
