@@ -8,8 +8,11 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub u64);
 
-/// 500 million instructions to the virtual second.
-pub const NANOSECONDS_PER_INSTRUCTION: u64 = 2;
+/// 125 million instructions to the virtual second. A kernel measures how fast
+/// its processor is by looping through some ten periods of its timer
+/// (init/calibrate.c), and waits for chips by looping; so a faster processor has
+/// more to do. A much slower one would be busy with its timer.
+pub const NANOSECONDS_PER_INSTRUCTION: u64 = 8;
 
 /// Turns counts of instructions into moments and back.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instruction_takes_two_nanoseconds() {
+    fn an_instruction_takes_eight_nanoseconds() {
         let clock = Clock::default();
         assert_eq!(clock.at(0), Time(0));
-        assert_eq!(clock.at(500_000_000), Time(1_000_000_000));
-        assert_eq!(clock.instructions_at(Time(7)), 4);
+        assert_eq!(clock.at(125_000_000), Time(1_000_000_000));
+        assert_eq!(clock.instructions_at(Time(25)), 4);
     }
 
     #[test]
@@ -61,10 +64,10 @@ mod tests {
         let mut clock = Clock::default();
         clock.sleep_until(Time(1_000), 100);
         assert_eq!(clock.at(100), Time(1_000));
-        assert_eq!(clock.at(101), Time(1_002));
-        assert_eq!(clock.instructions_at(Time(1_002)), 101);
+        assert_eq!(clock.at(101), Time(1_008));
+        assert_eq!(clock.instructions_at(Time(1_008)), 101);
         assert_eq!(clock.instructions_at(Time(10)), 0);
         clock.sleep_until(Time(5), 101);
-        assert_eq!(clock.at(101), Time(1_002));
+        assert_eq!(clock.at(101), Time(1_008));
     }
 }

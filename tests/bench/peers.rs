@@ -1,11 +1,13 @@
 //! The emulators that are compared, and how each is started.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rehost::userland::READY;
 use tests::command;
+use tests::console::{self, Console};
 use tests::qemu::Boot;
 
 /// Longer than any run takes.
@@ -55,7 +57,6 @@ impl Peer {
     }
 }
 
-/// The whole process is counted, its end included.
 fn ours(guest: &Guest, archive: &Path) -> Result<f64> {
     let mut ecmo = command::ecmo();
     ecmo.arg("run")
@@ -66,9 +67,8 @@ fn ours(guest: &Guest, archive: &Path) -> Result<f64> {
     if let Some(tree) = &guest.tree {
         ecmo.arg("--dtb").arg(tree);
     }
-    let finished = command::run(&mut ecmo, LIMIT);
-    ensure!(finished.code() == 0, "no shell:\n{}", finished.stderr);
-    Ok(finished.wall.as_secs_f64())
+    ecmo.stderr(Stdio::null());
+    ready(&console::watch(&mut ecmo, &[READY], LIMIT))
 }
 
 fn qemu(guest: &Guest, archive: &Path, options: &[&str]) -> Result<f64> {
@@ -81,7 +81,11 @@ fn qemu(guest: &Guest, archive: &Path, options: &[&str]) -> Result<f64> {
         ram_mib: RAM,
         options,
     };
-    let console = boot.until(&[READY], LIMIT);
+    ready(&boot.until(&[READY], LIMIT))
+}
+
+/// When user space said that it is ready.
+fn ready(console: &Console) -> Result<f64> {
     let ready = console.arrived.first().copied().flatten();
     ensure!(
         ready.is_some(),

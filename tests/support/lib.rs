@@ -8,6 +8,7 @@
 //! * [`userland`]: the built-in user space with a script in it
 
 pub mod command;
+pub mod console;
 pub mod evaluation;
 pub mod fixtures;
 pub mod qemu;

@@ -154,7 +154,9 @@ fn bcm2835_armv6() {
 /// terminal by interrupts that loses nothing.
 #[test]
 fn a_kernel_without_an_8250_driver() {
-    let lines = format!("seq 1 9999\ncat /proc/interrupts\n{QUESTION}");
+    // The kernel's own messages would come in between.
+    let lines =
+        format!("echo 1 > /proc/sys/kernel/printk\nseq 1 9999\ncat /proc/interrupts\n{QUESTION}");
     let report = typing(&lines, &fixtures::kernel("versatile-6.1", "zImage"), []);
     check(&report);
     let console = report["console"].as_str().unwrap_or_default();

@@ -122,9 +122,9 @@ fn archive() -> Vec<u8> {
     archive.finish()
 }
 
-/// Virtual time in QEMU as in our machine: 2 ns an instruction, idle time
+/// Virtual time in QEMU as in our machine: 8 ns an instruction, idle time
 /// jumped over. With it even the calibration loop comes to the same number.
-const VIRTUAL_TIME: [&str; 2] = ["-icount", "shift=1,sleep=off"];
+const VIRTUAL_TIME: [&str; 2] = ["-icount", "shift=3,sleep=off"];
 
 /// QEMU's console up to the end of the first process's work.
 fn run_qemu(guest: &Guest, initrd: &Path, options: &[&str]) -> String {

@@ -161,11 +161,12 @@ impl Mock {
             platform_device_add as *const () as usize,
         );
         self.fill(&platform::serial8250_driver::SLOT, 0x1000);
+        self.fill(&platform::serial8250_console::SLOT, 0x1000);
     }
 }
 
 /// Slots that some test fills with a pointer.
-const POINTERS: [&Slot; 19] = [
+const POINTERS: [&Slot; 20] = [
     &clock::clockevents_register_device::SLOT,
     &irq::irq_set_chip_and_handler_name::SLOT,
     &irq::irq_modify_status::SLOT,
@@ -185,6 +186,7 @@ const POINTERS: [&Slot; 19] = [
     &clock::sched_clock_register::SLOT,
     &clock::setup_sched_clock::SLOT,
     &platform::serial8250_driver::SLOT,
+    &platform::serial8250_console::SLOT,
 ];
 
 /// Slots that some test fills with an offset.

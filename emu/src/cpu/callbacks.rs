@@ -121,7 +121,7 @@ pub(super) unsafe extern "C" fn on_block<H: Hooks>(
     // SAFETY: `data` is our `Shared`, and no callback is under way.
     let count = unsafe { part!(data, count) };
     let address = address as u32;
-    if count.retired < count.deadline && count.is_arm(address) {
+    if count.retired < count.deadline && count.is_plain(address) {
         count.started(address, size / 4);
     } else {
         // SAFETY: as above.
@@ -129,7 +129,7 @@ pub(super) unsafe extern "C" fn on_block<H: Hooks>(
     }
 }
 
-/// A block of Thumb code, or one at the deadline.
+/// A block of a page that has marks, or one at the deadline.
 ///
 /// # Safety
 /// As for [`on_block`].
@@ -153,6 +153,7 @@ unsafe fn on_other_block<H: Hooks>(uc: *mut uc_engine, address: u32, size: u32, 
             }
         }
     }
+    count.noticed(address);
     let thumb = || cpu.cpsr() & psr::THUMB != 0;
     let instructions = count.instructions(address, size, thumb);
     count.started(address, instructions);

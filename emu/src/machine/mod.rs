@@ -222,6 +222,7 @@ impl Machine {
             cpu.set_register(number, value);
         }
         cpu.set_pc(entry.pc);
+        count.starts_at(entry.pc);
         guest.reach(count.retired, Milestone::Entered);
         self.started = true;
     }

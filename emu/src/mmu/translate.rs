@@ -53,6 +53,8 @@ pub(crate) struct Mmu {
     /// See [`page`].
     pages: Vec<u8>,
     opaque: Option<Opaque>,
+    /// The registers as they were read last.
+    regime: Option<Regime>,
     /// The tables that were in use when the MMU was switched on last: the
     /// kernel's own, which later ones are copies of.
     master: Option<Regime>,
@@ -89,6 +91,7 @@ impl Mmu {
             pages: vec![0; ram.pages() as usize],
             ram,
             opaque,
+            regime: None,
             master: None,
             refusal: None,
             news: News::default(),
@@ -99,18 +102,21 @@ impl Mmu {
     pub(crate) fn fill(
         &mut self,
         cpu: &Live<'_>,
-        count: &Count,
+        count: &mut Count,
         address: u32,
         access: Access,
     ) -> Option<Page> {
         let cpsr = cpu.cpsr();
         let mut user = cpsr & psr::MODE == psr::USER;
-        let sctlr = cpu.cp15(Cp15::SCTLR).unwrap_or(0);
-        let found = if sctlr & SCTLR_M == 0 {
+        let regime = match (count.take_system_written(), self.regime) {
+            (false, Some(known)) => known,
+            _ => self.regime(cpu),
+        };
+        self.regime = Some(regime);
+        let found = if regime.sctlr & SCTLR_M == 0 {
             self.master = None;
             Ok(identity(address))
         } else {
-            let regime = self.regime(cpu, sctlr);
             if self.master.is_none() {
                 self.master = Some(regime);
                 self.news.on = true;
@@ -169,7 +175,7 @@ impl Mmu {
     }
 
     /// The registers that rule walks, as they are now.
-    pub(crate) fn regime(&self, cpu: &Live<'_>, sctlr: u32) -> Regime {
+    pub(crate) fn regime(&self, cpu: &Live<'_>) -> Regime {
         let ttbcr = match self.architecture {
             Architecture::V5 => 0,
             _ => cpu.cp15(Cp15::TTBCR).unwrap_or(0),
@@ -177,7 +183,7 @@ impl Mmu {
         Regime {
             architecture: self.architecture,
             pxn: self.pxn,
-            sctlr,
+            sctlr: cpu.cp15(Cp15::SCTLR).unwrap_or(0),
             ttbr0: cpu.cp15(Cp15::TTBR0).unwrap_or(0),
             ttbr1: match ttbcr & 7 {
                 0 => 0,
@@ -191,15 +197,13 @@ impl Mmu {
     /// Where a virtual address of the running program is, as privileged modes
     /// see it. Changes nothing.
     pub(crate) fn locate(&self, cpu: &Live<'_>, address: u32) -> Option<u64> {
-        let sctlr = cpu.cp15(Cp15::SCTLR).unwrap_or(0);
-        let mapping = if sctlr & SCTLR_M == 0 {
+        let regime = self.regime(cpu);
+        let mapping = if regime.sctlr & SCTLR_M == 0 {
             identity(address)
         } else if let Some(opaque) = self.opaque.as_ref().filter(|range| range.contains(address)) {
             opaque.page(address)?
         } else {
-            walk(&*self.ram, &self.regime(cpu, sctlr), address)
-                .ok()?
-                .ok()?
+            walk(&*self.ram, &regime, address).ok()?.ok()?
         };
         Some(mapping.physical | u64::from(address & 0xfff))
     }
@@ -209,11 +213,10 @@ impl Mmu {
         let (Some(opaque), Some(master)) = (&self.opaque, &self.master) else {
             return;
         };
-        let sctlr = cpu.cp15(Cp15::SCTLR).unwrap_or(0);
-        if sctlr & SCTLR_M == 0 {
+        let regime = self.regime(cpu);
+        if regime.sctlr & SCTLR_M == 0 {
             return;
         }
-        let regime = self.regime(cpu, sctlr);
         let conflict = opaque
             .conflict(&*self.ram, master)
             .or_else(|| opaque.conflict(&*self.ram, &regime));

@@ -79,6 +79,7 @@ pub(super) fn decide<'a>(
     prefer_lowest_rank(&mut candidates);
     settle_groups(&mut candidates);
     require(graph, &candidates)?;
+    note_spare(&mut candidates);
 
     let mut left_out = Vec::new();
     let mut installed: Vec<Installed> = Vec::new();
@@ -213,8 +214,20 @@ fn prefer_lowest_rank(candidates: &mut [Candidate<'_>]) {
         };
         if !taken.insert((candidate.driver, group.clone(), place.clone())) {
             candidate.verdict = Err(vec![format!("another of group {group} is installed there")]);
-            candidate.spare = true;
         }
+    }
+}
+
+/// What is left out of a group that has another one installed is to spare.
+fn note_spare(candidates: &mut [Candidate<'_>]) {
+    let served: BTreeSet<(usize, String)> = candidates
+        .iter()
+        .filter(|candidate| candidate.verdict.is_ok())
+        .filter_map(|candidate| Some((candidate.driver, candidate.note.group.clone()?)))
+        .collect();
+    for candidate in candidates {
+        let group = candidate.note.group.clone();
+        candidate.spare = group.is_some_and(|group| served.contains(&(candidate.driver, group)));
     }
 }
 

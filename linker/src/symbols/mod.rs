@@ -1,5 +1,7 @@
 //! Names for addresses: the kernel's own tables, or a list from outside.
 
+use std::panic::resume_unwind;
+
 use std::{ops::Range, sync::Arc};
 
 use serde::Serialize;
@@ -44,8 +46,14 @@ pub struct Symbol {
 ///
 /// Empty when it has neither. Bounded in time and memory whatever the bytes.
 pub fn recover(kernel: &Kernel) -> SymbolTable {
-    let mut symbols = kallsyms::recover(kernel).symbols;
-    symbols.extend(exports::recover(kernel).symbols);
+    // Each looks through the whole image, and neither needs the other.
+    let (mut symbols, exported) = std::thread::scope(|scope| {
+        let exported = scope.spawn(|| exports::recover(kernel).symbols);
+        let symbols = kallsyms::recover(kernel).symbols;
+        let exported = exported.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (symbols, exported)
+    });
+    symbols.extend(exported);
     SymbolTable::new(symbols)
 }
 

@@ -1,9 +1,11 @@
 //! 16550 UART (PC16550D, National Semiconductor, June 1995), as `ttyS0`. There
-//! are two ways, and the first that a kernel has room for is taken:
+//! are three ways, and the first that a kernel has room for is taken:
 //!
-//! * [`platform`]: the kernel has an 8250 driver of its own, which is told where
-//!   the chip is;
-//! * [`serial_core`]: it has none, and gets one from here.
+//! * [`platform`]: the kernel has an 8250 driver of its own with a console, which
+//!   is told where the chip is;
+//! * [`serial_core`]: it has none, and gets one from here;
+//! * [`platform`] again: neither its console nor all that a driver needs was
+//!   found.
 
 mod buffer;
 mod platform;

@@ -11,8 +11,12 @@ use crate::kit::{Storage, Struct};
 use super::uart16550;
 
 crate::forward! {
-    /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver.
-    optional("uart", 0) machine_desc.init_machine => fn init_machine();
+    /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver
+    /// or that has no console.
+    optional("uart", 0) machine_desc.init_machine => fn init_console();
+    /// Tells the kernel of the UART, when there is no other way to it. Left out
+    /// when the kernel has no 8250 driver.
+    optional("uart", 2) machine_desc.init_machine => fn init_machine();
 }
 
 /// Room for one entry; the struct has 40 to 88 bytes.
@@ -20,6 +24,14 @@ const ENTRY: usize = 256;
 
 /// The port and the empty entry that ends the list.
 static PORTS: Storage<Plat8250Port, { 2 * ENTRY }, 2> = Storage::zeroed();
+
+/// `machine_desc.init_machine`.
+extern "C" fn init_console() {
+    // Says to the linker that this way is not wanted without the console.
+    if platform::serial8250_console().address() != 0 {
+        init_machine();
+    }
+}
 
 /// `machine_desc.init_machine`.
 extern "C" fn init_machine() {
@@ -111,6 +123,18 @@ mod tests {
         mock.fill(&layout::size::SLOT, 257);
         // Not through `init_machine`: a panic cannot leave an `extern "C"` function.
         PORTS.get();
+    }
+
+    #[test]
+    fn without_its_console_there_is_no_device() {
+        let mock = Mock::new();
+        uart(&mock);
+        mock.fill(&platform::serial8250_console::SLOT, 0);
+        init_console();
+        assert_eq!(mock.calls(), [""; 0]);
+        mock.fill(&platform::serial8250_console::SLOT, 0x1000);
+        init_console();
+        assert_eq!(mock.calls().len(), 3);
     }
 
     #[test]

@@ -18,13 +18,19 @@ const HEADER: usize = 13;
 /// No kernel and no ramdisk has as much as this.
 const LONGEST: u64 = 1 << 30;
 
+/// The part of [`begins`] that costs little and where most places fail: no
+/// dictionary has an odd number of bytes, no encoder sets all properties to 0,
+/// and most bytes of a kernel are.
+#[inline]
+pub(super) fn may_begin(input: &[u8]) -> bool {
+    input.len() > HEADER && input[0] != 0 && input[1] == 0 && input[HEADER] == 0
+}
+
 /// There is no magic number: possible properties, a dictionary size that
 /// encoders choose (2^n or 2^n + 2^(n-1)), an unknown or sensible length, and
 /// the zero byte with which the range coder begins.
 pub(super) fn begins(input: &[u8]) -> bool {
-    // Most places fail here already: no dictionary has an odd number of bytes.
-    let (Some(&properties), Some(&0), Some(&0)) = (input.first(), input.get(1), input.get(HEADER))
-    else {
+    let Some(&properties) = input.first().filter(|_| may_begin(input)) else {
         return false;
     };
     let Some(dictionary) = le32(input, 1) else {
@@ -38,9 +44,7 @@ pub(super) fn begins(input: &[u8]) -> bool {
     let usual = dictionary.count_ones() == 1
         || dictionary.count_ones() == 2
             && dictionary.leading_zeros() + dictionary.trailing_zeros() == 30;
-    // No encoder sets all of them to 0, and most bytes of a kernel are.
-    properties != 0
-        && properties < 225
+    properties < 225
         && lc + lp <= 4
         && usual
         && (0x1000..=128 << 20).contains(&dictionary)
