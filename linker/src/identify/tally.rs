@@ -13,6 +13,8 @@ pub(super) struct Tally {
     bits: [f32; Strategy::ALL.len()],
     /// Bits of facts that it has only if a function of its file was put into it.
     inherited: f32,
+    /// Bits of what speaks against it.
+    against: f32,
     /// Texts, each with its strategy and its bits.
     pub evidence: Option<Vec<(Strategy, f32, String)>>,
 }
@@ -28,6 +30,7 @@ impl Tally {
 
     pub(super) fn add(&mut self, strategy: Strategy, bits: f32, why: impl FnOnce() -> String) {
         self.bits[strategy as usize] += bits;
+        self.against -= bits.min(0.0);
         if let Some(evidence) = &mut self.evidence {
             evidence.push((strategy, bits, why()));
         }
@@ -54,6 +57,11 @@ impl Tally {
 
     pub(super) fn total(&self) -> f32 {
         self.bits.iter().sum()
+    }
+
+    /// What speaks against it.
+    pub(super) fn against(&self) -> f32 {
+        self.against
     }
 
     pub(super) fn of(&self, strategy: Strategy) -> f32 {
