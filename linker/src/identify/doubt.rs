@@ -28,8 +28,17 @@ const FEW_FOR_SIZE: f32 = 20.0;
 /// its own file calls it; and fewer than so many speak against few bits.
 const FRAGMENT: u32 = 8;
 const SMALL: u32 = 4;
-/// Bits by which an answer must be better than any other way to give the names.
+/// Bits by which an answer must be better than any other way to give the names,
+/// and by which one of few bits must be against which so large a share speaks.
 const ALIKE: f32 = 4.0;
+const ALIKE_FEW: f32 = 9.0;
+const AGAINST_ALIKE: f32 = 0.12;
+/// One fact and a place are too little for a function with so many more callers
+/// than are known, none of its own file, below so many bits: functions of one
+/// family have the same few callees, and callers of a macro may call any of them.
+const STRANGERS: usize = 5;
+const STRANGERS_EACH: usize = 3;
+const FEW_FOR_STRANGERS: f32 = 17.0;
 /// Names are only exchanged where the places alone do not already tell that the
 /// one is better by so many bits.
 const WORTH_EXCHANGING: f32 = 16.0;
@@ -64,7 +73,7 @@ impl Matcher<'_> {
             }
             let all = self.rank_anew(name, &mut votes);
             let near = all.iter().filter(|it| it.0 != node);
-            let near = near.filter(|it| tally.total() - it.1 < ALIKE);
+            let near = near.filter(|it| tally.total() - it.1 < margin(&tally));
             let near: Vec<Node> = near.map(|it| it.0).collect();
             if !near.is_empty() {
                 doubts.entry(name).or_default().extend(near);
@@ -83,25 +92,22 @@ impl Matcher<'_> {
         if !source.known {
             return false;
         }
-        bits < LEAST
-            || is_contradicted(bits, tally.against())
-            || match self.binary.node(node).place {
-                Place::Function(id) => {
-                    let blocks = self.binary.code.function(id).blocks;
-                    is_fragment(source.blocks, blocks, bits, self.is_called_in_file(named, node))
-                }
-                Place::Data(_) => false,
+        let callers = &self.binary.node(node).callers;
+        let known: Vec<Named> = callers.iter().filter_map(|&it| self.name_of(it)).collect();
+        let file = |it: &Named| self.source.node(*it).file;
+        let in_file = known.iter().any(|it| file(it) == source.file);
+        let stranger = callers.len() >= STRANGERS_EACH * known.len() + STRANGERS;
+        let fragment = match self.binary.node(node).place {
+            Place::Function(id) => {
+                let blocks = self.binary.code.function(id).blocks;
+                is_fragment(source.blocks, blocks, bits, in_file)
             }
-    }
-
-    /// Whether a function of the file of that name calls the node.
-    fn is_called_in_file(&self, named: Named, node: Node) -> bool {
-        let file = self.source.node(named).file;
-        let callers = self.binary.node(node).callers.iter();
-        let mut files = callers
-            .filter_map(|&it| self.name_of(it))
-            .map(|it| self.source.node(it).file);
-        files.any(|it| it == file)
+            Place::Data(_) => false,
+        };
+        bits < LEAST
+            || fragment
+            || is_contradicted(tally)
+            || stranger && !in_file && tally.facts() <= 1 && bits < FEW_FOR_STRANGERS
     }
 
     /// Names of one file that could as well be exchanged.
@@ -138,9 +144,21 @@ impl Matcher<'_> {
 }
 
 /// Whether so much speaks against an answer that it is not believed.
-fn is_contradicted(bits: f32, against: f32) -> bool {
-    let limit = if bits < FEW { AGAINST_FEW } else { AGAINST };
-    against > limit * (bits + against)
+fn is_contradicted(tally: &Tally) -> bool {
+    let limit = if tally.total() < FEW {
+        AGAINST_FEW
+    } else {
+        AGAINST
+    };
+    tally.share_against() > limit
+}
+
+/// Bits that the next answer must lack.
+fn margin(tally: &Tally) -> f32 {
+    match tally.total() < FEW && tally.share_against() > AGAINST_ALIKE {
+        true => ALIKE_FEW,
+        false => ALIKE,
+    }
 }
 
 /// Whether a function of so many blocks in the source is more than what is there:
