@@ -38,6 +38,9 @@ pub const PAPER: [&str; 24] = [
     "irq_modify_status",
 ];
 
+/// The field that is known by the variable alone that it is copied to.
+const BY_VARIABLE: &str = "machine_desc.handle_irq";
+
 /// How what was found compares with the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -214,7 +217,10 @@ fn verdict(truth: Option<&BTreeSet<u32>>, candidates: &[u32]) -> Verdict {
 
 fn one(pointer: Pointer, reference: &Identification, truth: &Truth) -> Judged {
     let told: Option<BTreeSet<u32>> = match pointer.kind {
-        Kind::Field => Some(reference.address(&pointer.name).into_iter().collect()),
+        Kind::Field => match reference.address(&pointer.name) {
+            None if pointer.name == BY_VARIABLE && !truth.has_variables() => None,
+            address => Some(address.into_iter().collect()),
+        },
         kind => truth.addresses(&pointer.name, kind),
     };
     let even = |address: u32| address & !u32::from(pointer.kind == Kind::Function);

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::identify::Kind;
 use crate::symbols::{Symbol, SymbolTable};
 
-/// A table with fewer variables than this was made without
-/// `CONFIG_KALLSYMS_ALL`: it has some marks of the linker script, no more.
+/// A table with fewer variables of `.bss` than this was made without
+/// `CONFIG_KALLSYMS_ALL`. It still has some marks of the linker script, and what
+/// lies between sections of code: tables of quirks for instance, thousands of
+/// them, but nothing of `.bss`.
 const MIN_VARIABLES: usize = 256;
 
 /// A symbol table of the kernel that the measured program does not get to see.
@@ -28,7 +30,7 @@ impl Truth {
         let functions = symbols.iter().any(|symbol| symbol.kind != '?');
         let variables = symbols
             .iter()
-            .filter(|symbol| matches!(symbol.kind, 'b' | 'B' | 'd' | 'D'))
+            .filter(|symbol| matches!(symbol.kind, 'b' | 'B'))
             .count();
         Self {
             symbols,
@@ -64,6 +66,11 @@ impl Truth {
         self.functions
     }
 
+    /// Whether the table names every variable.
+    pub fn has_variables(&self) -> bool {
+        self.variables
+    }
+
     /// The table.
     pub fn symbols(&self) -> &SymbolTable {
         &self.symbols
@@ -87,6 +94,16 @@ mod tests {
         assert_eq!(one("gone"), Some(BTreeSet::new()));
         assert_eq!(truth.addresses("gone", Kind::Data), None);
         assert!(truth.has_functions());
+    }
+
+    #[test]
+    fn a_table_without_bss_does_not_name_every_variable() {
+        let table = |kind: char| {
+            let lines = (0..300).map(|it| format!("c0{it:06x} {kind} thing_{it}"));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        assert!(!truth(&table('D')).has_variables());
+        assert!(truth(&table('b')).has_variables());
     }
 
     #[test]

@@ -48,11 +48,16 @@ pub(super) fn findings(matcher: &Matcher, asked: &[&str]) -> Findings {
         if matcher.is_fixed(named) || may_be_changed(matcher, named, node) {
             continue;
         }
+        let others = matcher.doubts.get(&named);
+        let nodes = std::iter::once(&node).chain(others.into_iter().flatten());
+        let candidates = nodes.take(MAX_CANDIDATES);
         findings.insert(
             source.name.clone(),
             Finding {
-                candidates: vec![candidate(matcher, named, node)],
-                certain: true,
+                candidates: candidates
+                    .map(|&node| candidate(matcher, named, node))
+                    .collect(),
+                certain: others.is_none(),
                 function: matcher.binary.is_function(node),
             },
         );

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     StrategySet, arguments, cluster,
+    doubt::Doubts,
     graph::{Binary, Named, Node, Source},
     lexical, locality,
     place::Files,
@@ -66,6 +67,8 @@ pub(super) struct Matcher<'a> {
     unchecked: Vec<bool>,
     /// Pairs that were given up; they would only come back.
     refuted: HashSet<(Named, Node)>,
+    /// Names that have a place and are not believed.
+    pub doubts: Doubts,
     pub has_init: bool,
 }
 
@@ -95,6 +98,7 @@ impl<'a> Matcher<'a> {
             stale_files: vec![false; source.files.len()],
             unchecked: vec![true; count],
             refuted: HashSet::new(),
+            doubts: Doubts::new(),
             has_init: binary
                 .code
                 .functions()
@@ -161,6 +165,20 @@ impl<'a> Matcher<'a> {
         self.touch(named);
     }
 
+    /// Gives two names the places of each other.
+    pub(super) fn place_at(&mut self, pairs: [(Named, Node); 2]) {
+        for (named, _) in pairs {
+            if let Some(old) = self.node_of(named) {
+                self.files.remove(self.source.node(named), old);
+            }
+        }
+        for (named, node) in pairs {
+            self.nodes[named.0 as usize] = Some(node);
+            self.names[node.0 as usize] = Some(named);
+            self.files.add(self.source.node(named), node);
+        }
+    }
+
     /// What is near this name has to be looked at again.
     fn touch(&mut self, named: Named) {
         self.changes += 1;
@@ -204,10 +222,24 @@ impl<'a> Matcher<'a> {
 
     /// The candidates of a name, the best first.
     pub(super) fn rank(&self, named: Named) -> Vec<(Node, f32)> {
-        self.rank_with(named, &mut Votes::of(self.binary.nodes.len()))
+        self.rank_open(named, &mut Votes::of(self.binary.nodes.len()))
     }
 
-    fn rank_with(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
+    fn rank_open(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
+        self.rank_with(named, votes, |node| !self.refuted.contains(&(named, node)))
+    }
+
+    /// The same with those that were given up.
+    pub(super) fn rank_anew(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
+        self.rank_with(named, votes, |_| true)
+    }
+
+    fn rank_with(
+        &self,
+        named: Named,
+        votes: &mut Votes,
+        open: impl Fn(Node) -> bool,
+    ) -> Vec<(Node, f32)> {
         if self.set.has(Strategy::Lexical) {
             lexical::candidates(self, named, votes);
         }
@@ -234,7 +266,7 @@ impl<'a> Matcher<'a> {
             .filter(|&node| !(source.data && self.binary.is_function(node)))
             .filter(|&node| {
                 let owner = self.name_of(node);
-                owner == Some(named) || owner.is_none() && !self.refuted.contains(&(named, node))
+                owner == Some(named) || owner.is_none() && open(node)
             })
             .filter_map(|node| {
                 let tally = self.score(named, node, Tally::default());
@@ -260,6 +292,7 @@ impl<'a> Matcher<'a> {
                 break;
             }
         }
+        self.doubts = self.doubts();
     }
 
     /// Accepts what meets the demands; false when nothing does.
@@ -271,7 +304,7 @@ impl<'a> Matcher<'a> {
             let moved =
                 need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize]);
             if self.nodes[index].is_none() && (self.stale[index] || moved) {
-                self.ranked[index] = self.rank_with(named, &mut votes);
+                self.ranked[index] = self.rank_open(named, &mut votes);
                 self.stale[index] = false;
                 self.looked_at[index] = self.changes;
             }
@@ -376,7 +409,7 @@ impl<'a> Matcher<'a> {
             if self.fixed[named.0 as usize] || !unchecked {
                 continue;
             }
-            let ranked = self.rank_with(named, &mut votes);
+            let ranked = self.rank_open(named, &mut votes);
             let own = ranked.iter().find(|it| it.0 == node).map_or(0.0, |it| it.1);
             let other = ranked
                 .iter()

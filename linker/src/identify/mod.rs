@@ -11,6 +11,7 @@
 //! * [`locality`]: functions of one source file lie together
 //! * [`matcher`]: spreads names from what is certain to what follows from it
 //! * [`cluster`]: functions that are alike, told apart together
+//! * [`doubt`]: what has won and is not believed all the same
 //! * [`combine`]: ranked candidates, with evidence
 //!
 //! Sources that disagree make a pointer ambiguous; none is ever preferred
@@ -36,6 +37,7 @@ mod accept;
 mod arguments;
 mod cluster;
 mod combine;
+mod doubt;
 mod fields;
 mod graph;
 mod lexical;

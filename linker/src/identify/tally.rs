@@ -6,6 +6,9 @@
 
 use super::{Strategy, graph::Fact};
 
+/// Bits of a fact that is not in every second function.
+const TELLING: f32 = 2.0;
+
 /// The sum of the evidence for one answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
@@ -13,6 +16,10 @@ pub(super) struct Tally {
     bits: [f32; Strategy::ALL.len()],
     /// Bits of facts that it has only if a function of its file was put into it.
     inherited: f32,
+    /// Bits of what speaks against it.
+    against: f32,
+    /// Texts and neighbours that speak for it.
+    facts: u32,
     /// Texts, each with its strategy and its bits.
     pub evidence: Option<Vec<(Strategy, f32, String)>>,
 }
@@ -28,6 +35,9 @@ impl Tally {
 
     pub(super) fn add(&mut self, strategy: Strategy, bits: f32, why: impl FnOnce() -> String) {
         self.bits[strategy as usize] += bits;
+        self.against -= bits.min(0.0);
+        let tells = matches!(strategy, Strategy::Lexical | Strategy::Relation);
+        self.facts += u32::from(tells && bits > TELLING);
         if let Some(evidence) = &mut self.evidence {
             evidence.push((strategy, bits, why()));
         }
@@ -54,6 +64,16 @@ impl Tally {
 
     pub(super) fn total(&self) -> f32 {
         self.bits.iter().sum()
+    }
+
+    /// What speaks against it, as a share of what speaks for it.
+    pub(super) fn share_against(&self) -> f32 {
+        self.against / (self.total() + self.against).max(1.0)
+    }
+
+    /// How many texts and neighbours speak for it.
+    pub(super) fn facts(&self) -> u32 {
+        self.facts
     }
 
     pub(super) fn of(&self, strategy: Strategy) -> f32 {

@@ -57,7 +57,7 @@ const FORMS: [Form; 4] = [
 pub(super) struct Exports {
     /// What is exported.
     pub symbols: Vec<Symbol>,
-    /// Offsets of the arrays and of their names.
+    /// Offsets of the arrays and of their names, and of nothing between them.
     pub spans: Vec<Range<usize>>,
 }
 
@@ -80,10 +80,9 @@ pub(super) fn recover(kernel: &Kernel) -> Exports {
             }
         })
         .collect();
-    let spans = runs.into_iter().flat_map(|run| [run.array, run.span]);
     Exports {
         symbols,
-        spans: spans.collect(),
+        spans: runs.into_iter().flat_map(Run::pieces).collect(),
     }
 }
 
@@ -112,6 +111,24 @@ struct Run<'a> {
     array: Range<usize>,
     /// Offsets in the image over which the names are spread.
     span: Range<usize>,
+    /// Offsets of those names that are no tail of another text.
+    texts: Vec<Range<usize>>,
+}
+
+impl Run<'_> {
+    /// The array and its names. Names may lie far apart, with texts between them
+    /// that are the kernel's, so each is a piece of its own.
+    fn pieces(mut self) -> Vec<Range<usize>> {
+        self.texts.sort_unstable_by_key(|it| it.start);
+        let mut pieces = vec![self.array];
+        for text in self.texts {
+            match pieces.last_mut() {
+                Some(last) if last.end == text.start => last.end = text.end,
+                _ => pieces.push(text),
+            }
+        }
+        pieces
+    }
 }
 
 fn runs(kernel: &Kernel, form: Form) -> Vec<Run<'_>> {
@@ -174,6 +191,11 @@ fn close_together<'a>(
             .is_some_and(|offset| (start..end).contains(&offset))
     });
     (dense && distinct && whole && !texts).then(|| Run {
+        texts: entries
+            .iter()
+            .filter(|entry| entry.whole)
+            .map(|entry| entry.at..entry.at + entry.name.len() + 1)
+            .collect(),
         names: entries
             .into_iter()
             .map(|entry| (entry.value, entry.name))
@@ -276,6 +298,19 @@ mod tests {
             assert_eq!(symbols[7].address, BASE + 0x11c);
             assert_eq!(symbols[7].source, Source::Exports);
         }
+    }
+
+    #[test]
+    fn what_lies_between_two_names_is_no_name() {
+        let far = STRINGS + 0x4000;
+        let mut image = image(FORMS[0]);
+        image.words(TABLE + 8 * 50, &[BASE + 0x100, far]);
+        image.text(far, "far");
+        let spans = recover(&image.kernel()).spans;
+        let offset = |va: u32| (va - BASE) as usize;
+        let covered = |va: u32| spans.iter().any(|span| span.contains(&offset(va)));
+        assert!(covered(TABLE) && covered(STRINGS + 1) && covered(far + 3));
+        assert!(!covered(far - 1) && !covered(far + 4));
     }
 
     #[test]

@@ -1,0 +1,183 @@
+//! Answers that have won and still are not believed.
+//!
+//! The matcher takes the best of what there is, for a wrong name that is given
+//! up later costs nothing. What is handed on as certain must be more: a place
+//! against which little speaks, of about the size of the function, with no other
+//! place that would do nearly as well, nor another function whose name could be
+//! exchanged with its own.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    graph::{Link, Named, Node, Place, SourceNode},
+    matcher::Matcher,
+    tally::Tally,
+    votes::Votes,
+};
+
+/// Bits below which nothing is believed.
+const LEAST: f32 = 12.0;
+/// What speaks against an answer, as a share of what speaks for it, that is too
+/// much for any, and too much for one of few bits.
+const AGAINST: f32 = 0.25;
+const AGAINST_FEW: f32 = 0.2;
+/// Few bits, in regard to what speaks against them, and to the size.
+const FEW: f32 = 24.0;
+const FEW_FOR_SIZE: f32 = 20.0;
+/// So many times fewer blocks than the source has make a part of a function, if
+/// its own file calls it; and fewer than so many speak against few bits.
+const FRAGMENT: u32 = 8;
+const SMALL: u32 = 4;
+/// Bits by which an answer must be better than any other way to give the names,
+/// and by which one of few bits must be against which so large a share speaks.
+const ALIKE: f32 = 4.0;
+const ALIKE_FEW: f32 = 9.0;
+const AGAINST_ALIKE: f32 = 0.12;
+/// One fact and a place are too little for a function with so many more callers
+/// than are known, none of its own file, below so many bits: functions of one
+/// family have the same few callees, and callers of a macro may call any of them.
+const STRANGERS: usize = 5;
+const STRANGERS_EACH: usize = 3;
+const FEW_FOR_STRANGERS: f32 = 17.0;
+/// Names are only exchanged where the places alone do not already tell that the
+/// one is better by so many bits.
+const WORTH_EXCHANGING: f32 = 16.0;
+
+/// By name: other places where it may be as well, none if it is just doubtful.
+pub(super) type Doubts = HashMap<Named, Vec<Node>>;
+
+impl Matcher<'_> {
+    /// Every name that has a place and is in doubt.
+    pub(super) fn doubts(&mut self) -> Doubts {
+        let mut doubts = Doubts::new();
+        let mut votes = Votes::of(self.binary.nodes.len());
+        let named: Vec<(Named, Node)> = self
+            .source
+            .ids()
+            .filter(|&it| !self.is_fixed(it))
+            .filter_map(|it| Some((it, self.node_of(it)?)))
+            .collect();
+        let mut by_file: BTreeMap<u32, Vec<(Named, Node)>> = BTreeMap::new();
+        for &(name, node) in &named {
+            let source = self.source.node(name);
+            if let (Some(file), true, true) =
+                (source.file, source.known, self.binary.is_function(node))
+            {
+                by_file.entry(file).or_default().push((name, node));
+            }
+        }
+        for &(name, node) in &named {
+            let tally = self.score(name, node, Tally::default());
+            if self.is_doubtful(name, node, &tally) {
+                doubts.entry(name).or_default();
+            }
+            let all = self.rank_anew(name, &mut votes);
+            let near = all.iter().filter(|it| it.0 != node);
+            let near = near.filter(|it| tally.total() - it.1 < margin(&tally));
+            let near: Vec<Node> = near.map(|it| it.0).collect();
+            if !near.is_empty() {
+                doubts.entry(name).or_default().extend(near);
+            }
+        }
+        for (_, all) in by_file {
+            self.exchangeable(&all, &mut doubts);
+        }
+        doubts
+    }
+
+    /// Whether what speaks for the pair is too little.
+    fn is_doubtful(&self, named: Named, node: Node, tally: &Tally) -> bool {
+        let source = self.source.node(named);
+        let bits = tally.total();
+        if !source.known {
+            return false;
+        }
+        let callers = &self.binary.node(node).callers;
+        let known: Vec<Named> = callers.iter().filter_map(|&it| self.name_of(it)).collect();
+        let file = |it: &Named| self.source.node(*it).file;
+        let in_file = known.iter().any(|it| file(it) == source.file);
+        let stranger = callers.len() >= STRANGERS_EACH * known.len() + STRANGERS;
+        let fragment = match self.binary.node(node).place {
+            Place::Function(id) => {
+                let blocks = self.binary.code.function(id).blocks;
+                is_fragment(source.blocks, blocks, bits, in_file)
+            }
+            Place::Data(_) => false,
+        };
+        bits < LEAST
+            || fragment
+            || is_contradicted(tally)
+            || stranger && !in_file && tally.facts() <= 1 && bits < FEW_FOR_STRANGERS
+    }
+
+    /// Names of one file that could as well be exchanged.
+    fn exchangeable(&mut self, all: &[(Named, Node)], doubts: &mut Doubts) {
+        let bits: Vec<f32> = all
+            .iter()
+            .map(|&(name, node)| self.score(name, node, Tally::default()).total())
+            .collect();
+        for (index, &one) in all.iter().enumerate() {
+            for (&other, theirs) in all.iter().zip(&bits).skip(index + 1) {
+                let (left, right) = (self.source.node(one.0), self.source.node(other.0));
+                if !are_siblings(left, right) {
+                    continue;
+                }
+                let now = bits[index] + theirs;
+                let alone = self.score(one.0, other.1, Tally::default()).total()
+                    + self.score(other.0, one.1, Tally::default()).total();
+                if now - alone < WORTH_EXCHANGING && now - self.exchanged(one, other) < ALIKE {
+                    doubts.entry(one.0).or_default().push(other.1);
+                    doubts.entry(other.0).or_default().push(one.1);
+                }
+            }
+        }
+    }
+
+    /// Bits of two pairs with their names exchanged.
+    fn exchanged(&mut self, one: (Named, Node), other: (Named, Node)) -> f32 {
+        let crossed = [(one.0, other.1), (other.0, one.1)];
+        self.place_at(crossed);
+        let bits = crossed.map(|(name, node)| self.score(name, node, Tally::default()).total());
+        self.place_at([one, other]);
+        bits.iter().sum()
+    }
+}
+
+/// Whether so much speaks against an answer that it is not believed.
+fn is_contradicted(tally: &Tally) -> bool {
+    let limit = if tally.total() < FEW {
+        AGAINST_FEW
+    } else {
+        AGAINST
+    };
+    tally.share_against() > limit
+}
+
+/// Bits that the next answer must lack.
+fn margin(tally: &Tally) -> f32 {
+    match tally.total() < FEW && tally.share_against() > AGAINST_ALIKE {
+        true => ALIKE_FEW,
+        false => ALIKE,
+    }
+}
+
+/// Whether a function of so many blocks in the source is more than what is there:
+/// compilers split functions, and one of the pieces lies where it is called.
+fn is_fragment(source: u32, binary: u32, bits: f32, called_in_file: bool) -> bool {
+    FRAGMENT * binary <= source && called_in_file || SMALL * binary <= source && bits < FEW_FOR_SIZE
+}
+
+/// Whether both call the same, or are called by the same.
+fn are_siblings(one: &SourceNode, other: &SourceNode) -> bool {
+    common(&one.calls, &other.calls) || common(&one.callers, &other.callers)
+}
+
+/// Whether two sorted lists have something in common.
+fn common(one: &[Link], other: &[Link]) -> bool {
+    let (short, long) = match one.len() < other.len() {
+        true => (one, other),
+        false => (other, one),
+    };
+    let has = |link: &Link| long.binary_search_by_key(&link.to, |it| it.to).is_ok();
+    short.iter().any(has)
+}
