@@ -16,6 +16,7 @@ use super::{
     place::Files,
     relation,
     shape::{self, Shapes},
+    sights::{self, Sights},
     strategy::Strategy,
     structure,
     tally::Tally,
@@ -43,6 +44,7 @@ const MAX_CHECKS: usize = 4;
 pub(super) struct Matcher<'a> {
     pub kernel: &'a Kernel,
     pub shapes: Shapes,
+    pub sights: Sights,
     pub source: &'a Source,
     pub binary: &'a Binary<'a>,
     set: StrategySet,
@@ -75,12 +77,14 @@ impl<'a> Matcher<'a> {
         source: &'a Source,
         binary: &'a Binary<'a>,
         shapes: Shapes,
+        sights: Sights,
         set: StrategySet,
     ) -> Self {
         let count = source.names.len();
         Self {
             kernel,
             shapes,
+            sights,
             source,
             binary,
             set,
@@ -195,6 +199,7 @@ impl<'a> Matcher<'a> {
         }
         if self.set.has(Strategy::Arguments) {
             arguments::score(self, named, node, &mut tally);
+            sights::score(self, named, node, &mut tally);
         }
         if self.set.has(Strategy::Locality) {
             locality::score(self, named, node, &mut tally);
@@ -222,6 +227,7 @@ impl<'a> Matcher<'a> {
         }
         if self.set.has(Strategy::Arguments) {
             arguments::candidates(self, named, votes);
+            sights::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Locality) {
             locality::candidates(self, named, votes);
