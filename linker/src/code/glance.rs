@@ -1,10 +1,15 @@
 //! Single instructions, for those who judge the analysis and must not use it.
 
+use std::{collections::BTreeSet, ops::Range};
+
 use super::{
     decode::{self, Insn, Op},
     walk,
 };
 use crate::kernel::Kernel;
+
+/// Instructions of one function that are looked at.
+const MAX_INSNS: usize = 4096;
 
 /// Where control goes behind an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,5 +73,83 @@ pub(crate) fn call(kernel: &Kernel, at: u32, thumb: bool) -> Option<u32> {
     match insn(kernel, at, thumb)?.op {
         Op::Call { target, .. } => Some(target),
         _ => None,
+    }
+}
+
+/// Whether control may come from behind the call at `call` to it again, without
+/// leaving the function in this range.
+pub(crate) fn comes_back(kernel: &Kernel, range: Range<u32>, call: u32, thumb: bool) -> bool {
+    let size = |at: u32| insn(kernel, at, thumb).map_or(4, |it| u32::from(it.size));
+    let mut waiting = vec![call.wrapping_add(size(call))];
+    let mut seen = BTreeSet::new();
+    while let Some(at) = waiting.pop() {
+        if at == call {
+            return true;
+        }
+        if !range.contains(&at) || seen.len() > MAX_INSNS || !seen.insert(at) {
+            continue;
+        }
+        let Some(insn) = insn(kernel, at, thumb) else {
+            continue;
+        };
+        if let Op::Branch(target) = insn.op {
+            waiting.push(target);
+        }
+        // A call comes back here, whatever else it may do, and so does a jump
+        // behind `mov lr, pc`.
+        let before = at.checked_sub(4).filter(|_| !thumb);
+        let linked = before
+            .and_then(|it| self::insn(kernel, it, false))
+            .is_some_and(|it| it.writes >> decode::LR & 1 == 1 && !it.op.calls());
+        if insn.op.calls() || linked || !walk::ends(&insn) {
+            waiting.push(at.wrapping_add(u32::from(insn.size)));
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kernel::Version,
+        machine::testing::{BASE, Image},
+    };
+
+    fn comes_back_to_second(words: &[u32]) -> bool {
+        let mut image = Image::new(0x1000, Version(4, 9, 0));
+        image.words(BASE, words);
+        let end = BASE + 4 * words.len() as u32;
+        comes_back(&image.kernel(), BASE..end, BASE + 4, false)
+    }
+
+    #[test]
+    fn a_call_in_a_loop() {
+        // push; bl; cmp r0, #0; bne to the call; pop
+        let repeated = [
+            0xe92d_4010,
+            0xeb00_0100,
+            0xe350_0000,
+            0x1aff_fffc,
+            0xe8bd_8010,
+        ];
+        assert!(comes_back_to_second(&repeated));
+        let once = [
+            0xe92d_4010,
+            0xeb00_0100,
+            0xe350_0000,
+            0x1aff_ffff,
+            0xe8bd_8010,
+        ];
+        assert!(!comes_back_to_second(&once));
+        // mov lr, pc; ldr pc, [r3]: comes back too.
+        let through_memory = [
+            0xe92d_4010,
+            0xeb00_0100,
+            0xe1a0_e00f,
+            0xe593_f000,
+            0xeaff_fffb,
+        ];
+        assert!(comes_back_to_second(&through_memory));
     }
 }

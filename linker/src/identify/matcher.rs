@@ -17,6 +17,7 @@ use super::{
     place::Files,
     relation,
     shape::{self, Shapes},
+    sights::{self, Sights},
     strategy::Strategy,
     structure,
     tally::Tally,
@@ -44,6 +45,7 @@ const MAX_CHECKS: usize = 4;
 pub(super) struct Matcher<'a> {
     pub kernel: &'a Kernel,
     pub shapes: Shapes,
+    pub sights: Sights,
     pub source: &'a Source,
     pub binary: &'a Binary<'a>,
     set: StrategySet,
@@ -78,12 +80,14 @@ impl<'a> Matcher<'a> {
         source: &'a Source,
         binary: &'a Binary<'a>,
         shapes: Shapes,
+        sights: Sights,
         set: StrategySet,
     ) -> Self {
         let count = source.names.len();
         Self {
             kernel,
             shapes,
+            sights,
             source,
             binary,
             set,
@@ -213,6 +217,7 @@ impl<'a> Matcher<'a> {
         }
         if self.set.has(Strategy::Arguments) {
             arguments::score(self, named, node, &mut tally);
+            sights::score(self, named, node, &mut tally);
         }
         if self.set.has(Strategy::Locality) {
             locality::score(self, named, node, &mut tally);
@@ -254,6 +259,7 @@ impl<'a> Matcher<'a> {
         }
         if self.set.has(Strategy::Arguments) {
             arguments::candidates(self, named, votes);
+            sights::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Locality) {
             locality::candidates(self, named, votes);

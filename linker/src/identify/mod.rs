@@ -8,6 +8,7 @@
 //! * [`lexical`]: texts, and the file and line of warnings
 //! * [`relation`]: callers, callees, siblings, the order of calls
 //! * [`structure`]: constants, return values, numbers of blocks and callees
+//! * [`sights`]: what a function does with its arguments
 //! * [`locality`]: functions of one source file lie together
 //! * [`matcher`]: spreads names from what is certain to what follows from it
 //! * [`cluster`]: functions that are alike, told apart together
@@ -48,6 +49,7 @@ mod place;
 mod relation;
 mod resolve;
 mod shape;
+mod sights;
 mod strategy;
 mod structure;
 mod tally;
@@ -264,7 +266,8 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
     let source = graph::Source::of(&facts);
     let binary = graph::Binary::of(&code, &source);
     let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
-    let mut matcher = Matcher::new(kernel, &source, &binary, shapes, options.strategies);
+    let sights = sights::Sights::of(kernel, &source, &binary);
+    let mut matcher = Matcher::new(kernel, &source, &binary, shapes, sights, options.strategies);
     for symbol in given.iter() {
         if let (Some(named), Some(node)) = (source.named(&symbol.name), binary.at(symbol.address))
             && given.address(&symbol.name).is_some()

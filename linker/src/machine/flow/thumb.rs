@@ -414,6 +414,8 @@ impl Trace<'_> {
         // CBZ, CBNZ
         if half & 0xf500 == 0xb100 {
             let distance = half >> 3 & 0x40 | half >> 2 & 0x3e;
+            let tested = state.get((half & 7) as usize);
+            self.compare(at, tested, &Value::Const(0));
             return Next::Branch(at.wrapping_add(4).wrapping_add(distance));
         }
         match half >> 8 {
