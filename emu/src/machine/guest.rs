@@ -3,8 +3,9 @@
 
 use super::coprocessor::{self, absent, is_monitor_call};
 use super::milestone::{Milestone, Reached};
+use super::poll::Polls;
 use super::unassigned;
-use super::{Error, Exit};
+use super::{Error, Exit, Registers};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
 use crate::cpu::callbacks::{Flow, Hooks, Page};
@@ -54,8 +55,10 @@ pub(crate) struct Guest {
     /// The guest waits for an interrupt.
     pub(super) waiting: bool,
     pub(super) watches: Vec<(u32, Milestone)>,
+    pub(super) traps: Vec<u32>,
     pub(super) milestones: Vec<Reached>,
     pub(super) unassigned: unassigned::Account,
+    pub(super) polls: Polls,
     pub(super) absent: coprocessor::Account,
     pub(super) driver_instructions: u64,
     /// The count at which the budget is used up.
@@ -79,8 +82,10 @@ impl Guest {
             hold: None,
             waiting: false,
             watches: Vec::new(),
+            traps: Vec::new(),
             milestones: Vec::new(),
             unassigned: unassigned::Account::default(),
+            polls: Polls::default(),
             absent: coprocessor::Account::default(),
             driver_instructions: 0,
             end: 0,
@@ -430,8 +435,9 @@ impl Hooks for Guest {
                 value
             }
             None => {
-                self.unassigned.note(address, pc.unwrap_or(0), false);
-                0
+                let pc = pc.unwrap_or(0);
+                self.unassigned.note(address, pc, false);
+                self.polls.read(address, pc, count.at_block())
             }
         }
     }
@@ -451,11 +457,15 @@ impl Hooks for Guest {
         self.rewire(count);
     }
 
-    fn reached(&mut self, count: &mut Count, address: u32, thumb: bool) {
+    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) {
         let instructions = count.before(address, thumb);
         let watched = self.watches.iter().find(|(va, _)| *va == address);
         if let Some(&(_, milestone)) = watched {
             self.reach_and_exit(count, instructions, milestone);
+        }
+        if self.traps.contains(&address) {
+            let at = Registers::of(cpu);
+            self.exit_soon(count, Exit::Trap { va: address, at });
         }
     }
 

@@ -10,6 +10,7 @@ use super::boot::Ran;
 use super::prepare::Prepared;
 use super::{Error, Settings};
 use crate::plan::{self, Cpu, Plan};
+use crate::remedy::Omitted;
 use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
 use crate::session::Session;
 use crate::verdict::reason::{self, Evidence, Polled};
@@ -31,7 +32,8 @@ pub struct Messages {
 /// The console's text, or else what the kernel's log buffer holds.
 pub fn messages(session: &Session, prepared: &Prepared, plan: &Plan) -> Messages {
     let console = String::from_utf8_lossy(session.console());
-    if console.contains("Linux version") || session.has_passed(Milestone::Userspace) {
+    let speaks = session.has_passed(Milestone::Userspace) && !console.is_empty();
+    if console.contains("Linux version") || speaks {
         return Messages {
             text: console.into_owned(),
             from_memory: false,
@@ -125,8 +127,10 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         reason: reason(settings, prepared, ran),
         driver_instructions: session.machine().driver_instructions(),
         left_out: transplant
-            .map(|transplant| transplant.left_out.clone())
-            .unwrap_or_default(),
+            .into_iter()
+            .flat_map(|transplant| transplant.left_out.iter().cloned())
+            .chain(ran.omitted.iter().map(Omitted::left_out))
+            .collect(),
         patches: transplant.map_or(0, |transplant| transplant.patches.len()),
         unassigned: unassigned(session.machine().unassigned()),
         instructions: session.machine().instructions(),
