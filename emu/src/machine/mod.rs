@@ -85,6 +85,11 @@ pub enum Exit {
         /// The registers at that moment; by now a block more has run.
         at: Registers,
     },
+    /// An exception is taken, and there is no code for it yet.
+    NoVector {
+        /// The registers before it.
+        at: Registers,
+    },
     /// The guest reset the board.
     Reset,
     /// Exceptions follow each other without an instruction between them.

@@ -7,6 +7,7 @@
 //! that ended the loop is what that instruction reads there from then on, and
 //! is changed only when it comes to loop again. A loop with a limit of its own
 //! mostly comes to that limit first, and then knows that the chip is absent.
+//! Calls of absent firmware are followed in the same way.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,9 @@ const GAP: u64 = 2_000;
 const FOLLOWED: usize = 8;
 /// Instructions that an answer is kept for, at most.
 const LIMIT: usize = 1_024;
+
+/// Stands for the address of a register in what is known of calls of firmware.
+const FIRMWARE: u32 = u32::MAX;
 
 /// Address, and program counter of the reader.
 type Key = (u32, u32);
@@ -94,21 +98,29 @@ pub(crate) struct Polls {
 impl Polls {
     /// What an absent register reads at this moment.
     pub(crate) fn read(&mut self, address: u32, pc: u32, instructions: u64) -> u32 {
-        let key = (address, pc);
+        self.answer((address, pc), instructions).unwrap_or(0)
+    }
+
+    /// What a call of absent firmware returns, once it is made in a loop.
+    pub(crate) fn call(&mut self, pc: u32, instructions: u64) -> Option<u32> {
+        self.answer((FIRMWARE, pc), instructions)
+    }
+
+    fn answer(&mut self, key: Key, instructions: u64) -> Option<u32> {
         if let Some(standing) = self.standing.get_mut(&key) {
-            return standing.read(instructions);
+            return Some(standing.read(instructions));
         }
-        if self.is_loop(key, instructions) && self.standing.len() < LIMIT {
-            let mut standing = Standing {
-                index: 0,
-                reads: LOOP_AGAIN,
-                last: instructions,
-            };
-            let value = standing.read(instructions);
-            self.standing.insert(key, standing);
-            return value;
+        if !self.is_loop(key, instructions) || self.standing.len() >= LIMIT {
+            return None;
         }
-        0
+        let mut standing = Standing {
+            index: 0,
+            reads: LOOP_AGAIN,
+            last: instructions,
+        };
+        let value = standing.read(instructions);
+        self.standing.insert(key, standing);
+        Some(value)
     }
 
     fn is_loop(&mut self, key: Key, now: u64) -> bool {

@@ -218,7 +218,11 @@ fn transplanted(
         observer.started(&plan, &tried);
         let end = match run(settings, &mut session, &mut help, observer)? {
             Finish::End(end) => end,
-            Finish::Without(one) => {
+            Finish::Without(mut one) => {
+                let messages = super::outcome::messages(&session, prepared, &plan);
+                if let Some(fault) = fault::find(&messages.text) {
+                    one.why = fault.summary;
+                }
                 tried.push(Tried {
                     what: "whole".to_owned(),
                     value: one.name.clone(),
@@ -370,6 +374,11 @@ fn run(
             }
             Event::Trapped { va, at } => {
                 if let Some(one) = help.trapped(session, va, &at) {
+                    return Ok(Finish::Without(one));
+                }
+            }
+            Event::Unserved { at } => {
+                if let Some(one) = help.unserved(session, &at) {
                     return Ok(Finish::Without(one));
                 }
             }

@@ -135,6 +135,9 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         unassigned: unassigned(session.machine().unassigned()),
         instructions: session.machine().instructions(),
         console: String::from_utf8_lossy(session.console()).into_owned(),
+        log: Some(messages(session, prepared, &ran.plan))
+            .filter(|messages| messages.from_memory)
+            .map(|messages| messages.text),
         console_sha256: hex(&Sha256::digest(session.console())),
         wall_s: seconds(wall),
     }
@@ -161,6 +164,7 @@ pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Dur
         unassigned: Vec::new(),
         instructions: 0,
         console: String::new(),
+        log: None,
         console_sha256: hex(&Sha256::digest(b"")),
         wall_s: seconds(wall),
     }

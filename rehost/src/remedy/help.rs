@@ -56,6 +56,12 @@ impl<'a> Help<'a> {
         self.remedy(&stopped)
     }
 
+    /// The same, at an exception for which there is no code yet.
+    pub fn unserved(&mut self, session: &Session, at: &Registers) -> Option<Omitted> {
+        self.0.as_ref()?;
+        self.remedy(&Stopped::unserved(session, at))
+    }
+
     /// When nothing helps, the kernel is let go on to say why.
     fn remedy(&mut self, stopped: &Stopped) -> Option<Omitted> {
         let parts = self.0.as_mut()?;

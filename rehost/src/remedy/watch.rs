@@ -15,9 +15,6 @@ use crate::verdict::Milestone;
 /// Words of the stack that are looked at: all of it (THREAD_SIZE of
 /// arch/arm/include/asm/thread_info.h).
 const STACK: u32 = 8 << 10;
-/// A panic belongs to the fault before it when it follows within so many
-/// instructions: the fault's report is printed in between.
-const AFTERMATH: u64 = 50_000_000;
 /// An initial call gets so many instructions; calls that measure which of their
 /// ways of computing is the fastest take a third of that.
 const LONGEST: u64 = 4_000_000_000;
@@ -43,13 +40,6 @@ struct Running {
     asked: u64,
 }
 
-/// A fault that was reported.
-#[derive(Debug, Clone)]
-struct Fault {
-    place: Place,
-    instructions: u64,
-}
-
 /// What is known of the boot under way.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -58,7 +48,6 @@ pub struct Watch {
     restarts: Vec<u32>,
     runner: Option<u32>,
     running: Option<Running>,
-    last_fault: Option<Fault>,
 }
 
 /// A boot that cannot go on.
@@ -107,30 +96,25 @@ impl Watch {
             });
             return None;
         }
-        if Some(va) == self.fault {
+        let place = if Some(va) == self.fault {
             // die(text, registers, error): r0 to r15 in order.
             let register = |number: u32| word(machine, r1.wrapping_add(4 * number));
-            let place = Place {
+            Place {
                 pc: register(15)?,
                 lr: register(14)?,
                 stack: stack(machine, register(13)?),
-            };
-            self.last_fault = Some(Fault {
-                place,
-                instructions: now,
-            });
-            return None;
-        }
-        let place = match self.last_fault.take() {
-            Some(fault) if now - fault.instructions < AFTERMATH => fault.place,
-            _ => Place {
+            }
+        } else {
+            Place {
                 pc: lr.wrapping_sub(2),
                 lr,
                 stack: stack(machine, sp),
-            },
+            }
         };
         let why = if Some(va) == self.panic {
             "the kernel panics in it"
+        } else if Some(va) == self.fault {
+            "a fault in it"
         } else {
             "it ends the boot"
         };
@@ -173,6 +157,19 @@ impl Watch {
 }
 
 impl Stopped {
+    /// At an exception for which there is no code yet.
+    pub fn unserved(session: &Session, at: &Registers) -> Self {
+        Self {
+            place: Place {
+                pc: at.r[15],
+                lr: at.r[14],
+                stack: stack(session.machine(), at.r[13]),
+            },
+            call: None,
+            why: "a fault in it, before the kernel can handle any".to_owned(),
+        }
+    }
+
     /// What the next boot is to leave out; `None` when that is nothing.
     pub fn remedy(
         &self,

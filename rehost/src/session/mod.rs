@@ -48,6 +48,11 @@ pub enum Event {
         /// The registers at that moment.
         at: Registers,
     },
+    /// An exception is taken, and the kernel has no code for it yet.
+    Unserved {
+        /// The registers before it.
+        at: Registers,
+    },
     /// The guest restarted its machine.
     Ended,
     /// One exception follows the other without an instruction between them.
@@ -106,6 +111,7 @@ impl Session {
             Exit::Milestone(_) => self.note_milestones().map_or(Event::Ran, Event::Passed),
             Exit::OpaqueConflict { va } => Event::Conflict { va },
             Exit::Trap { va, at } => Event::Trapped { va, at },
+            Exit::NoVector { at } => Event::Unserved { at },
             Exit::Idle => Event::Asleep,
             Exit::Reset => Event::Ended,
             Exit::Stuck { .. } => Event::Stuck,

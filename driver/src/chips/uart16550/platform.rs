@@ -11,7 +11,8 @@ use crate::kit::{Storage, Struct};
 use super::uart16550;
 
 crate::forward! {
-    /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver.
+    /// Tells the kernel of the UART. Left out when the kernel has no 8250 driver
+    /// that can be a console.
     optional("uart", 0) machine_desc.init_machine => fn init_machine();
 }
 
@@ -24,7 +25,8 @@ static PORTS: Storage<Plat8250Port, { 2 * ENTRY }, 2> = Storage::zeroed();
 /// `machine_desc.init_machine`.
 extern "C" fn init_machine() {
     // Says to the linker that all this is for nothing without the driver.
-    if platform::serial8250_driver().address() == 0 {
+    if platform::serial8250_driver().address() == 0 || platform::serial8250_console().address() == 0
+    {
         return;
     }
     let port = PORTS.get();
