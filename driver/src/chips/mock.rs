@@ -161,6 +161,7 @@ impl Mock {
             platform_device_add as *const () as usize,
         );
         self.fill(&platform::serial8250_driver::SLOT, 0x1000);
+        self.fill(&platform::serial8250_console::SLOT, 0x1000);
     }
 }
 

@@ -205,6 +205,7 @@ fn transplanted(
         }
         let mut bytes = kernel.bytes.clone();
         transplant.apply(&mut bytes, kernel.base)?;
+        plan::command_line::replace_built_in(&mut bytes, &plan.command_line);
         for one in &omitted {
             one.apply(kernel, &mut bytes);
         }
