@@ -53,12 +53,14 @@ pub fn messages(session: &Session, prepared: &Prepared, plan: &Plan) -> Messages
 }
 
 fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Option<String> {
-    let mut memory = vec![0; plan.ram.size.saturating_sub(behind).min(PIECE as u32) as usize];
-    session
-        .machine()
-        .read_physical(plan.ram.base.checked_add(behind)?, &mut memory)
-        .ok()?;
-    kernel_log::read(&memory, &facts.banner)
+    (behind..plan.ram.size).step_by(PIECE).find_map(|from| {
+        // Pieces overlap by the longest log.
+        let length = (plan.ram.size - from).min((PIECE + kernel_log::LONGEST) as u32);
+        let mut memory = vec![0; length as usize];
+        let start = plan.ram.base.checked_add(from)?;
+        session.machine().read_physical(start, &mut memory).ok()?;
+        kernel_log::read(&memory, &facts.banner)
+    })
 }
 
 /// Why the run did not reach its goal; `None` when it did.

@@ -21,7 +21,14 @@ pub fn build(uart: &str, smp: bool, archive: bool, append: Option<&str>) -> Stri
 /// included.
 const SIZE: usize = 1024;
 /// How a line that was built into a kernel begins, or goes on behind a space.
-const WORDS: [&str; 6] = ["console=", "root=", "mem=", "init=", "androidboot.", "noinitrd"];
+const WORDS: [&str; 6] = [
+    "console=",
+    "root=",
+    "mem=",
+    "init=",
+    "androidboot.",
+    "noinitrd",
+];
 
 /// Writes the command line in the place of the one that was built into the kernel
 /// (CONFIG_CMDLINE), which may be used in spite of the boot loader's. It lies in
@@ -52,7 +59,11 @@ pub fn replace_built_in(kernel: &mut [u8], line: &str) -> usize {
 fn start_of_line(bytes: &[u8], at: usize) -> Option<usize> {
     let printable = |byte: &u8| (b' '..=b'~').contains(byte);
     let before = bytes.get(at.saturating_sub(SIZE)..at)?;
-    let length = before.iter().rev().take_while(|byte| printable(byte)).count();
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|byte| printable(byte))
+        .count();
     let start = at - length;
     let array = bytes.get(start..start.checked_add(SIZE)?)?;
     let text = array.iter().take_while(|byte| printable(byte)).count();

@@ -60,7 +60,15 @@ pub struct Choice {
 }
 
 /// Chooses, or finds that nothing can be left out.
-pub fn choose(frames: &[Frame], symbols: &SymbolTable, omitted: &[u32]) -> Option<Choice> {
+///
+/// `running` is the initial call under way, as its runner was given it: a call may
+/// end in a jump to another function, and is then not in the chain.
+pub fn choose(
+    frames: &[Frame],
+    running: Option<u32>,
+    symbols: &SymbolTable,
+    omitted: &[u32],
+) -> Option<Choice> {
     let is = |frame: &Frame, names: &[&str]| {
         let here = |name: &&str| {
             let mut all = symbols.all(name);
@@ -83,10 +91,11 @@ pub fn choose(frames: &[Frame], symbols: &SymbolTable, omitted: &[u32]) -> Optio
     }
     let free = |frame: &&Frame| !omitted.contains(&frame.start);
     if base.is_some_and(|frame| is(frame, &RUNNERS))
-        && let Some(call) = own.last().filter(free)
+        && let Some(call) = running.or(own.last().map(|frame| frame.start))
+        && !omitted.contains(&call)
     {
         return Some(Choice {
-            va: call.start,
+            va: call,
             initcall: true,
         });
     }

@@ -30,6 +30,10 @@ const FAULT: &str = "die";
 const PANIC: &str = "panic";
 const RESTART: [&str; 2] = ["machine_restart", "machine_halt"];
 const RUNNER: &str = "do_one_initcall";
+/// What ARM's division calls for a divisor of 0: says so, and returns.
+const NO_DIVISION: &str = "__div0";
+/// So many of those: it is done again and again, with a rate that is 0.
+const DIVISIONS: u32 = 40;
 
 /// An initial call that is under way.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +51,8 @@ pub struct Watch {
     panic: Option<u32>,
     restarts: Vec<u32>,
     runner: Option<u32>,
+    no_division: Option<u32>,
+    divisions: u32,
     running: Option<Running>,
 }
 
@@ -54,8 +60,10 @@ pub struct Watch {
 #[derive(Debug, Clone)]
 pub struct Stopped {
     place: Place,
-    /// The initial call, where no stack shows it.
-    call: Option<u32>,
+    /// The initial call under way.
+    running: Option<u32>,
+    /// Whether it is that call and no other function, whatever the stack says.
+    sure: bool,
     why: String,
 }
 
@@ -70,6 +78,7 @@ impl Watch {
             fault: trap(FAULT)?,
             panic: trap(PANIC)?,
             runner: trap(RUNNER)?,
+            no_division: trap(NO_DIVISION)?,
             ..Self::default()
         };
         for name in RESTART {
@@ -96,6 +105,12 @@ impl Watch {
             });
             return None;
         }
+        if Some(va) == self.no_division {
+            self.divisions += 1;
+            if self.divisions < DIVISIONS {
+                return None;
+            }
+        }
         let place = if Some(va) == self.fault {
             // die(text, registers, error): r0 to r15 in order.
             let register = |number: u32| word(machine, r1.wrapping_add(4 * number));
@@ -115,12 +130,15 @@ impl Watch {
             "the kernel panics in it"
         } else if Some(va) == self.fault {
             "a fault in it"
+        } else if Some(va) == self.no_division {
+            "it divides by zero again and again"
         } else {
             "it ends the boot"
         };
         Some(Stopped {
             place,
-            call: None,
+            running: self.running.map(|running| running.call),
+            sure: false,
             why: why.to_owned(),
         })
     }
@@ -150,7 +168,8 @@ impl Watch {
                 lr: registers.r[14],
                 stack: stack(machine, registers.r[13]),
             },
-            call: Some(running.call),
+            running: Some(running.call),
+            sure: true,
             why: why.to_owned(),
         })
     }
@@ -165,7 +184,8 @@ impl Stopped {
                 lr: at.r[14],
                 stack: stack(session.machine(), at.r[13]),
             },
-            call: None,
+            running: None,
+            sure: false,
             why: "a fault in it, before the kernel can handle any".to_owned(),
         }
     }
@@ -183,9 +203,9 @@ impl Stopped {
         }
         let known: Vec<u32> = omitted.iter().map(|one| one.va).collect();
         let chain = chain::chain(kernel, code, symbols, &self.place);
-        let choice = match self.call {
-            Some(va) => choice::Choice { va, initcall: true },
-            None => choice::choose(&chain, symbols, &known)?,
+        let choice = match self.running {
+            Some(va) if self.sure => choice::Choice { va, initcall: true },
+            running => choice::choose(&chain, running, symbols, &known)?,
         };
         if known.contains(&choice.va) || kernel.offset(choice.va).is_none() {
             return None;
