@@ -13,8 +13,8 @@ use linker::transplant::Transplant;
 use super::prepare::Prepared;
 use super::{Error, Initrd, Limits, Settings, opaque_range, transplanting};
 use crate::plan::{self, Board, Model, Plan, UserSpace};
-use crate::remedy::Omitted;
 use crate::remedy::help::Help;
+use crate::remedy::{Omitted, Remedy};
 use crate::report::Tried;
 use crate::session::typing::Typist;
 use crate::session::{Event, Passed, Session};
@@ -135,7 +135,7 @@ fn on_versatile(
     began: Instant,
     observer: &mut dyn Observer,
 ) -> Result<Ran, Error> {
-    let plan = make_plan(settings, prepared, user_space, None)?;
+    let plan = make_plan(&settings.wishes, settings, prepared, user_space, None)?;
     let machine = machine(
         &plan,
         BoardConfig::Versatile,
@@ -149,7 +149,7 @@ fn on_versatile(
         Finish::End(end) => end,
         // There is no opaque memory to be in conflict with, and no help.
         Finish::Conflict(va) => Some(End::Conflict { va }),
-        Finish::Without(_) => None,
+        Finish::Again(_) => None,
     };
     Ok(Ran {
         plan,
@@ -171,7 +171,8 @@ fn transplanted(
 ) -> Result<Ran, Error> {
     let kernel = &prepared.firmware.kernel;
     let driver = transplanting::driver(kernel, settings.driver.as_ref())?;
-    let mut plan = make_plan(settings, prepared, user_space, None)?;
+    let mut wishes = settings.wishes.clone();
+    let mut plan = make_plan(&wishes, settings, prepared, user_space, None)?;
     let mut tried: Vec<Tried> = Vec::new();
     let mut refused: Vec<OpaqueRequest> = Vec::new();
     let mut printed_end = None;
@@ -201,7 +202,7 @@ fn transplanted(
         };
         let uart = transplanting::unserved_uart(&transplant);
         if uart.is_some() {
-            plan = make_plan(settings, prepared, user_space, uart)?;
+            plan = make_plan(&wishes, settings, prepared, user_space, uart)?;
         }
         let mut bytes = kernel.bytes.clone();
         transplant.apply(&mut bytes, kernel.base)?;
@@ -219,7 +220,20 @@ fn transplanted(
         observer.started(&plan, &tried);
         let end = match run(settings, &mut session, &mut help, observer)? {
             Finish::End(end) => end,
-            Finish::Without(mut one) => {
+            Finish::Again(Remedy::LessRam)
+                if settings.wishes.ram_mib.is_none() && less_ram(plan.ram) =>
+            {
+                tried.push(Tried {
+                    what: "ram".to_owned(),
+                    value: format!("{} MiB", plan.ram.size >> 20),
+                    reached: session.furthest(),
+                });
+                wishes.ram_mib = Some(plan.ram.size >> 21);
+                plan = make_plan(&wishes, settings, prepared, user_space, None)?;
+                continue;
+            }
+            Finish::Again(Remedy::LessRam) => Some(End::Fault),
+            Finish::Again(Remedy::Without(mut one)) => {
                 let messages = super::outcome::messages(&session, prepared, &plan);
                 if let Some(fault) = fault::find(&messages.text) {
                     one.why = fault.summary;
@@ -252,6 +266,12 @@ fn transplanted(
     }
 }
 
+/// Whether half of it is still enough for a kernel.
+fn less_ram(ram: plan::Ram) -> bool {
+    const LEAST: u32 = 128 << 20;
+    ram.size / 2 >= LEAST
+}
+
 fn in_vain(range: OpaqueRequest, reached: Option<Milestone>) -> Tried {
     Tried {
         what: "opaque".to_owned(),
@@ -261,6 +281,7 @@ fn in_vain(range: OpaqueRequest, reached: Option<Milestone>) -> Tried {
 }
 
 fn make_plan(
+    wishes: &plan::Wishes,
     settings: &Settings,
     prepared: &Prepared,
     user_space: UserSpace,
@@ -268,7 +289,7 @@ fn make_plan(
 ) -> Result<Plan, Error> {
     let kernel = &prepared.firmware.kernel;
     let machines = &prepared.identification.machines;
-    let mut wishes = settings.wishes.clone();
+    let mut wishes = wishes.clone();
     wishes.load_address = prepared.firmware.load_address;
     let descriptor = plan::descriptor(machines, settings.board, kernel.facts.device_tree);
     Ok(plan::plan(&plan::Input {
@@ -336,7 +357,7 @@ fn watch(session: &mut Session, prepared: &Prepared, init_irq: Option<u32>) -> R
 enum Finish {
     End(Option<End>),
     Conflict(u32),
-    Without(Omitted),
+    Again(Remedy),
 }
 
 /// Runs a started machine to its end.
@@ -370,17 +391,17 @@ fn run(
         match event {
             Event::Ran => {
                 if let Some(one) = help.look(session) {
-                    return Ok(Finish::Without(one));
+                    return Ok(Finish::Again(one));
                 }
             }
             Event::Trapped { va, at } => {
                 if let Some(one) = help.trapped(session, va, &at) {
-                    return Ok(Finish::Without(one));
+                    return Ok(Finish::Again(one));
                 }
             }
             Event::Unserved { at } => {
                 if let Some(one) = help.unserved(session, &at) {
-                    return Ok(Finish::Without(one));
+                    return Ok(Finish::Again(one));
                 }
             }
             Event::Passed(passed) => observer.passed(&passed),

@@ -5,7 +5,7 @@
 //! instruction before it is a call, and it belongs to the chain when the
 //! function that calls there calls the function below it in the chain.
 
-use linker::code::{Code, FunctionId};
+use linker::code::Code;
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
@@ -34,64 +34,90 @@ pub struct Place {
     pub stack: Vec<u32>,
 }
 
+/// What has to be known of a kernel's functions.
+pub trait Functions {
+    /// The function in which an address lies: something that stands for it, and its
+    /// first instruction with bit 0 set for Thumb code.
+    fn around(&self, va: u32) -> Option<(u32, u32)>;
+
+    /// Those that call it directly, by what stands for them.
+    fn callers(&self, function: u32) -> Vec<u32>;
+}
+
+/// The analysis of the code, with starts that names know better than it does.
+pub struct Named<'a> {
+    /// The analysis.
+    pub code: &'a Code,
+    /// The names.
+    pub symbols: &'a SymbolTable,
+}
+
+impl Functions for Named<'_> {
+    fn around(&self, va: u32) -> Option<(u32, u32)> {
+        let function = self.code.function(self.code.containing(va)?);
+        let start = match self.symbols.nearest(va) {
+            Some((symbol, _)) => function.start.max(symbol.address & !1),
+            None => function.start,
+        };
+        Some((function.start, start | u32::from(function.thumb)))
+    }
+
+    fn callers(&self, function: u32) -> Vec<u32> {
+        let ids = self.code.at(function).map(|id| self.code.callers(id));
+        let ids = ids.unwrap_or_default().iter();
+        ids.map(|&id| self.code.function(id).start).collect()
+    }
+}
+
 /// The chain, innermost function first.
-pub fn chain(kernel: &Kernel, code: &Code, symbols: &SymbolTable, place: &Place) -> Vec<Frame> {
+pub fn chain(kernel: &Kernel, functions: &dyn Functions, place: &Place) -> Vec<Frame> {
     let words: Vec<u32> = std::iter::once(place.lr)
         .chain(place.stack.iter().copied())
         .collect();
     let calls = |index: usize| {
         let word = *words.get(index)?;
         let kind = call(kernel, word)?;
-        Some((kind, code.containing(word.wrapping_sub(2))?, word))
+        Some((kind, functions.around(word.wrapping_sub(2))?))
     };
     let mut frames = Vec::new();
     // Behind a jump to nowhere the caller is the first that can be told.
-    let (mut at, mut current, mut pc) = match code.containing(place.pc) {
-        Some(id) => (0, id, place.pc),
+    let (mut at, (mut current, mut start)) = match functions.around(place.pc) {
+        Some(function) => (0, function),
         None => {
             let first = (0..words.len()).find_map(|index| Some((index, calls(index)?)));
-            let Some((index, (_, id, word))) = first else {
+            let Some((index, (_, function))) = first else {
                 return frames;
             };
-            (index + 1, id, word.wrapping_sub(2))
+            (index + 1, function)
         }
     };
     while frames.len() < LONGEST {
-        let function = code.function(current);
-        let callers = code.callers(current);
+        let callers = functions.callers(current);
         frames.push(Frame {
-            start: named_start(symbols, pc, function.start) | u32::from(function.thumb),
+            start,
             callers: callers.len(),
         });
         // A caller may also have been called by a function that ended in a jump.
-        let leads_here = |caller: FunctionId| {
+        let leads_here = |caller: u32| {
             callers.contains(&caller)
                 || callers
                     .iter()
-                    .any(|&one| code.callers(one).contains(&caller))
+                    .any(|&one| functions.callers(one).contains(&caller))
         };
-        let near = || (at..words.len().min(at + FRAME)).map(|index| (index, calls(index)));
-        let found = near()
-            .find_map(|(index, call)| Some((index, call.filter(|call| leads_here(call.1))?)))
-            .or_else(|| {
-                near().find_map(|(index, call)| {
-                    Some((index, call.filter(|call| call.0 == Call::Indirect)?))
-                })
-            });
-        let Some((index, (_, caller, word))) = found else {
+        let near: Vec<_> = (at..words.len().min(at + FRAME))
+            .filter_map(|index| Some((index, calls(index)?)))
+            .collect();
+        let found = near
+            .iter()
+            .find(|(_, (_, (caller, _)))| leads_here(*caller))
+            .or_else(|| near.iter().find(|(_, (kind, _))| *kind == Call::Indirect));
+        let Some(&(index, (_, caller))) = found else {
             break;
         };
-        (at, current, pc) = (index + 1, caller, word.wrapping_sub(2));
+        at = index + 1;
+        (current, start) = caller;
     }
     frames
-}
-
-/// Where a function starts: names know it better than the analysis does.
-fn named_start(symbols: &SymbolTable, pc: u32, start: u32) -> u32 {
-    match symbols.nearest(pc) {
-        Some((symbol, _)) if symbol.address & !1 > start => symbol.address & !1,
-        _ => start,
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,4 +160,102 @@ fn call(kernel: &Kernel, word: u32) -> Option<Call> {
     }
     let after_link = kernel.word(before.wrapping_sub(4)) == Some(0xe1a0_e00f);
     (instruction & 0x0fff_fff0 == 0x012f_ff30 || after_link).then_some(Call::Indirect)
+}
+
+#[cfg(test)]
+mod tests {
+    use linker::kernel::{Arch, Facts, Version};
+
+    use super::*;
+
+    const BASE: u32 = 0xc000_8000;
+
+    /// Functions of 0x100 bytes each; the first calls the second, and so on.
+    struct Row;
+
+    impl Functions for Row {
+        fn around(&self, va: u32) -> Option<(u32, u32)> {
+            let start = va & !0xff;
+            (BASE..BASE + 0x800).contains(&va).then_some((start, start))
+        }
+
+        fn callers(&self, function: u32) -> Vec<u32> {
+            vec![function - 0x100]
+        }
+    }
+
+    /// At 0x10 of each function stands a call, at 0x20 one through r3.
+    fn kernel() -> Kernel {
+        let mut bytes = vec![0; 0x800];
+        for start in (0..0x800).step_by(0x100) {
+            bytes[start + 0x10..start + 0x14].copy_from_slice(&0xeb00_0000_u32.to_le_bytes());
+            bytes[start + 0x20..start + 0x24].copy_from_slice(&0xe12f_ff33_u32.to_le_bytes());
+        }
+        Kernel {
+            bytes,
+            base: BASE,
+            facts: Facts {
+                release: "3.4.5".into(),
+                version: Version(3, 4, 5),
+                banner: String::new(),
+                arch: Arch::V7,
+                page_offset: 0xc000_0000,
+                text_offset: 0x8000,
+                phys_offset: None,
+                smp: false,
+                thumb2: false,
+                lpae: false,
+                device_tree: false,
+            },
+        }
+    }
+
+    fn starts(place: &Place) -> Vec<u32> {
+        let frames = chain(&kernel(), &Row, place);
+        frames.iter().map(|frame| frame.start - BASE).collect()
+    }
+
+    #[test]
+    fn direct_calls_are_followed_past_other_words() {
+        let place = Place {
+            pc: BASE + 0x340,
+            // Not yet saved by the innermost function.
+            lr: BASE + 0x214,
+            stack: vec![
+                1,
+                BASE + 0x714,
+                0xffff_ffff,
+                BASE + 0x114,
+                BASE + 0x18,
+                BASE + 0x14,
+            ],
+        };
+        assert_eq!(starts(&place), [0x300, 0x200, 0x100, 0]);
+    }
+
+    #[test]
+    fn a_call_through_a_pointer_is_taken_where_no_direct_one_fits() {
+        let place = Place {
+            pc: BASE + 0x640,
+            lr: 0,
+            stack: vec![BASE + 0x324, BASE + 0x214],
+        };
+        assert_eq!(starts(&place), [0x600, 0x300, 0x200]);
+    }
+
+    #[test]
+    fn a_jump_to_nowhere_begins_with_its_caller() {
+        let place = Place {
+            pc: 0,
+            lr: BASE + 0x124,
+            stack: vec![BASE + 0x14],
+        };
+        assert_eq!(starts(&place), [0x100, 0]);
+        let lost = Place {
+            pc: 0,
+            lr: 0,
+            stack: vec![0; 4000],
+        };
+        assert!(starts(&lost).is_empty());
+    }
 }

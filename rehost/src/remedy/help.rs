@@ -3,8 +3,8 @@
 use emu::machine::Registers;
 use linker::code::{self, Code};
 
-use super::Omitted;
 use super::watch::{Stopped, Watch};
+use super::{Omitted, Remedy};
 use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
 
@@ -41,29 +41,29 @@ impl<'a> Help<'a> {
         })))
     }
 
-    /// Between two stretches: what the next boot is to leave out, if this one
-    /// has come to its end.
-    pub fn look(&mut self, session: &Session) -> Option<Omitted> {
+    /// Between two stretches: what is to be different in the next boot, if this
+    /// one has come to its end.
+    pub fn look(&mut self, session: &Session) -> Option<Remedy> {
         let parts = self.0.as_mut()?;
         let stopped = parts.watch.look(session)?;
         self.remedy(&stopped)
     }
 
     /// The same, at a trap.
-    pub fn trapped(&mut self, session: &Session, va: u32, at: &Registers) -> Option<Omitted> {
+    pub fn trapped(&mut self, session: &Session, va: u32, at: &Registers) -> Option<Remedy> {
         let parts = self.0.as_mut()?;
         let stopped = parts.watch.trapped(session, va, at)?;
         self.remedy(&stopped)
     }
 
     /// The same, at an exception for which there is no code yet.
-    pub fn unserved(&mut self, session: &Session, at: &Registers) -> Option<Omitted> {
+    pub fn unserved(&mut self, session: &Session, at: &Registers) -> Option<Remedy> {
         self.0.as_ref()?;
         self.remedy(&Stopped::unserved(session, at))
     }
 
     /// When nothing helps, the kernel is let go on to say why.
-    fn remedy(&mut self, stopped: &Stopped) -> Option<Omitted> {
+    fn remedy(&mut self, stopped: &Stopped) -> Option<Remedy> {
         let parts = self.0.as_mut()?;
         let kernel = &parts.prepared.firmware.kernel;
         let code = parts

@@ -20,6 +20,15 @@ use linker::transplant::LeftOut;
 /// longer this kernel.
 pub const MOST: usize = 24;
 
+/// What is different in the next boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// A function is left out.
+    Without(Omitted),
+    /// The machine has half of the RAM.
+    LessRam,
+}
+
 /// A function that the kernel has to do without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omitted {
@@ -60,6 +69,61 @@ impl Omitted {
             .and_then(|at| bytes.get_mut(at..at.checked_add(code.len())?));
         if let Some(place) = place {
             place.copy_from_slice(code);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linker::kernel::{Arch, Facts, Version};
+
+    use super::*;
+
+    fn kernel() -> Kernel {
+        Kernel {
+            bytes: vec![0xff; 16],
+            base: 0xc000_8000,
+            facts: Facts {
+                release: "3.4.5".into(),
+                version: Version(3, 4, 5),
+                banner: String::new(),
+                arch: Arch::V7,
+                page_offset: 0xc000_0000,
+                text_offset: 0x8000,
+                phys_offset: None,
+                smp: false,
+                thumb2: false,
+                lpae: false,
+                device_tree: false,
+            },
+        }
+    }
+
+    fn applied(va: u32) -> Vec<u8> {
+        let mut bytes = kernel().bytes;
+        let one = Omitted {
+            va,
+            name: "chip_init".into(),
+            initcall: false,
+            why: "a fault in it".into(),
+        };
+        one.apply(&kernel(), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_function_returns_at_once_in_its_own_instruction_set() {
+        assert_eq!(
+            applied(0xc000_8004)[4..12],
+            [0, 0, 0xa0, 0xe3, 14, 0xf0, 0xa0, 0xe1]
+        );
+        assert_eq!(
+            applied(0xc000_8005)[4..10],
+            [0, 0x20, 0x70, 0x47, 0xff, 0xff]
+        );
+        // Not within the kernel, or only half.
+        for va in [0, 0xc000_800c, u32::MAX] {
+            assert_eq!(applied(va), kernel().bytes, "{va:#x}");
         }
     }
 }

@@ -6,18 +6,21 @@ use linker::code::Code;
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
-use super::chain::{self, Place};
+use super::chain::{self, Named, Place};
 use super::choice;
-use super::{MOST, Omitted};
+use super::{MOST, Omitted, Remedy};
 use crate::session::Session;
 use crate::verdict::Milestone;
 
 /// Words of the stack that are looked at: all of it (THREAD_SIZE of
 /// arch/arm/include/asm/thread_info.h).
 const STACK: u32 = 8 << 10;
+/// A panic belongs to the fault before it when it follows within so many
+/// instructions: the fault's report is printed in between.
+const AFTERMATH: u64 = 50_000_000;
 /// An initial call gets so many instructions; calls that measure which of their
-/// ways of computing is the fastest take a third of that.
-const LONGEST: u64 = 4_000_000_000;
+/// ways of computing is the fastest take half of that.
+const LONGEST: u64 = 2_500_000_000;
 /// The same for one that asks absent chips all the time.
 const LONGEST_POLLING: u64 = 200_000_000;
 /// Asks of absent chips that count as all the time.
@@ -54,6 +57,8 @@ pub struct Watch {
     no_division: Option<u32>,
     divisions: u32,
     running: Option<Running>,
+    /// A fault that came after user space had begun, and when.
+    last_fault: Option<(u64, Place)>,
 }
 
 /// A boot that cannot go on.
@@ -89,11 +94,9 @@ impl Watch {
 
     /// A trap was reached.
     pub fn trapped(&mut self, session: &Session, va: u32, at: &Registers) -> Option<Stopped> {
-        if session.has_passed(Milestone::Userspace) {
-            return None;
-        }
         let machine = session.machine();
         let now = machine.instructions();
+        let user_space = session.has_passed(Milestone::Userspace);
         let [r0, r1, ..] = at.r;
         let (lr, sp) = (at.r[14], at.r[13]);
         if Some(va) == self.runner {
@@ -107,7 +110,7 @@ impl Watch {
         }
         if Some(va) == self.no_division {
             self.divisions += 1;
-            if self.divisions < DIVISIONS {
+            if self.divisions < DIVISIONS || user_space {
                 return None;
             }
         }
@@ -126,6 +129,20 @@ impl Watch {
                 stack: stack(machine, sp),
             }
         };
+        // A fault that user space led to ends one program, unless a panic follows.
+        if user_space {
+            if Some(va) == self.fault {
+                self.last_fault = Some((now, place));
+                return None;
+            }
+            let (when, place) = self.last_fault.take()?;
+            return (now - when < AFTERMATH).then(|| Stopped {
+                place,
+                running: None,
+                sure: false,
+                why: "a fault in it".to_owned(),
+            });
+        }
         let why = if Some(va) == self.panic {
             "the kernel panics in it"
         } else if Some(va) == self.fault {
@@ -197,12 +214,15 @@ impl Stopped {
         code: &Code,
         symbols: &SymbolTable,
         omitted: &[Omitted],
-    ) -> Option<Omitted> {
+    ) -> Option<Remedy> {
         if omitted.len() >= MOST {
             return None;
         }
         let known: Vec<u32> = omitted.iter().map(|one| one.va).collect();
-        let chain = chain::chain(kernel, code, symbols, &self.place);
+        let chain = chain::chain(kernel, &Named { code, symbols }, &self.place);
+        if choice::is_in_memory_setup(&chain, symbols) {
+            return Some(Remedy::LessRam);
+        }
         let choice = match self.running {
             Some(va) if self.sure => choice::Choice { va, initcall: true },
             running => choice::choose(&chain, running, symbols, &known)?,
@@ -214,12 +234,12 @@ impl Stopped {
             Some((symbol, 0)) => symbol.name.clone(),
             _ => format!("{:#010x}", choice.va),
         };
-        Some(Omitted {
+        Some(Remedy::Without(Omitted {
             va: choice.va,
             name,
             initcall: choice.initcall,
             why: self.why.clone(),
-        })
+        }))
     }
 }
 
