@@ -45,6 +45,7 @@ struct Running {
     instructions: u64,
     time: u64,
     asked: u64,
+    console: usize,
 }
 
 /// What is known of the boot under way.
@@ -105,6 +106,7 @@ impl Watch {
                 instructions: now,
                 time: session.now().0,
                 asked: machine.unassigned_reads(),
+                console: session.console().len(),
             });
             return None;
         }
@@ -167,6 +169,19 @@ impl Watch {
             return None;
         }
         let machine = session.machine();
+        // What speaks is alive: the first console prints all that was said before.
+        let console = session.console().len();
+        if console != running.console {
+            let alive = Running {
+                instructions: machine.instructions(),
+                time: session.now().0,
+                asked: machine.unassigned_reads(),
+                console,
+                ..running
+            };
+            self.running = Some(alive);
+            return None;
+        }
         let spent = machine.instructions() - running.instructions;
         let polling = machine.unassigned_reads() - running.asked > POLLING;
         let why = if polling && spent > LONGEST_POLLING {
