@@ -124,6 +124,21 @@ const CHECKS: &[Check] = &[
         &[],
     ),
     (
+        "lints of the fuzz targets",
+        &[
+            "clippy",
+            "--manifest-path",
+            "tests/fuzz/Cargo.toml",
+            "--target-dir",
+            "target/fuzz",
+            "--bins",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        &[],
+    ),
+    (
         "documentation",
         &["doc", "--workspace", "--no-deps", "--quiet"],
         &[("RUSTDOCFLAGS", "-D warnings")],

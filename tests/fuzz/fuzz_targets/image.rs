@@ -23,7 +23,11 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert!(firmware.kernel.bytes.len() <= LIMITS.output.max(bytes.len()));
     for layer in &firmware.layers {
-        let whole = if layer.space == 0 { bytes.len() } else { LIMITS.output };
+        let whole = if layer.space == 0 {
+            bytes.len()
+        } else {
+            LIMITS.output
+        };
         assert!(layer.offset + layer.len <= whole, "{layer:?}");
         assert!(layer.depth <= LIMITS.depth + 2, "{layer:?}");
     }

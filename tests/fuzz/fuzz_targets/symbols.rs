@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use linker::{
-    identify::{Options, identify},
+    identify::{Options, StrategySet, identify},
     kernel::{Arch, Facts, Kernel, Version},
     symbols::{self, Source, Symbol, SymbolTable},
 };
@@ -56,6 +56,8 @@ fuzz_target!(|bytes: &[u8]| {
     let options = Options {
         no_symbols: false,
         extra: Some(SymbolTable::new(known.collect())),
+        // The others have a target of their own.
+        strategies: StrategySet::NONE,
     };
     let found = identify(&kernel, &read, &options);
     for descriptor in &found.machines.descriptors {
