@@ -242,6 +242,7 @@ mod tests {
               "unassigned": [],
               "instructions": 5000000,
               "console": "",
+              "log": null,
               "console_sha256": "",
               "wall_s": 1.0
             }"#]]
