@@ -6,15 +6,17 @@
 //! 2. [`plan`]: processor, RAM, tags or tree, command line
 //! 3. [`userland`], [`embedded`]: what the program brings along
 //! 4. [`session`]: a running machine and what is noted of it
-//! 5. [`verdict`]: milestones, shell detection, reasons
-//! 6. [`report`]: the result as JSON
-//! 7. [`console`], [`cli`]: the terminal and the commands
+//! 5. [`remedy`]: what a kernel's code for absent chips stops on, and how it goes on
+//! 6. [`verdict`]: milestones, shell detection, reasons
+//! 7. [`report`]: the result as JSON
+//! 8. [`console`], [`cli`]: the terminal and the commands
 
 pub mod cli;
 pub mod console;
 pub mod embedded;
 pub mod pipeline;
 pub mod plan;
+pub mod remedy;
 pub mod report;
 pub mod session;
 pub mod userland;

@@ -121,6 +121,8 @@ pub struct Report {
     pub instructions: u64,
     /// What the console showed.
     pub console: String,
+    /// The kernel's log buffer, when the console did not show it.
+    pub log: Option<String>,
     /// SHA-256 of the console's bytes.
     pub console_sha256: String,
     /// Seconds of wall time that the command took.

@@ -123,6 +123,7 @@ extern "C" fn init_irq() {
         }
     }
     for line in LINES {
+        make_descriptor(line);
         set_chip(line, chip);
         allow_requests(line);
     }
@@ -142,6 +143,19 @@ fn install_handler() {
         // The forward is in the field, and setup_arch has copied it. Reading
         // the slot told the linker that this way will do.
         (None, None, _) => {}
+    }
+}
+
+/// Makes the number an interrupt, in kernels that have none until somebody asks
+/// for them. One that exists stays as it is.
+fn make_descriptor(line: u32) {
+    let nobody = core::ptr::null_mut();
+    if let Some(alloc_descs) = irq::__irq_alloc_descs() {
+        // SAFETY: allocating is allowed where init_IRQ is called.
+        unsafe { alloc_descs(line as i32, line, 1, 0, nobody, nobody) };
+    } else if let Some(alloc_descs) = irq::irq_alloc_descs() {
+        // SAFETY: as above.
+        unsafe { alloc_descs(line as i32, line, 1, 0) };
     }
 }
 

@@ -38,6 +38,9 @@ crate::constant! {
     /// include/linux/interrupt.h; 0x200 to 2.6.34, with IRQF_NO_SUSPEND and, from 2.6.38,
     /// IRQF_NO_THREAD behind it.
     pub(crate) optional IRQF_TIMER;
+    /// include/linux/interrupt.h, to 4.0: the handler runs with interrupts off. To 2.6.35 it does
+    /// not without, and the timer's must; later it always does.
+    pub(crate) optional IRQF_DISABLED;
 }
 
 crate::layout! {
@@ -93,6 +96,13 @@ crate::backward! {
     pub(crate) optional fn __set_irq_handler(
         irq: u32, handle: Function, is_chained: i32, name: *const c_char,
     );
+    /// kernel/irq/irqdesc.c, 3.3 and later; `owner` alone to 4.5. Makes descriptors of interrupts,
+    /// where the kernel has not made them all at the start.
+    pub(crate) optional fn __irq_alloc_descs(
+        irq: i32, from: u32, count: u32, node: i32, owner: *mut c_void, affinity: *mut c_void,
+    ) -> i32;
+    /// The same from 2.6.37 to 3.2.
+    pub(crate) optional fn irq_alloc_descs(irq: i32, from: u32, count: u32, node: i32) -> i32;
     /// kernel/irq/chip.c, in every version since 2.6.17: the flow of a level-triggered line.
     pub(crate) required fn handle_level_irq;
 
@@ -151,6 +161,7 @@ pub(crate) unsafe fn request(
 ) -> i32 {
     /// ENOSYS of include/uapi/asm-generic/errno.h.
     const NO_SUCH_FUNCTION: i32 = -38;
+    let flags = flags | IRQF_DISABLED().unwrap_or(0);
     // SAFETY: handler and name live as long as the kernel; the caller vouches
     // for the rest.
     unsafe {
@@ -172,7 +183,7 @@ pub(crate) fn request_timer_irq(
     name: &'static core::ffi::CStr,
     dev_id: *mut c_void,
 ) -> bool {
-    let flags = IRQF_TIMER().unwrap_or(IRQF_TIMER_BIT);
+    let flags = IRQF_TIMER().unwrap_or(IRQF_TIMER_BIT) | IRQF_DISABLED().unwrap_or(0);
     if request_threaded_irq().is_some() || setup_irq().is_none() {
         // SAFETY: the device lives for ever, and allocating is allowed where
         // init_time is called in kernels that have the function.

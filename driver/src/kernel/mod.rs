@@ -3,5 +3,6 @@
 
 pub(crate) mod clock;
 pub(crate) mod irq;
+mod machine;
 pub(crate) mod platform;
 pub(crate) mod serial;

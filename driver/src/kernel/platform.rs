@@ -52,8 +52,8 @@ crate::backward! {
     /// when the kernel has the driver for the device, and without that the forward is left out.
     pub(crate) required fn serial8250_driver
         as "serial8250_register_8250_port|serial8250_register_port|serial8250_probe|serial8250_init";
-    /// The same for its console, which may be left out of a kernel (CONFIG_SERIAL_8250_CONSOLE);
-    /// univ8250_console_write from 3.19 on.
+    /// The same for the driver's console, which can be left out of a kernel. 8250_core.c and
+    /// 8250_port.c of the same folder.
     pub(crate) required fn serial8250_console
-        as "univ8250_console_write|serial8250_console_write";
+        as "serial8250_console_write|univ8250_console_write|serial8250_console_setup|serial8250_console_init|univ8250_console_init";
 }

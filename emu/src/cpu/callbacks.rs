@@ -56,7 +56,7 @@ pub(crate) trait Hooks: Sized {
     /// See [`Hooks::read`].
     fn write(&mut self, count: &mut Count, address: u32, size: u32, value: u32, pc: Option<u32>);
     /// The instruction at a watched address is about to run.
-    fn reached(&mut self, count: &mut Count, address: u32, thumb: bool);
+    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool);
     /// An instruction of the counted range is about to run.
     fn counted(&mut self);
 }
@@ -320,9 +320,10 @@ pub(super) unsafe extern "C" fn on_watched<H: Hooks>(
 ) {
     // SAFETY: as in `on_exception`.
     unsafe {
-        let thumb = size == 2 || live::<H>(uc, data).cpsr() & psr::THUMB != 0;
+        let cpu = live::<H>(uc, data);
+        let thumb = size == 2 || cpu.cpsr() & psr::THUMB != 0;
         let count = part!(data, count);
-        part!(data, host).reached(count, address as u32, thumb);
+        part!(data, host).reached(&cpu, count, address as u32, thumb);
     }
 }
 

@@ -3,8 +3,9 @@
 
 use super::coprocessor::{self, absent, is_monitor_call};
 use super::milestone::{Milestone, Reached};
+use super::poll::Polls;
 use super::unassigned;
-use super::{Error, Exit};
+use super::{Error, Exit, Registers};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
 use crate::cpu::callbacks::{Flow, Hooks, Page};
@@ -54,8 +55,10 @@ pub(crate) struct Guest {
     /// The guest waits for an interrupt.
     pub(super) waiting: bool,
     pub(super) watches: Vec<(u32, Milestone)>,
+    pub(super) traps: Vec<u32>,
     pub(super) milestones: Vec<Reached>,
     pub(super) unassigned: unassigned::Account,
+    pub(super) polls: Polls,
     pub(super) absent: coprocessor::Account,
     pub(super) driver_instructions: u64,
     /// The count at which the budget is used up.
@@ -79,8 +82,10 @@ impl Guest {
             hold: None,
             waiting: false,
             watches: Vec::new(),
+            traps: Vec::new(),
             milestones: Vec::new(),
             unassigned: unassigned::Account::default(),
+            polls: Polls::default(),
             absent: coprocessor::Account::default(),
             driver_instructions: 0,
             end: 0,
@@ -229,7 +234,12 @@ impl Guest {
                 0
             },
         };
-        entry(exception, cpu.cpsr(), lr, &control).apply(cpu);
+        let entry = entry(exception, cpu.cpsr(), lr, &control);
+        if !self.has_reached(Milestone::FirstTick) && !self.has_vector(cpu, entry.pc) {
+            let at = Registers::of(cpu);
+            self.exit_soon(count, Exit::NoVector { at });
+        }
+        entry.apply(cpu);
         if count.retired == self.last_exception {
             self.repeated += 1;
             if self.repeated > STUCK {
@@ -239,6 +249,12 @@ impl Guest {
             self.last_exception = count.retired;
             self.repeated = 0;
         }
+    }
+
+    /// Whether there is code for an exception: early in a boot there may be none,
+    /// or zeros.
+    fn has_vector(&self, cpu: &Live<'_>, va: u32) -> bool {
+        self.mmu.word(cpu, va & !3).is_some_and(|code| code != 0)
     }
 
     /// An access was refused: takes the abort.
@@ -294,6 +310,16 @@ impl Guest {
         self.take(cpu, count, Exception::Undefined, lr);
     }
 
+    /// Firmware was called, which is absent: the registers stay as they are,
+    /// unless the call is made again and again. Its answer is in r0, or in r12
+    /// with some vendors.
+    fn answer_call(&mut self, cpu: &Live<'_>, count: &Count, pc: u32) {
+        if let Some(answer) = self.polls.call(pc, count.at_block()) {
+            cpu.set_register(0, answer);
+            cpu.set_register(12, answer);
+        }
+    }
+
     /// Does the instruction of an absent part instead of it. False when it is
     /// none.
     fn stand_in(&mut self, cpu: &Live<'_>, count: &Count, pc: u32, cpsr: u32) -> bool {
@@ -316,6 +342,7 @@ impl Guest {
             }
         } else if is_monitor_call(instruction, thumb) {
             self.absent.note(instruction & 0x0fff_ffff);
+            self.answer_call(cpu, count, pc);
         } else {
             return false;
         }
@@ -397,7 +424,10 @@ impl Hooks for Guest {
                 self.data_abort(cpu, count, Fault::new(Status::Alignment), access, page);
             }
             // The program counter is behind it already: nobody is there to answer.
-            number::HYPERVISOR_CALL | number::MONITOR_CALL => self.absent.note(number),
+            number::HYPERVISOR_CALL | number::MONITOR_CALL => {
+                self.absent.note(number);
+                self.answer_call(cpu, count, pc);
+            }
             _ => {
                 count.left_at(pc, thumb);
                 self.take_undefined(cpu, count);
@@ -430,8 +460,9 @@ impl Hooks for Guest {
                 value
             }
             None => {
-                self.unassigned.note(address, pc.unwrap_or(0), false);
-                0
+                let pc = pc.unwrap_or(0);
+                self.unassigned.note(address, pc, false);
+                self.polls.read(address, pc, count.at_block())
             }
         }
     }
@@ -451,11 +482,15 @@ impl Hooks for Guest {
         self.rewire(count);
     }
 
-    fn reached(&mut self, count: &mut Count, address: u32, thumb: bool) {
+    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) {
         let instructions = count.before(address, thumb);
         let watched = self.watches.iter().find(|(va, _)| *va == address);
         if let Some(&(_, milestone)) = watched {
             self.reach_and_exit(count, instructions, milestone);
+        }
+        if self.traps.contains(&address) {
+            let at = Registers::of(cpu);
+            self.exit_soon(count, Exit::Trap { va: address, at });
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! * [`milestone`]: how far the guest came
 //! * [`unassigned`]: the account of accesses to absent chips
+//! * [`poll`]: loops that wait for an absent chip
 //! * `guest`: what happens while the guest runs: the callbacks
 //! * `coprocessor`: system registers of absent parts
 
 mod coprocessor;
 mod guest;
 pub mod milestone;
+pub mod poll;
 pub mod unassigned;
 
 use std::rc::Rc;
@@ -18,7 +20,7 @@ use crate::board::{Board, BoardConfig, Wiring};
 use crate::clock::Time;
 use crate::cpu::CpuModel;
 use crate::cpu::engine::{Engine, EngineError, Stop};
-use crate::cpu::live::{Cp15, psr};
+use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::ram::{PAGE, Ram};
 use crate::mmu::fault::Refused;
 use crate::mmu::opaque::{Opaque, OpaqueError, PHYSICAL};
@@ -76,6 +78,18 @@ pub enum Exit {
     Idle,
     /// Virtual time has come to where it is held; see [`Machine::hold_at`].
     Held,
+    /// The instruction at a trapped address was about to run.
+    Trap {
+        /// Which.
+        va: u32,
+        /// The registers at that moment; by now a block more has run.
+        at: Registers,
+    },
+    /// An exception is taken, and there is no code for it yet.
+    NoVector {
+        /// The registers before it.
+        at: Registers,
+    },
     /// The guest reset the board.
     Reset,
     /// Exceptions follow each other without an instruction between them.
@@ -94,6 +108,20 @@ pub struct Registers {
     pub cpsr: u32,
     /// Saved program status of the current mode.
     pub spsr: u32,
+}
+
+impl Registers {
+    fn of(cpu: &Live<'_>) -> Self {
+        let mut registers = Self {
+            cpsr: cpu.cpsr(),
+            spsr: cpu.spsr(),
+            ..Self::default()
+        };
+        for (number, value) in (0..).zip(&mut registers.r) {
+            *value = cpu.register(number);
+        }
+        registers
+    }
 }
 
 /// What a machine cannot do.
@@ -238,6 +266,17 @@ impl Machine {
         Ok(())
     }
 
+    /// Returns [`Exit::Trap`] each time the instruction at `va` is about to run.
+    /// Bit 0 of a Thumb address is ignored.
+    ///
+    /// # Errors
+    /// When Unicorn cannot add another hook.
+    pub fn trap(&mut self, va: u32) -> Result<(), Error> {
+        self.engine.watch(va & !1)?;
+        self.engine.parts().0.traps.push(va & !1);
+        Ok(())
+    }
+
     /// Runs until something is worth a return, and for `instructions` and a
     /// block at most.
     ///
@@ -318,6 +357,16 @@ impl Machine {
     /// counter.
     pub fn unassigned(&self) -> Vec<Unassigned> {
         self.engine.host().unassigned.list()
+    }
+
+    /// How many of them were reads.
+    pub fn unassigned_reads(&self) -> u64 {
+        self.engine.host().unassigned.reads()
+    }
+
+    /// Loops that waited for an absent chip and were given an answer.
+    pub fn ended_polls(&self) -> Vec<poll::Ended> {
+        self.engine.host().polls.list()
     }
 
     /// How many such accesses were not told apart because there were too many
@@ -416,16 +465,7 @@ impl Machine {
 
     /// The registers as they are.
     pub fn registers(&self) -> Registers {
-        let cpu = self.engine.live();
-        let mut registers = Registers {
-            cpsr: cpu.cpsr(),
-            spsr: cpu.spsr(),
-            ..Registers::default()
-        };
-        for (number, value) in (0..).zip(&mut registers.r) {
-            *value = cpu.register(number);
-        }
-        registers
+        Registers::of(&self.engine.live())
     }
 
     /// Whether the processor is in user mode.

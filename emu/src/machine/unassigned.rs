@@ -26,10 +26,12 @@ pub(crate) struct Account {
     entries: HashMap<(u32, u32), (u64, u64)>,
     /// Accesses that did not fit in.
     overflow: u64,
+    reads: u64,
 }
 
 impl Account {
     pub(crate) fn note(&mut self, address: u32, pc: u32, write: bool) {
+        self.reads += u64::from(!write);
         let full = self.entries.len() >= LIMIT;
         let key = (address, pc);
         if full && !self.entries.contains_key(&key) {
@@ -54,6 +56,11 @@ impl Account {
             .collect();
         list.sort_unstable();
         list
+    }
+
+    /// All reads.
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads
     }
 
     pub(crate) fn overflow(&self) -> u64 {

@@ -208,6 +208,11 @@ impl Mmu {
         Some(mapping.physical | u64::from(address & 0xfff))
     }
 
+    /// The word of memory at a virtual address, a multiple of 4.
+    pub(crate) fn word(&self, cpu: &Live<'_>, address: u32) -> Option<u32> {
+        self.ram.word(self.locate(cpu, address)?)
+    }
+
     /// Looks at the whole opaque range in the kernel's own tables.
     pub(crate) fn look_for_conflict(&mut self, cpu: &Live<'_>) {
         let (Some(opaque), Some(master)) = (&self.opaque, &self.master) else {

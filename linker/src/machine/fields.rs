@@ -9,7 +9,7 @@
 use super::{
     Machines,
     flow::{Event, Value, trace},
-    isa,
+    irq_loop, isa,
 };
 use crate::{
     kernel::Kernel,
@@ -85,6 +85,10 @@ impl Code<'_> {
     fn handle_arch_irq(&self) -> Option<(u32, Option<String>)> {
         if let Some(address) = (self.lookup.address)("handle_arch_irq") {
             return Some((address, None));
+        }
+        if let Some((address, at)) = irq_loop::handler_variable(self.kernel) {
+            let how = format!("the interrupt vectors call through it at {at:#x}");
+            return Some((address, Some(how)));
         }
         // set_handle_irq(handler) stores its argument there.
         self.events("set_handle_irq")

@@ -101,6 +101,42 @@ pub(super) fn find(kernel: &Kernel) -> Vec<IrqLoop> {
     }
 }
 
+/// `handle_arch_irq` of kernels that have it, and the first place that calls through
+/// it. The macro `irq_handler` is then, for interrupts of the kernel and of user
+/// space, to 5.17: `ldr r1, =handle_arch_irq; mov r0, sp; adr lr, ...; ldr pc, [r1]`.
+pub(super) fn handler_variable(kernel: &Kernel) -> Option<(u32, u32)> {
+    /// ldr r1, [pc, #...] with the distance taken out, mov r0, sp, add lr, pc, #...
+    /// with the constant taken out, ldr pc, [r1].
+    const SHAPE: [(u32, u32); 4] = [
+        (0xffff_f000, 0xe59f_1000),
+        (!0, 0xe1a0_000d),
+        (0xffff_f000, 0xe28f_e000),
+        (!0, 0xe591_f000),
+    ];
+    let mut found: Option<(u32, u32)> = None;
+    for at in memchr::memmem::find_iter(&kernel.bytes, &SHAPE[1].1.to_le_bytes()) {
+        let Some(start) = at.checked_sub(4).filter(|start| start % 4 == 0) else {
+            continue;
+        };
+        let start = kernel.va(start);
+        let word = |index: u32| kernel.word(start.wrapping_add(4 * index));
+        let fits = (0..)
+            .zip(SHAPE)
+            .all(|(index, (mask, value))| word(index).is_some_and(|word| word & mask == value));
+        if !fits {
+            continue;
+        }
+        let distance = word(0)? & 0xfff;
+        let variable = kernel.word(start.wrapping_add(8).wrapping_add(distance))?;
+        match found {
+            Some((known, _)) if known != variable => return None,
+            Some(_) => {}
+            None => found = Some((variable, start)),
+        }
+    }
+    found.filter(|(variable, _)| variable % 4 == 0 && *variable >= kernel.base)
+}
+
 /// The loop's start and what is called, of the three instructions at `at`.
 fn tail(kernel: &Kernel, at: u32) -> Option<(u32, u32)> {
     let back = kernel.word(at.wrapping_add(4))?;

@@ -445,6 +445,34 @@ fn both_arms_are_followed_once() {
     );
 }
 
+/// An error's value is set under the condition of the jump behind it: where that
+/// is not taken, the register still holds what it did.
+#[test]
+fn what_a_condition_sets_is_not_set_where_its_jump_is_not_taken() {
+    let mut image = Image::new(0x6000, Version(3, 4, 0));
+    image.words(
+        CODE,
+        &[
+            0xe1a0_4001, // mov r4, r1
+            0xe350_0000, // cmp r0, #0
+            0x23e0_4015, // mvncs r4, #21
+            0x2a00_0001, // bcs the last instruction
+            0xe594_3008, // ldr r3, [r4, #8]
+            0xe12f_ff33, // blx r3
+            0xe12f_ff34, // blx r4
+        ],
+    );
+    let events = trace(&image.kernel(), CODE, false, None);
+    let called = |place: u32| {
+        events.iter().find_map(|event| match event {
+            Event::CallValue { at, target, .. } if *at == place => Some(target),
+            _ => None,
+        })
+    };
+    let field = Value::Load(Value::Argument(1).into(), 8);
+    assert_eq!(called(CODE + 20), Some(&field));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

@@ -157,6 +157,7 @@ mod tests {
             unassigned: Vec::new(),
             instructions: 5_000_000,
             console: String::new(),
+            log: None,
             console_sha256: String::new(),
             wall_s: 1.0,
         }
@@ -241,6 +242,7 @@ mod tests {
               "unassigned": [],
               "instructions": 5000000,
               "console": "",
+              "log": null,
               "console_sha256": "",
               "wall_s": 1.0
             }"#]]

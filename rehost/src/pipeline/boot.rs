@@ -13,6 +13,8 @@ use linker::transplant::Transplant;
 use super::prepare::Prepared;
 use super::{Error, Initrd, Limits, Settings, opaque_range, transplanting};
 use crate::plan::{self, Board, Model, Plan, UserSpace};
+use crate::remedy::help::Help;
+use crate::remedy::{Omitted, Remedy};
 use crate::report::Tried;
 use crate::session::typing::Typist;
 use crate::session::{Event, Passed, Session};
@@ -80,6 +82,8 @@ pub struct Ran {
     pub session: Session,
     /// What was tried before.
     pub tried: Vec<Tried>,
+    /// Functions of the kernel that it had to do without.
+    pub omitted: Vec<Omitted>,
     /// Why it did not reach its goal; `None` when it did, or had none.
     pub end: Option<End>,
 }
@@ -131,7 +135,7 @@ fn on_versatile(
     began: Instant,
     observer: &mut dyn Observer,
 ) -> Result<Ran, Error> {
-    let plan = make_plan(settings, prepared, user_space, None)?;
+    let plan = make_plan(&settings.wishes, settings, prepared, user_space, None)?;
     let machine = machine(
         &plan,
         BoardConfig::Versatile,
@@ -141,16 +145,18 @@ fn on_versatile(
     watch(&mut session, prepared, prepared.symbols.address("init_IRQ"))?;
     session.start(entry(&plan));
     observer.started(&plan, &[]);
-    let end = match run(settings, &mut session, observer)? {
+    let end = match run(settings, &mut session, &mut Help::none(), observer)? {
         Finish::End(end) => end,
-        // There is no opaque memory to be in conflict with.
+        // There is no opaque memory to be in conflict with, and no help.
         Finish::Conflict(va) => Some(End::Conflict { va }),
+        Finish::Again(_) => None,
     };
     Ok(Ran {
         plan,
         transplant: None,
         session,
         tried: Vec::new(),
+        omitted: Vec::new(),
         end,
     })
 }
@@ -165,10 +171,13 @@ fn transplanted(
 ) -> Result<Ran, Error> {
     let kernel = &prepared.firmware.kernel;
     let driver = transplanting::driver(kernel, settings.driver.as_ref())?;
-    let mut plan = make_plan(settings, prepared, user_space, None)?;
+    let mut wishes = settings.wishes.clone();
+    let mut plan = make_plan(&wishes, settings, prepared, user_space, None)?;
     let mut tried: Vec<Tried> = Vec::new();
     let mut refused: Vec<OpaqueRequest> = Vec::new();
     let mut printed_end = None;
+    let mut code = None;
+    let mut omitted: Vec<Omitted> = Vec::new();
     loop {
         let ranges = opaque_range::candidates(kernel.facts.page_offset, plan.ram, printed_end);
         let Some(range) = ranges
@@ -181,11 +190,11 @@ fn transplanted(
                 ranges.len()
             )));
         };
-        refused.push(range);
         let transplant = match transplanting::link(prepared, &driver, range, plan.ram) {
             Err(link::Error::Overlap { .. } | link::Error::Range { .. })
-                if refused.len() < ranges.len() =>
+                if refused.len() + 1 < ranges.len() =>
             {
+                refused.push(range);
                 tried.push(in_vain(range, None));
                 continue;
             }
@@ -193,20 +202,52 @@ fn transplanted(
         };
         let uart = transplanting::unserved_uart(&transplant);
         if uart.is_some() {
-            plan = make_plan(settings, prepared, user_space, uart)?;
+            plan = make_plan(&wishes, settings, prepared, user_space, uart)?;
         }
         let mut bytes = kernel.bytes.clone();
         transplant.apply(&mut bytes, kernel.base)?;
+        plan::command_line::replace_built_in(&mut bytes, &plan.command_line);
+        for one in &omitted {
+            one.apply(kernel, &mut bytes);
+        }
         let map = transplanting::opaque_map(&transplant);
         let machine = machine(&plan, BoardConfig::Transplant(map), &bytes)?;
         let mut session = Session::new(machine, expected, began);
         let init_irq = transplanting::forward(&transplant, "machine_desc.init_irq");
         watch(&mut session, prepared, init_irq)?;
+        let mut help = Help::new(&mut session, prepared, &omitted, &mut code)?;
         session.start(entry(&plan));
         observer.started(&plan, &tried);
-        let end = match run(settings, &mut session, observer)? {
+        let end = match run(settings, &mut session, &mut help, observer)? {
             Finish::End(end) => end,
-            Finish::Conflict(_) if refused.len() < ranges.len() => {
+            Finish::Again(Remedy::LessRam)
+                if settings.wishes.ram_mib.is_none() && less_ram(plan.ram) =>
+            {
+                tried.push(Tried {
+                    what: "ram".to_owned(),
+                    value: format!("{} MiB", plan.ram.size >> 20),
+                    reached: session.furthest(),
+                });
+                wishes.ram_mib = Some(plan.ram.size >> 21);
+                plan = make_plan(&wishes, settings, prepared, user_space, None)?;
+                continue;
+            }
+            Finish::Again(Remedy::LessRam) => Some(End::Fault),
+            Finish::Again(Remedy::Without(mut one)) => {
+                let messages = super::outcome::messages(&session, prepared, &plan);
+                if let Some(fault) = fault::find(&messages.text) {
+                    one.why = fault.summary;
+                }
+                tried.push(Tried {
+                    what: "whole".to_owned(),
+                    value: one.name.clone(),
+                    reached: session.furthest(),
+                });
+                omitted.push(one);
+                continue;
+            }
+            Finish::Conflict(_) if refused.len() + 1 < ranges.len() => {
+                refused.push(range);
                 tried.push(in_vain(range, session.furthest()));
                 let messages = super::outcome::messages(&session, prepared, &plan);
                 printed_end = opaque_range::printed_end(&messages.text);
@@ -219,9 +260,16 @@ fn transplanted(
             transplant: Some(transplant),
             session,
             tried,
+            omitted,
             end,
         });
     }
+}
+
+/// Whether half of it is still enough for a kernel.
+fn less_ram(ram: plan::Ram) -> bool {
+    const LEAST: u32 = 128 << 20;
+    ram.size / 2 >= LEAST
 }
 
 fn in_vain(range: OpaqueRequest, reached: Option<Milestone>) -> Tried {
@@ -233,6 +281,7 @@ fn in_vain(range: OpaqueRequest, reached: Option<Milestone>) -> Tried {
 }
 
 fn make_plan(
+    wishes: &plan::Wishes,
     settings: &Settings,
     prepared: &Prepared,
     user_space: UserSpace,
@@ -240,7 +289,7 @@ fn make_plan(
 ) -> Result<Plan, Error> {
     let kernel = &prepared.firmware.kernel;
     let machines = &prepared.identification.machines;
-    let mut wishes = settings.wishes.clone();
+    let mut wishes = wishes.clone();
     wishes.load_address = prepared.firmware.load_address;
     let descriptor = plan::descriptor(machines, settings.board, kernel.facts.device_tree);
     Ok(plan::plan(&plan::Input {
@@ -308,12 +357,14 @@ fn watch(session: &mut Session, prepared: &Prepared, init_irq: Option<u32>) -> R
 enum Finish {
     End(Option<End>),
     Conflict(u32),
+    Again(Remedy),
 }
 
 /// Runs a started machine to its end.
 fn run(
     settings: &Settings,
     session: &mut Session,
+    help: &mut Help,
     observer: &mut dyn Observer,
 ) -> Result<Finish, Error> {
     let mut typist = settings.input.as_deref().map(Typist::new);
@@ -338,7 +389,21 @@ fn run(
             other => other?,
         };
         match event {
-            Event::Ran => {}
+            Event::Ran => {
+                if let Some(one) = help.look(session) {
+                    return Ok(Finish::Again(one));
+                }
+            }
+            Event::Trapped { va, at } => {
+                if let Some(one) = help.trapped(session, va, &at) {
+                    return Ok(Finish::Again(one));
+                }
+            }
+            Event::Unserved { at } => {
+                if let Some(one) = help.unserved(session, &at) {
+                    return Ok(Finish::Again(one));
+                }
+            }
             Event::Passed(passed) => observer.passed(&passed),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(settings.goal.map(|_| End::Reset))),

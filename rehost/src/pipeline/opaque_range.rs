@@ -25,11 +25,16 @@ const VMALLOC_SIZE: u32 = 240 << 20;
 pub fn candidates(page_offset: u32, ram: Ram, printed_end: Option<u32>) -> Vec<OpaqueRequest> {
     let of_ram = page_offset.checked_add(ram.size);
     let highest = VMALLOC_ENDS.map(|end| end - VMALLOC_SIZE - HOLE);
-    let mut bases = vec![DEFAULT_OPAQUE_BASE];
+    let in_low_memory = DEFAULT_OPAQUE_BASE.wrapping_sub(page_offset) < ram.size;
+    let default = [DEFAULT_OPAQUE_BASE];
+    let mut bases = Vec::new();
+    bases.extend(default.iter().filter(|_| !in_low_memory));
     bases.extend(printed_end.map(middle_of_hole));
     // Low memory ends where RAM does, or at the highest end there is.
     bases.extend(of_ram.filter(|&end| end <= highest[1]).map(middle_of_hole));
     bases.extend(highest.map(middle_of_hole));
+    // Low memory may be smaller than RAM is.
+    bases.extend(default);
     let mut ranges: Vec<OpaqueRequest> = Vec::new();
     for base in bases {
         let range = OpaqueRequest {
@@ -78,13 +83,13 @@ mod tests {
 
     #[test]
     fn half_a_gigabyte() {
-        expect_test::expect!["d0008000 e0400000 efc00000 f0400000 "]
+        expect_test::expect!["e0400000 efc00000 f0400000 d0008000 "]
             .assert_eq(&bases(512, Some(0xe000_0000)));
     }
 
     #[test]
     fn more_than_low_memory() {
-        expect_test::expect!["d0008000 efc00000 f0400000 "].assert_eq(&bases(1024, None));
+        expect_test::expect!["efc00000 f0400000 d0008000 "].assert_eq(&bases(1024, None));
     }
 
     #[test]

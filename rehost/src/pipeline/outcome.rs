@@ -10,6 +10,7 @@ use super::boot::Ran;
 use super::prepare::Prepared;
 use super::{Error, Settings};
 use crate::plan::{self, Cpu, Plan};
+use crate::remedy::Omitted;
 use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
 use crate::session::Session;
 use crate::verdict::reason::{self, Evidence, Polled};
@@ -31,7 +32,8 @@ pub struct Messages {
 /// The console's text, or else what the kernel's log buffer holds.
 pub fn messages(session: &Session, prepared: &Prepared, plan: &Plan) -> Messages {
     let console = String::from_utf8_lossy(session.console());
-    if console.contains("Linux version") || session.has_passed(Milestone::Userspace) {
+    let speaks = session.has_passed(Milestone::Userspace) && !console.is_empty();
+    if console.contains("Linux version") || speaks {
         return Messages {
             text: console.into_owned(),
             from_memory: false,
@@ -51,12 +53,14 @@ pub fn messages(session: &Session, prepared: &Prepared, plan: &Plan) -> Messages
 }
 
 fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Option<String> {
-    let mut memory = vec![0; plan.ram.size.saturating_sub(behind).min(PIECE as u32) as usize];
-    session
-        .machine()
-        .read_physical(plan.ram.base.checked_add(behind)?, &mut memory)
-        .ok()?;
-    kernel_log::read(&memory, &facts.banner)
+    (behind..plan.ram.size).step_by(PIECE).find_map(|from| {
+        // Pieces overlap by the longest log.
+        let length = (plan.ram.size - from).min((PIECE + kernel_log::LONGEST) as u32);
+        let mut memory = vec![0; length as usize];
+        let start = plan.ram.base.checked_add(from)?;
+        session.machine().read_physical(start, &mut memory).ok()?;
+        kernel_log::read(&memory, &facts.banner)
+    })
 }
 
 /// Why the run did not reach its goal; `None` when it did.
@@ -125,12 +129,17 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         reason: reason(settings, prepared, ran),
         driver_instructions: session.machine().driver_instructions(),
         left_out: transplant
-            .map(|transplant| transplant.left_out.clone())
-            .unwrap_or_default(),
+            .into_iter()
+            .flat_map(|transplant| transplant.left_out.iter().cloned())
+            .chain(ran.omitted.iter().map(Omitted::left_out))
+            .collect(),
         patches: transplant.map_or(0, |transplant| transplant.patches.len()),
         unassigned: unassigned(session.machine().unassigned()),
         instructions: session.machine().instructions(),
         console: String::from_utf8_lossy(session.console()).into_owned(),
+        log: Some(messages(session, prepared, &ran.plan))
+            .filter(|messages| messages.from_memory)
+            .map(|messages| messages.text),
         console_sha256: hex(&Sha256::digest(session.console())),
         wall_s: seconds(wall),
     }
@@ -157,6 +166,7 @@ pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Dur
         unassigned: Vec::new(),
         instructions: 0,
         console: String::new(),
+        log: None,
         console_sha256: hex(&Sha256::digest(b"")),
         wall_s: seconds(wall),
     }

@@ -17,9 +17,75 @@ pub fn build(uart: &str, smp: bool, archive: bool, append: Option<&str>) -> Stri
     words.join(" ")
 }
 
+/// `COMMAND_LINE_SIZE` of the kernel (arch/arm/include/uapi/asm/setup.h), its NUL
+/// included.
+const SIZE: usize = 1024;
+/// How a line that was built into a kernel begins, or goes on behind a space.
+const WORDS: [&str; 6] = [
+    "console=",
+    "root=",
+    "mem=",
+    "init=",
+    "androidboot.",
+    "noinitrd",
+];
+
+/// Writes the command line in the place of the one that was built into the kernel
+/// (CONFIG_CMDLINE), which may be used in spite of the boot loader's. It lies in
+/// `default_command_line` of arch/arm/kernel/setup.c: an array, the rest of which
+/// is zero. Says how many were replaced.
+pub fn replace_built_in(kernel: &mut [u8], line: &str) -> usize {
+    if line.len() >= SIZE {
+        return 0;
+    }
+    let mut starts: Vec<usize> = WORDS
+        .iter()
+        .flat_map(|word| memchr::memmem::find_iter(kernel, word.as_bytes()))
+        .filter_map(|at| start_of_line(kernel, at))
+        .collect();
+    starts.sort_unstable();
+    starts.dedup();
+    for &start in &starts {
+        if let Some(place) = kernel.get_mut(start..start + SIZE) {
+            place.fill(0);
+            place[..line.len()].copy_from_slice(line.as_bytes());
+        }
+    }
+    starts.len()
+}
+
+/// Where the text around a place begins, if it fills an array of [`SIZE`] bytes
+/// with zeros behind it and lies as the linker lays arrays.
+fn start_of_line(bytes: &[u8], at: usize) -> Option<usize> {
+    let printable = |byte: &u8| (b' '..=b'~').contains(byte);
+    let before = bytes.get(at.saturating_sub(SIZE)..at)?;
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|byte| printable(byte))
+        .count();
+    let start = at - length;
+    let array = bytes.get(start..start.checked_add(SIZE)?)?;
+    let text = array.iter().take_while(|byte| printable(byte)).count();
+    let zeros = array.get(text..)?.iter().all(|&byte| byte == 0);
+    (start % 4 == 0 && zeros && text < SIZE / 2).then_some(start)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::build;
+    use super::*;
+
+    #[test]
+    fn a_built_in_line_is_replaced_and_texts_are_not() {
+        let mut kernel = b"root=%s is a text\0\0\0".to_vec();
+        kernel.extend(b"mem=512M console=ttyO2,115200n8");
+        kernel.resize(20 + SIZE, 0);
+        kernel.extend(b"next");
+        assert_eq!(replace_built_in(&mut kernel, "console=ttyS0"), 1);
+        assert!(kernel.starts_with(b"root=%s is a text\0\0\0console=ttyS0\0\0"));
+        assert!(kernel.ends_with(b"\0next"));
+        assert_eq!(replace_built_in(&mut vec![b' '; 5000], "x"), 0);
+    }
 
     #[test]
     fn what_the_user_adds_comes_last() {

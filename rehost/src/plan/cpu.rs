@@ -2,7 +2,7 @@
 //! (`.proc.info.init`, struct `proc_info_list`) accepts, as it is or with another
 //! main identification register.
 
-use linker::kernel::Arch;
+use linker::kernel::{Arch, Version};
 use linker::machine::Processor;
 
 /// A processor that the machine can be.
@@ -70,9 +70,17 @@ pub struct Cpu {
     pub midr: Option<u32>,
 }
 
+/// Kernels before this one ask whether the memory system is exactly that of
+/// Armv7 (`cpu_architecture`, arch/arm/kernel/setup.c). Cortex-A15 has a later one;
+/// they take it for an architecture before Armv4 and set bits in page tables that
+/// mean "never execute".
+const LATER_MEMORY_SYSTEMS: Version = Version(2, 6, 38);
+
 /// The models for an architecture, the first choice first.
-fn models(arch: Arch, smp: bool) -> &'static [Model] {
+fn models(arch: Arch, smp: bool, version: Version) -> &'static [Model] {
     match (arch, smp) {
+        (Arch::V7, true) if version < LATER_MEMORY_SYSTEMS => &[Model::CortexA9],
+        (Arch::V7, false) if version < LATER_MEMORY_SYSTEMS => &[Model::CortexA8, Model::CortexA9],
         (Arch::V4 | Arch::V5, _) => &[Model::Arm926],
         (Arch::V6, false) => &[Model::Arm1176, Model::Arm11MpCore],
         (Arch::V6, true) => &[Model::Arm11MpCore, Model::Arm1176],
@@ -85,8 +93,8 @@ fn models(arch: Arch, smp: bool) -> &'static [Model] {
 /// Chooses a processor that the table accepts: a model as it is if there is one,
 /// else the first choice with the identification of the table's first entry.
 /// With an empty table (not found) the first choice is taken as it is.
-pub fn choose(arch: Arch, smp: bool, table: &[Processor]) -> Cpu {
-    let models = models(arch, smp);
+pub fn choose(arch: Arch, smp: bool, version: Version, table: &[Processor]) -> Cpu {
+    let models = models(arch, smp, version);
     let accepts = |midr: u32| {
         table
             .iter()
@@ -113,6 +121,8 @@ pub fn choose(arch: Arch, smp: bool, table: &[Processor]) -> Cpu {
 mod tests {
     use super::*;
 
+    const NEW: Version = Version(6, 1, 0);
+
     fn entry(value: u32, mask: u32) -> Processor {
         Processor {
             va: 0xc050_0000,
@@ -126,7 +136,7 @@ mod tests {
     #[test]
     fn a_model_that_the_table_accepts_is_taken_as_it_is() {
         let table = [entry(0x4106_9260, 0xff0f_fff0)];
-        let chosen = choose(Arch::V5, false, &table);
+        let chosen = choose(Arch::V5, false, NEW, &table);
         assert_eq!(
             chosen,
             Cpu {
@@ -139,7 +149,7 @@ mod tests {
     #[test]
     fn another_vendors_core_is_had_by_its_identification() {
         let table = [entry(0x5625_1310, 0xffff_fff0)];
-        let chosen = choose(Arch::V5, false, &table);
+        let chosen = choose(Arch::V5, false, NEW, &table);
         assert_eq!(
             chosen,
             Cpu {
@@ -152,15 +162,23 @@ mod tests {
     #[test]
     fn a_narrow_table_of_v7_picks_the_core_it_names() {
         let table = [entry(0x410f_c090, 0xff0f_fff0)];
-        assert_eq!(choose(Arch::V7, true, &table).model, Model::CortexA9);
+        assert_eq!(choose(Arch::V7, true, NEW, &table).model, Model::CortexA9);
         let table = [entry(0x000f_0000, 0x000f_0000)];
-        assert_eq!(choose(Arch::V7, true, &table).model, Model::CortexA15);
+        assert_eq!(choose(Arch::V7, true, NEW, &table).model, Model::CortexA15);
+    }
+
+    #[test]
+    fn an_old_kernel_gets_no_processor_that_it_cannot_know() {
+        let table = [entry(0x000f_0000, 0x000f_0000)];
+        let chosen = |smp| choose(Arch::V7, smp, Version(2, 6, 35), &table).model;
+        assert_eq!(chosen(false), Model::CortexA8);
+        assert_eq!(chosen(true), Model::CortexA9);
     }
 
     #[test]
     fn an_entry_that_accepts_everything_does_not_count() {
         let table = [entry(0, 0)];
-        let chosen = choose(Arch::V6, true, &table);
+        let chosen = choose(Arch::V6, true, NEW, &table);
         assert_eq!(
             chosen,
             Cpu {

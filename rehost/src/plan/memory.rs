@@ -1,17 +1,20 @@
 //! Where RAM is, how much there is, and where the things in it go.
 //!
 //! From the bottom: tags and first page tables, the kernel, its zeroed data and
-//! room to grow. From the top of what every kernel maps as low memory: the
-//! initial RAM disk and the device tree. So nothing that the kernel clears or
-//! allocates early can lie on them.
+//! room to grow, the initial RAM disk and the device tree. So nothing that the
+//! kernel clears early can lie on them, and the top, from which kernels for
+//! telephones and tablets take large pieces for their chips, is free.
 
-use linker::kernel::Facts;
+use linker::kernel::{Arch, Facts};
 
 use super::{Board, Error, Wishes};
 
 const MIB: u32 = 1 << 20;
 /// RAM when neither the user nor the kernel's size asks for more.
 const DEFAULT_MIB: u32 = 128;
+/// The same for Armv7: kernels of telephones and tablets set aside a hundred MiB
+/// and more for their chips, at addresses that their device had.
+const DEFAULT_V7_MIB: u32 = 512;
 /// RAM base of a kernel that finds out where it is, when the image does not say
 /// where it was meant to be. Of the round addresses it is the one at which the
 /// fewest chips have registers, so that a kernel that maps its chip's registers
@@ -62,7 +65,13 @@ pub fn ram(
             });
         }
         Some(given) => given,
-        None => needed.next_power_of_two().max(DEFAULT_MIB),
+        None => {
+            let usual = match facts.arch {
+                Arch::V7 if board == Board::Transplant => DEFAULT_V7_MIB,
+                _ => DEFAULT_MIB,
+            };
+            needed.next_power_of_two().max(usual)
+        }
     };
     let too_large = Error::RamTooLarge {
         base,
@@ -102,14 +111,14 @@ fn needed_mib(facts: &Facts, kernel: usize, archive: usize) -> u32 {
     u32::try_from(bytes.div_ceil(u64::from(MIB))).unwrap_or(u32::MAX)
 }
 
-/// Hands out room in RAM from the top of low memory downwards.
+/// Hands out room in low memory from behind the kernel's own upwards.
 #[derive(Debug)]
 pub struct Places {
     ram: Ram,
-    /// Distance from the RAM base below which nothing has been handed out.
+    /// Distance from the RAM base up to which everything is taken.
+    taken: u32,
+    /// Distance up to which there is low memory.
     top: u32,
-    /// Distance from the RAM base up to which the kernel's own room reaches.
-    bottom: u32,
 }
 
 impl Places {
@@ -121,34 +130,32 @@ impl Places {
             .saturating_add(BEHIND_KERNEL);
         Self {
             ram,
+            taken: own,
             top: ram.size.min(LOW_MEMORY),
-            bottom: own,
         }
     }
 
     /// Physical address of `size` bytes that belong to nobody yet.
     pub fn take(&mut self, what: &'static str, size: usize) -> Result<u32, Error> {
-        let start = u32::try_from(size)
-            .ok()
-            .and_then(|size| self.top.checked_sub(size))
-            .map(|start| start & !(SECTION - 1))
-            .filter(|&start| start >= self.bottom);
-        let Some(start) = start else {
-            let missing = (u64::from(self.bottom) + size as u64).div_ceil(u64::from(MIB)) + 1;
+        let start = self.taken.checked_next_multiple_of(SECTION);
+        let end = start.zip(u32::try_from(size).ok());
+        let end = end.and_then(|(start, size)| start.checked_add(size));
+        let (Some(start), Some(end)) = (start, end.filter(|&end| end <= self.top)) else {
+            let missing = (u64::from(self.taken) + size as u64).div_ceil(u64::from(MIB)) + 1;
             return Err(Error::TooLittleRam {
                 what,
                 needed: u32::try_from(missing).unwrap_or(u32::MAX),
                 given: self.ram.size / MIB,
             });
         };
-        self.top = start;
+        self.taken = end;
         Ok(self.ram.base + start)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use linker::kernel::{Arch, Version};
+    use linker::kernel::Version;
 
     use super::*;
 
@@ -192,9 +199,9 @@ mod tests {
     fn a_large_archive_gets_more_ram() {
         let wishes = Wishes::default();
         let small = ram(Board::Transplant, &facts(None), 8 << 20, 2 << 20, &wishes).unwrap();
-        assert_eq!(small.size, 128 * MIB);
-        let large = ram(Board::Transplant, &facts(None), 8 << 20, 100 << 20, &wishes).unwrap();
-        assert_eq!(large.size, 256 * MIB);
+        assert_eq!(small.size, 512 * MIB);
+        let large = ram(Board::Transplant, &facts(None), 8 << 20, 300 << 20, &wishes).unwrap();
+        assert_eq!(large.size, 1024 * MIB);
     }
 
     #[test]
@@ -241,8 +248,8 @@ mod tests {
         let mut places = Places::new(ram, &facts(None), 8 << 20);
         let archive = places.take("initial RAM disk", 5_000_000).unwrap();
         let tree = places.take("device tree", 3000).unwrap();
-        assert_eq!(archive, 0x8000_0000 + 251 * MIB);
-        assert_eq!(tree, 0x8000_0000 + 250 * MIB);
+        assert_eq!(archive, 0x8000_0000 + 25 * MIB);
+        assert_eq!(tree, 0x8000_0000 + 30 * MIB);
         assert!(places.take("too much", 300 << 20).is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use emu::clock::Time;
-use emu::machine::{Entry, Exit, Machine};
+use emu::machine::{Entry, Exit, Machine, Registers};
 
 use crate::verdict::{Milestone, shell};
 
@@ -41,6 +41,18 @@ pub enum Event {
     },
     /// The guest waits for an interrupt that nothing but typing will raise.
     Asleep,
+    /// A trapped instruction is about to run.
+    Trapped {
+        /// Where.
+        va: u32,
+        /// The registers at that moment.
+        at: Registers,
+    },
+    /// An exception is taken, and the kernel has no code for it yet.
+    Unserved {
+        /// The registers before it.
+        at: Registers,
+    },
     /// The guest restarted its machine.
     Ended,
     /// One exception follows the other without an instruction between them.
@@ -98,6 +110,8 @@ impl Session {
             Exit::Budget | Exit::Held => self.look_for_shell(),
             Exit::Milestone(_) => self.note_milestones().map_or(Event::Ran, Event::Passed),
             Exit::OpaqueConflict { va } => Event::Conflict { va },
+            Exit::Trap { va, at } => Event::Trapped { va, at },
+            Exit::NoVector { at } => Event::Unserved { at },
             Exit::Idle => Event::Asleep,
             Exit::Reset => Event::Ended,
             Exit::Stuck { .. } => Event::Stuck,

@@ -8,7 +8,7 @@
 
 /// Bytes of memory that are read from the banner on, at most: the largest log
 /// buffer that kernels commonly have.
-const LONGEST: usize = 512 << 10;
+pub const LONGEST: usize = 512 << 10;
 /// This many zeros end the written part of the buffer.
 const END: usize = 256;
 /// A shorter run of letters between two messages is a record's head.

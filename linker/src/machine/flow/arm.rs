@@ -8,17 +8,32 @@ impl Trace<'_> {
         if word >> 28 == 0xf {
             return Some((4, self.arm_unconditional(at, word, state)));
         }
-        let conditional = word >> 28 != 0xe;
-        let before = conditional.then(|| state.clone());
-        let next = match (before, self.arm_word(at, word, state)) {
+        let condition = word >> 28;
+        let skipped = state.skipped.take().filter(|(of, _)| *of == condition);
+        if condition == 0xe {
+            return Some((4, self.arm_word(at, word, state)));
+        }
+        let before = match skipped {
+            Some((_, before)) => before,
+            None => Box::new(state.clone()),
+        };
+        let next = match self.arm_word(at, word, state) {
             // A conditional return or jump: what comes next is reached only
-            // when it is not taken.
-            (Some(before), Next::End) => {
-                *state = before;
+            // when neither it nor what had the same condition is done.
+            Next::End => {
+                *state = *before;
                 Next::On
             }
-            (Some(_), Next::Jump(target)) => Next::Branch(target),
-            (_, next) => next,
+            Next::Jump(target) => {
+                state.otherwise = Some(before);
+                Next::Branch(target)
+            }
+            next => {
+                if keeps_flags(word) {
+                    state.skipped = Some((condition, before));
+                }
+                next
+            }
         };
         Some((4, next))
     }
@@ -282,6 +297,16 @@ fn arm_media(word: u32, state: &mut State) {
 pub(super) fn field_mask(lowest: u32, width: u32) -> u32 {
     let low = u32::MAX.checked_shr(32 - width.min(32)).unwrap_or(0);
     low << (lowest & 31)
+}
+
+/// Whether an instruction is certain to leave the flags as they are: a load or
+/// store, or one that moves or computes without an S.
+fn keeps_flags(word: u32) -> bool {
+    match word >> 26 & 3 {
+        0 => word >> 20 & 1 == 0 && word & 0x0fff_ffd0 != 0x012f_ff10,
+        1 => true,
+        _ => false,
+    }
 }
 
 /// The second operand of a data-processing instruction.

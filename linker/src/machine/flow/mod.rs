@@ -62,9 +62,13 @@ pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) 
                     at = target;
                 }
                 Next::Branch(target) => {
+                    let otherwise = state.otherwise.take();
                     trace.leave(at, target, &state);
                     if waiting.len() < MAX_WAITING && !seen.contains(&target) {
                         waiting.push_back((target, state.clone()));
+                    }
+                    if let Some(otherwise) = otherwise {
+                        state = *otherwise;
                     }
                     at = at.wrapping_add(size);
                 }

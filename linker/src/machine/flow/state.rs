@@ -18,6 +18,11 @@ pub(super) struct State {
     stack: Vec<(i32, Value)>,
     /// The address behind a `push {lr}`.
     pub pushed_lr: Option<u32>,
+    /// After A32 instructions with a condition: which, and the state if they are
+    /// not done.
+    pub skipped: Option<(u32, Box<State>)>,
+    /// After a conditional jump: the state if it is not done.
+    pub otherwise: Option<Box<State>>,
     /// T32 instructions that an IT still makes conditional.
     pub conditional: u8,
 }
@@ -33,6 +38,8 @@ impl State {
             registers,
             stack: Vec::new(),
             pushed_lr: None,
+            skipped: None,
+            otherwise: None,
             conditional: 0,
         }
     }

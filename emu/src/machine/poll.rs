@@ -1,0 +1,233 @@
+//! Loops that wait for an absent chip.
+//!
+//! An absent register reads 0. Code that waits for a bit of it (a transmitter
+//! that is ready, a clock that has locked, a counter that moves) would wait for
+//! ever. So the same instruction that reads the same address again and again is
+//! taken for such a loop, and gets other answers until it goes on. The answer
+//! that ended the loop is what that instruction reads there from then on, and
+//! is changed only when it comes to loop again. A loop with a limit of its own
+//! mostly comes to that limit first, and then knows that the chip is absent.
+//! Calls of absent firmware are followed in the same way.
+
+use std::collections::BTreeMap;
+
+/// So many reads in a row are a loop.
+const LOOP: u32 = 100_000;
+/// The same for an instruction that was in a loop before.
+const LOOP_AGAIN: u32 = 2_000;
+/// Reads for which one answer is given until the next one is tried.
+const PATIENCE: u32 = 64;
+/// Instructions between two reads of a loop, at most: a microsecond of delay
+/// and what is around it.
+const GAP: u64 = 2_000;
+/// Loops that are followed at the same time.
+const FOLLOWED: usize = 8;
+/// Instructions that an answer is kept for, at most.
+const LIMIT: usize = 1_024;
+
+/// Stands for the address of a register in what is known of calls of firmware.
+const FIRMWARE: u32 = u32::MAX;
+
+/// Address, and program counter of the reader.
+type Key = (u32, u32);
+
+/// What a register reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// This value.
+    Value(u32),
+    /// A number that grows with time.
+    Count,
+}
+
+impl Answer {
+    /// In the order in which they are tried: all bits, a counter, none, each bit
+    /// alone, all bits but one.
+    fn try_number(index: u32) -> Self {
+        match index % 67 {
+            0 => Self::Value(!0),
+            1 => Self::Count,
+            2 => Self::Value(0),
+            bit @ 3..=34 => Self::Value(1 << (bit - 3)),
+            bit => Self::Value(!(1 << (bit - 35))),
+        }
+    }
+
+    fn at(self, instructions: u64) -> u32 {
+        match self {
+            Self::Value(value) => value,
+            Self::Count => (instructions >> 4) as u32,
+        }
+    }
+}
+
+/// A loop that was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ended {
+    /// The physical address that it reads.
+    pub address: u32,
+    /// The instruction that reads.
+    pub pc: u32,
+    /// What it got last.
+    pub answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    key: Key,
+    reads: u32,
+    last: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    /// Which answer is given.
+    index: u32,
+    /// Reads in a row that got it.
+    reads: u32,
+    last: u64,
+}
+
+/// What is known of loops.
+#[derive(Debug, Default)]
+pub(crate) struct Polls {
+    runs: [Run; FOLLOWED],
+    standing: BTreeMap<Key, Standing>,
+}
+
+impl Polls {
+    /// What an absent register reads at this moment.
+    pub(crate) fn read(&mut self, address: u32, pc: u32, instructions: u64) -> u32 {
+        self.answer((address, pc), instructions).unwrap_or(0)
+    }
+
+    /// What a call of absent firmware returns, once it is made in a loop.
+    pub(crate) fn call(&mut self, pc: u32, instructions: u64) -> Option<u32> {
+        self.answer((FIRMWARE, pc), instructions)
+    }
+
+    fn answer(&mut self, key: Key, instructions: u64) -> Option<u32> {
+        if let Some(standing) = self.standing.get_mut(&key) {
+            return Some(standing.read(instructions));
+        }
+        if !self.is_loop(key, instructions) || self.standing.len() >= LIMIT {
+            return None;
+        }
+        let mut standing = Standing {
+            index: 0,
+            reads: LOOP_AGAIN,
+            last: instructions,
+        };
+        let value = standing.read(instructions);
+        self.standing.insert(key, standing);
+        Some(value)
+    }
+
+    fn is_loop(&mut self, key: Key, now: u64) -> bool {
+        let at = self.runs.iter().position(|run| run.key == key);
+        // A new one takes the place of the one that has been silent for longest.
+        let oldest = || (0..FOLLOWED).min_by_key(|&index| self.runs[index].last);
+        let Some(run) = at.or_else(oldest).and_then(|at| self.runs.get_mut(at)) else {
+            return false;
+        };
+        if run.key == key && now.saturating_sub(run.last) <= GAP {
+            run.reads += 1;
+        } else {
+            *run = Run {
+                key,
+                reads: 1,
+                last: now,
+            };
+        }
+        run.last = now;
+        run.reads >= LOOP
+    }
+
+    /// The loops that were ended, by address.
+    pub(crate) fn list(&self) -> Vec<Ended> {
+        self.standing
+            .iter()
+            .map(|(&(address, pc), standing)| Ended {
+                address,
+                pc,
+                answer: Answer::try_number(standing.index),
+            })
+            .collect()
+    }
+}
+
+impl Standing {
+    fn read(&mut self, now: u64) -> u32 {
+        if now.saturating_sub(self.last) > GAP {
+            self.reads = 0;
+        }
+        self.last = now;
+        self.reads += 1;
+        if self.reads > LOOP_AGAIN + PATIENCE {
+            self.index = self.index.wrapping_add(1);
+            self.reads = LOOP_AGAIN + 1;
+        }
+        Answer::try_number(self.index).at(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads of a loop until it ends, from a moment on; `None` when it does not.
+    fn spin(polls: &mut Polls, at: &mut u64, done: impl Fn(u32) -> bool) -> Option<u32> {
+        (1..500_000).find(|_| {
+            *at += 5;
+            done(polls.read(0x1000, 0xc000_8000, *at))
+        })
+    }
+
+    #[test]
+    fn a_loop_that_waits_for_a_bit_is_ended_and_at_once_the_next_time() {
+        let (mut polls, mut at) = (Polls::default(), 0);
+        let reads = spin(&mut polls, &mut at, |value| value & 0x40 != 0);
+        assert_eq!(reads, Some(LOOP));
+        at += 1_000_000;
+        let reads = spin(&mut polls, &mut at, |value| value & 0x40 != 0);
+        assert_eq!(reads, Some(1));
+        let ended = Ended {
+            address: 0x1000,
+            pc: 0xc000_8000,
+            answer: Answer::Value(!0),
+        };
+        assert_eq!(polls.list(), [ended]);
+    }
+
+    #[test]
+    fn a_bit_among_bits_that_must_be_clear_is_found() {
+        let (mut polls, mut at) = (Polls::default(), 0);
+        let done = |value| value & 0xff == 0x10;
+        assert!(spin(&mut polls, &mut at, done).is_some());
+        let done = |value| value & 0xff == 0;
+        assert!(spin(&mut polls, &mut at, done).is_some());
+    }
+
+    #[test]
+    fn a_loop_that_waits_for_a_counter_is_ended() {
+        let (mut polls, mut at) = (Polls::default(), 0);
+        let last = std::cell::Cell::new(0);
+        let done = |value| {
+            let before = last.replace(value);
+            value != before && value != !0
+        };
+        assert!(spin(&mut polls, &mut at, done).is_some());
+    }
+
+    #[test]
+    fn reads_with_work_between_them_are_no_loop() {
+        let mut polls = Polls::default();
+        for at in 0..200_000 {
+            assert_eq!(polls.read(0x1000, 0xc000_8000, at * (GAP + 1)), 0);
+        }
+        for at in 0..200_000 {
+            let address = 0x1000 + (at as u32 & 0xfff);
+            assert_eq!(polls.read(address, 0xc000_8000, at), 0);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Which function of a chain is left out.
+//!
+//! Below the kernel's own frame of a boot (`start_kernel`, the runner of the
+//! initial calls, threads) lies code of the machine. An initial call that fails
+//! is left out whole. Elsewhere the innermost function that is not a tool of
+//! many others is, so that as much as possible of the rest still runs; when its
+//! caller cannot go on without it, the caller is the next to go.
+
+use linker::symbols::SymbolTable;
+
+use super::chain::Frame;
+
+/// A function with more callers than this is a tool of the whole kernel.
+const MOST_CALLERS: usize = 8;
+
+/// The kernel's own frame: code that every kernel has and none can do without.
+const FRAME: [&str; 32] = [
+    "start_kernel",
+    "setup_arch",
+    "paging_init",
+    "mm_init",
+    "init_IRQ",
+    "time_init",
+    "console_init",
+    "rest_init",
+    "cpu_idle",
+    "cpu_startup_entry",
+    "do_idle",
+    "arch_call_rest_init",
+    "kernel_init",
+    "kernel_init_freeable",
+    "do_basic_setup",
+    "do_initcall_level",
+    "do_pre_smp_initcalls",
+    "init",
+    "customize_machine",
+    "init_machine_late",
+    "kthread",
+    "worker_thread",
+    "process_one_work",
+    "run_workqueue",
+    "ret_from_fork",
+    "panic",
+    "die",
+    "__bug",
+    "do_page_fault",
+    "asm_do_IRQ",
+    "handle_IRQ",
+    "__handle_domain_irq",
+];
+/// What runs the initial calls.
+const RUNNERS: [&str; 2] = ["do_one_initcall", "do_initcalls"];
+/// The end of a boot, which nothing here can help.
+const ROOT: [&str; 3] = ["prepare_namespace", "mount_root", "run_init_process"];
+
+/// Code that sets up the kernel's account of RAM. All of it has to be there; what
+/// it stops on is more RAM than the machine's account has room for.
+const MEMORY: [&str; 7] = [
+    "memmap_init_zone",
+    "free_area_init_node",
+    "free_area_init_core",
+    "bootmem_init",
+    "bootmem_init_node",
+    "mark_bootmem",
+    "mem_init",
+];
+
+/// Whether the chain has such code in it.
+pub fn is_in_memory_setup(frames: &[Frame], symbols: &SymbolTable) -> bool {
+    frames.iter().any(|frame| is(frame, &MEMORY, symbols))
+}
+
+/// Whether a function has one of these names.
+fn is(frame: &Frame, names: &[&str], symbols: &SymbolTable) -> bool {
+    let here = |name: &&str| {
+        let mut all = symbols.all(name);
+        all.any(|symbol| symbol.address & !1 == frame.start & !1)
+    };
+    names.iter().any(here)
+}
+
+/// What is to be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The function's first instruction.
+    pub va: u32,
+    /// Whether it is an initial call.
+    pub initcall: bool,
+}
+
+/// Chooses, or finds that nothing can be left out.
+///
+/// `running` is the initial call under way, as its runner was given it: a call may
+/// end in a jump to another function, and is then not in the chain.
+pub fn choose(
+    frames: &[Frame],
+    running: Option<u32>,
+    symbols: &SymbolTable,
+    omitted: &[u32],
+) -> Option<Choice> {
+    let is = |frame: &Frame, names: &[&str]| is(frame, names, symbols);
+    // `panic` and `die` are where it ended, not who led there.
+    let inner = frames
+        .iter()
+        .position(|frame| !is(frame, &["panic", "die", "__bug"]))?;
+    let frames = &frames[inner..];
+    let outer = frames
+        .iter()
+        .position(|frame| is(frame, &FRAME) || is(frame, &RUNNERS) || is(frame, &ROOT));
+    let own = &frames[..outer.unwrap_or(frames.len())];
+    let base = outer.and_then(|index| frames.get(index));
+    if base.is_some_and(|frame| is(frame, &ROOT)) {
+        return None;
+    }
+    let free = |frame: &&Frame| !omitted.contains(&frame.start);
+    if base.is_some_and(|frame| is(frame, &RUNNERS))
+        && let Some(call) = running.or(own.last().map(|frame| frame.start))
+        && !omitted.contains(&call)
+    {
+        return Some(Choice {
+            va: call,
+            initcall: true,
+        });
+    }
+    let small = |frame: &&Frame| frame.callers <= MOST_CALLERS;
+    own.iter()
+        .find(|frame| free(frame) && small(frame))
+        .or_else(|| own.iter().rfind(free))
+        .map(|frame| Choice {
+            va: frame.start,
+            initcall: false,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use linker::symbols::{Source, Symbol};
+
+    use super::*;
+
+    /// Functions by name, at 0x100 times their number from 1 on.
+    const NAMES: [&str; 9] = [
+        "start_kernel",
+        "setup_arch",
+        "board_map_io",
+        "chip_init",
+        "strcmp",
+        "panic",
+        "do_one_initcall",
+        "memmap_init_zone",
+        "prepare_namespace",
+    ];
+
+    fn symbols() -> SymbolTable {
+        let symbol = |(name, address): (&&str, u32)| Symbol {
+            name: (*name).to_owned(),
+            address,
+            kind: 't',
+            source: Source::Kallsyms,
+        };
+        let addresses = (1..).map(|index| index * 0x100);
+        SymbolTable::new(NAMES.iter().zip(addresses).map(symbol).collect())
+    }
+
+    fn frames(names: &[&str]) -> Vec<Frame> {
+        let frame = |name: &&str| Frame {
+            start: symbols().address(name).expect("a known name"),
+            callers: if *name == "strcmp" { 300 } else { 1 },
+        };
+        names.iter().map(frame).collect()
+    }
+
+    fn name(choice: Option<Choice>) -> Option<(&'static str, bool)> {
+        let choice = choice?;
+        let index = (choice.va / 0x100) as usize - 1;
+        Some((NAMES[index], choice.initcall))
+    }
+
+    #[test]
+    fn the_innermost_function_of_the_machine_is_left_out() {
+        let chain = frames(&["panic", "strcmp", "chip_init", "board_map_io", "setup_arch"]);
+        let chosen = choose(&chain, None, &symbols(), &[]);
+        assert_eq!(name(chosen), Some(("chip_init", false)));
+        // And when that is left out already, the one that cannot do without.
+        let chosen = choose(&chain, None, &symbols(), &[0x400]);
+        assert_eq!(name(chosen), Some(("board_map_io", false)));
+    }
+
+    #[test]
+    fn an_initial_call_is_left_out_whole() {
+        let chain = frames(&["strcmp", "chip_init", "board_map_io", "do_one_initcall"]);
+        let chosen = choose(&chain, None, &symbols(), &[]);
+        assert_eq!(name(chosen), Some(("board_map_io", true)));
+        // It ended in a jump to what the stack shows.
+        let chosen = choose(&chain, Some(0x400), &symbols(), &[]);
+        assert_eq!(name(chosen), Some(("chip_init", true)));
+    }
+
+    #[test]
+    fn the_kernels_own_frame_stays() {
+        for chain in [
+            &["panic", "start_kernel"][..],
+            &["chip_init", "prepare_namespace"],
+            &[],
+        ] {
+            assert_eq!(choose(&frames(chain), None, &symbols(), &[]), None);
+        }
+        assert!(is_in_memory_setup(
+            &frames(&["strcmp", "memmap_init_zone"]),
+            &symbols()
+        ));
+        assert!(!is_in_memory_setup(
+            &frames(&["strcmp", "setup_arch"]),
+            &symbols()
+        ));
+    }
+}

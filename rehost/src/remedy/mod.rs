@@ -1,0 +1,129 @@
+//! What a kernel's code for its absent chips stops on, and how the boot goes on
+//! without it.
+//!
+//! The kernel says itself that it cannot go on: it calls `die` or `panic`. Who
+//! led there stands on its stack ([`chain`]). One function of that chain is left
+//! out of the next boot ([`choice`]): it returns 0 at once. So the boot starts
+//! over a bounded number of times, each time with one function less, and the
+//! report names them all. Code that waits in vain is left out in the same way
+//! ([`watch`]). User space, once it runs, is the judge of nothing here.
+
+pub mod chain;
+pub mod choice;
+pub mod help;
+pub mod watch;
+
+use linker::kernel::Kernel;
+use linker::transplant::LeftOut;
+
+/// Functions that are left out of one kernel, at most. More than that is no
+/// longer this kernel.
+pub const MOST: usize = 24;
+
+/// What is different in the next boot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// A function is left out.
+    Without(Omitted),
+    /// The machine has half of the RAM.
+    LessRam,
+}
+
+/// A function that the kernel has to do without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Omitted {
+    /// Its first instruction; bit 0 is set for Thumb code.
+    pub va: u32,
+    /// Its name, or its address where it has none.
+    pub name: String,
+    /// Whether it is one of the kernel's initial calls.
+    pub initcall: bool,
+    /// What happened in it.
+    pub why: String,
+}
+
+impl Omitted {
+    /// For the report.
+    pub fn left_out(&self) -> LeftOut {
+        let kind = if self.initcall {
+            "initcall"
+        } else {
+            "function"
+        };
+        LeftOut {
+            what: format!("{kind} {}", self.name),
+            why: self.why.clone(),
+        }
+    }
+
+    /// Lets the function return 0 at once. `bytes` are the kernel's, `kernel`
+    /// says where they lie.
+    pub fn apply(&self, kernel: &Kernel, bytes: &mut [u8]) {
+        // mov r0, #0; mov pc, lr: returns to ARM code on every processor, and to
+        // either kind since Armv7. movs r0, #0; bx lr.
+        const ARM: [u8; 8] = [0x00, 0x00, 0xa0, 0xe3, 0x0e, 0xf0, 0xa0, 0xe1];
+        const THUMB: [u8; 4] = [0x00, 0x20, 0x70, 0x47];
+        let code: &[u8] = if self.va & 1 == 0 { &ARM } else { &THUMB };
+        let place = kernel
+            .offset(self.va & !1)
+            .and_then(|at| bytes.get_mut(at..at.checked_add(code.len())?));
+        if let Some(place) = place {
+            place.copy_from_slice(code);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linker::kernel::{Arch, Facts, Version};
+
+    use super::*;
+
+    fn kernel() -> Kernel {
+        Kernel {
+            bytes: vec![0xff; 16],
+            base: 0xc000_8000,
+            facts: Facts {
+                release: "3.4.5".into(),
+                version: Version(3, 4, 5),
+                banner: String::new(),
+                arch: Arch::V7,
+                page_offset: 0xc000_0000,
+                text_offset: 0x8000,
+                phys_offset: None,
+                smp: false,
+                thumb2: false,
+                lpae: false,
+                device_tree: false,
+            },
+        }
+    }
+
+    fn applied(va: u32) -> Vec<u8> {
+        let mut bytes = kernel().bytes;
+        let one = Omitted {
+            va,
+            name: "chip_init".into(),
+            initcall: false,
+            why: "a fault in it".into(),
+        };
+        one.apply(&kernel(), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_function_returns_at_once_in_its_own_instruction_set() {
+        assert_eq!(
+            applied(0xc000_8004)[4..12],
+            [0, 0, 0xa0, 0xe3, 14, 0xf0, 0xa0, 0xe1]
+        );
+        assert_eq!(
+            applied(0xc000_8005)[4..10],
+            [0, 0x20, 0x70, 0x47, 0xff, 0xff]
+        );
+        // Not within the kernel, or only half.
+        for va in [0, 0xc000_800c, u32::MAX] {
+            assert_eq!(applied(va), kernel().bytes, "{va:#x}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Watches a boot for what stops it: calls of `die` and `panic`, and an initial
+//! call that does not come back.
+
+use emu::machine::{Machine, Registers};
+use linker::code::Code;
+use linker::kernel::Kernel;
+use linker::symbols::SymbolTable;
+
+use super::chain::{self, Named, Place};
+use super::choice;
+use super::{MOST, Omitted, Remedy};
+use crate::session::Session;
+use crate::verdict::Milestone;
+
+/// Words of the stack that are looked at: all of it (THREAD_SIZE of
+/// arch/arm/include/asm/thread_info.h).
+const STACK: u32 = 8 << 10;
+/// A panic belongs to the fault before it when it follows within so many
+/// instructions: the fault's report is printed in between.
+const AFTERMATH: u64 = 50_000_000;
+/// An initial call gets so many instructions; calls that measure which of their
+/// ways of computing is the fastest take half of that.
+const LONGEST: u64 = 2_500_000_000;
+/// The same for one that asks absent chips all the time.
+const LONGEST_POLLING: u64 = 200_000_000;
+/// Asks of absent chips that count as all the time.
+const POLLING: u64 = 100_000;
+/// Virtual time that an initial call may sleep, in ns.
+const LONGEST_SLEEP: u64 = 60_000_000_000;
+
+/// Traps are set where these names lie.
+const FAULT: &str = "die";
+const PANIC: &str = "panic";
+const RESTART: [&str; 2] = ["machine_restart", "machine_halt"];
+const RUNNER: &str = "do_one_initcall";
+/// What ARM's division calls for a divisor of 0: says so, and returns.
+const NO_DIVISION: &str = "__div0";
+/// So many of those: it is done again and again, with a rate that is 0.
+const DIVISIONS: u32 = 40;
+
+/// An initial call that is under way.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    call: u32,
+    instructions: u64,
+    time: u64,
+    asked: u64,
+    console: usize,
+}
+
+/// What is known of the boot under way.
+#[derive(Debug, Default)]
+pub struct Watch {
+    fault: Option<u32>,
+    panic: Option<u32>,
+    restarts: Vec<u32>,
+    runner: Option<u32>,
+    no_division: Option<u32>,
+    divisions: u32,
+    running: Option<Running>,
+    /// A fault that came after user space had begun, and when.
+    last_fault: Option<(u64, Place)>,
+}
+
+/// A boot that cannot go on.
+#[derive(Debug, Clone)]
+pub struct Stopped {
+    place: Place,
+    /// The initial call under way.
+    running: Option<u32>,
+    /// Whether it is that call and no other function, whatever the stack says.
+    sure: bool,
+    why: String,
+}
+
+impl Watch {
+    /// Sets the traps.
+    pub fn new(machine: &mut Machine, symbols: &SymbolTable) -> Result<Self, emu::machine::Error> {
+        let mut trap = |name: &str| match symbols.address(name) {
+            Some(va) => machine.trap(va).map(|()| Some(va & !1)),
+            None => Ok(None),
+        };
+        let mut watch = Self {
+            fault: trap(FAULT)?,
+            panic: trap(PANIC)?,
+            runner: trap(RUNNER)?,
+            no_division: trap(NO_DIVISION)?,
+            ..Self::default()
+        };
+        for name in RESTART {
+            watch.restarts.extend(trap(name)?);
+        }
+        Ok(watch)
+    }
+
+    /// A trap was reached.
+    pub fn trapped(&mut self, session: &Session, va: u32, at: &Registers) -> Option<Stopped> {
+        let machine = session.machine();
+        let now = machine.instructions();
+        let user_space = session.has_passed(Milestone::Userspace);
+        let [r0, r1, ..] = at.r;
+        let (lr, sp) = (at.r[14], at.r[13]);
+        if Some(va) == self.runner {
+            self.running = Some(Running {
+                call: r0,
+                instructions: now,
+                time: session.now().0,
+                asked: machine.unassigned_reads(),
+                console: session.console().len(),
+            });
+            return None;
+        }
+        if Some(va) == self.no_division {
+            self.divisions += 1;
+            if self.divisions < DIVISIONS || user_space {
+                return None;
+            }
+        }
+        let place = if Some(va) == self.fault {
+            // die(text, registers, error): r0 to r15 in order.
+            let register = |number: u32| word(machine, r1.wrapping_add(4 * number));
+            Place {
+                pc: register(15)?,
+                lr: register(14)?,
+                stack: stack(machine, register(13)?),
+            }
+        } else {
+            Place {
+                pc: lr.wrapping_sub(2),
+                lr,
+                stack: stack(machine, sp),
+            }
+        };
+        // A fault that user space led to ends one program, unless a panic follows.
+        if user_space {
+            if Some(va) == self.fault {
+                self.last_fault = Some((now, place));
+                return None;
+            }
+            let (when, place) = self.last_fault.take()?;
+            return (now - when < AFTERMATH).then(|| Stopped {
+                place,
+                running: None,
+                sure: false,
+                why: "a fault in it".to_owned(),
+            });
+        }
+        let why = if Some(va) == self.panic {
+            "the kernel panics in it"
+        } else if Some(va) == self.fault {
+            "a fault in it"
+        } else if Some(va) == self.no_division {
+            "it divides by zero again and again"
+        } else {
+            "it ends the boot"
+        };
+        Some(Stopped {
+            place,
+            running: self.running.map(|running| running.call),
+            sure: false,
+            why: why.to_owned(),
+        })
+    }
+
+    /// Looks whether the initial call under way will never come back.
+    pub fn look(&mut self, session: &Session) -> Option<Stopped> {
+        let running = self.running?;
+        if session.has_passed(Milestone::Initcalls) || session.has_passed(Milestone::Userspace) {
+            return None;
+        }
+        let machine = session.machine();
+        // What speaks is alive: the first console prints all that was said before.
+        let console = session.console().len();
+        if console != running.console {
+            let alive = Running {
+                instructions: machine.instructions(),
+                time: session.now().0,
+                asked: machine.unassigned_reads(),
+                console,
+                ..running
+            };
+            self.running = Some(alive);
+            return None;
+        }
+        let spent = machine.instructions() - running.instructions;
+        let polling = machine.unassigned_reads() - running.asked > POLLING;
+        let why = if polling && spent > LONGEST_POLLING {
+            "it asks absent chips without end"
+        } else if spent > LONGEST {
+            "it does not come back"
+        } else if session.now().0 - running.time > LONGEST_SLEEP {
+            "it sleeps and is not woken"
+        } else {
+            return None;
+        };
+        let registers = machine.registers();
+        Some(Stopped {
+            place: Place {
+                pc: registers.r[15],
+                lr: registers.r[14],
+                stack: stack(machine, registers.r[13]),
+            },
+            running: Some(running.call),
+            sure: true,
+            why: why.to_owned(),
+        })
+    }
+}
+
+impl Stopped {
+    /// At an exception for which there is no code yet.
+    pub fn unserved(session: &Session, at: &Registers) -> Self {
+        Self {
+            place: Place {
+                pc: at.r[15],
+                lr: at.r[14],
+                stack: stack(session.machine(), at.r[13]),
+            },
+            running: None,
+            sure: false,
+            why: "a fault in it, before the kernel can handle any".to_owned(),
+        }
+    }
+
+    /// What the next boot is to leave out; `None` when that is nothing.
+    pub fn remedy(
+        &self,
+        kernel: &Kernel,
+        code: &Code,
+        symbols: &SymbolTable,
+        omitted: &[Omitted],
+    ) -> Option<Remedy> {
+        if omitted.len() >= MOST {
+            return None;
+        }
+        let known: Vec<u32> = omitted.iter().map(|one| one.va).collect();
+        let chain = chain::chain(kernel, &Named { code, symbols }, &self.place);
+        if choice::is_in_memory_setup(&chain, symbols) {
+            return Some(Remedy::LessRam);
+        }
+        let choice = match self.running {
+            Some(va) if self.sure => choice::Choice { va, initcall: true },
+            running => choice::choose(&chain, running, symbols, &known)?,
+        };
+        if known.contains(&choice.va) || kernel.offset(choice.va).is_none() {
+            return None;
+        }
+        let name = match symbols.nearest(choice.va & !1) {
+            Some((symbol, 0)) => symbol.name.clone(),
+            _ => format!("{:#010x}", choice.va),
+        };
+        Some(Remedy::Without(Omitted {
+            va: choice.va,
+            name,
+            initcall: choice.initcall,
+            why: self.why.clone(),
+        }))
+    }
+}
+
+fn word(machine: &Machine, va: u32) -> Option<u32> {
+    let mut bytes = [0; 4];
+    machine.read_virtual(va, &mut bytes).ok()?;
+    Some(u32::from_le_bytes(bytes))
+}
+
+/// The words from the stack pointer to the end of the stack.
+fn stack(machine: &Machine, sp: u32) -> Vec<u32> {
+    let start = sp & !3;
+    let end = (start & !(STACK - 1)).wrapping_add(STACK);
+    (start..end)
+        .step_by(4)
+        .map_while(|va| word(machine, va))
+        .collect()
+}
