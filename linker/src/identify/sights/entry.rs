@@ -64,11 +64,11 @@ fn set_once(events: &[Event]) -> Option<u32> {
                 ..
             } => {}
             Event::Store { .. } | Event::Call { .. } => return None,
-            Event::Compare { left, right, .. } => {
-                if *right == Value::Const(0) {
-                    compared.extend(left.global());
-                }
-            }
+            Event::Compare {
+                left,
+                right: Value::Const(0),
+                ..
+            } => compared.extend(left.global()),
             Event::Test { value, .. } => compared.extend(value.global()),
             _ => {}
         }
