@@ -68,7 +68,7 @@ fn start_of_line(bytes: &[u8], at: usize) -> Option<usize> {
     let array = bytes.get(start..start.checked_add(SIZE)?)?;
     let text = array.iter().take_while(|byte| printable(byte)).count();
     let zeros = array.get(text..)?.iter().all(|&byte| byte == 0);
-    (start % 4 == 0 && zeros && text < SIZE / 2).then_some(start)
+    (start.is_multiple_of(4) && zeros && text < SIZE / 2).then_some(start)
 }
 
 #[cfg(test)]
