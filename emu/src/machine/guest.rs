@@ -66,6 +66,8 @@ pub(crate) struct Guest {
     /// When to look at the kernel's tables next.
     look: Time,
     exit: Option<Exit>,
+    /// An exception without code for it was reported.
+    unserved: bool,
     refused: Option<Refused>,
     /// The count at the last exception, and how many came at that count.
     last_exception: u64,
@@ -91,6 +93,7 @@ impl Guest {
             end: 0,
             look: Time(0),
             exit: None,
+            unserved: false,
             refused: None,
             last_exception: 0,
             repeated: 0,
@@ -235,7 +238,9 @@ impl Guest {
             },
         };
         let entry = entry(exception, cpu.cpsr(), lr, &control);
-        if !self.has_reached(Milestone::FirstTick) && !self.has_vector(cpu, entry.pc) {
+        let early = !self.unserved && !self.has_reached(Milestone::FirstTick);
+        if early && !self.has_vector(cpu, entry.pc) {
+            self.unserved = true;
             let at = Registers::of(cpu);
             self.exit_soon(count, Exit::NoVector { at });
         }

@@ -85,7 +85,7 @@ pub enum Exit {
         /// The registers at that moment; by now a block more has run.
         at: Registers,
     },
-    /// An exception is taken, and there is no code for it yet.
+    /// An exception is taken, and there is no code for it yet: the first of them.
     NoVector {
         /// The registers before it.
         at: Registers,

@@ -257,6 +257,10 @@ fn exceptions_without_end_are_noticed() {
     let mut bench = Bench::new(CpuModel::CortexA9);
     bench.identity().arm(CODE, p::UDF);
     bench.start_mapped(CODE, HIGH_VECTORS);
+    let Exit::NoVector { at } = bench.until(1_000_000) else {
+        panic!("the vectors were not missed");
+    };
+    assert_eq!(at.r[15], CODE);
     let Exit::Stuck { pc } = bench.until(1_000_000) else {
         panic!("not stuck");
     };

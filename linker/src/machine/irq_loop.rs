@@ -115,7 +115,7 @@ pub(super) fn handler_variable(kernel: &Kernel) -> Option<(u32, u32)> {
     ];
     let mut found: Option<(u32, u32)> = None;
     for at in memchr::memmem::find_iter(&kernel.bytes, &SHAPE[1].1.to_le_bytes()) {
-        let Some(start) = at.checked_sub(4).filter(|start| start % 4 == 0) else {
+        let Some(start) = at.checked_sub(4).filter(|start| start.is_multiple_of(4)) else {
             continue;
         };
         let start = kernel.va(start);
@@ -134,7 +134,7 @@ pub(super) fn handler_variable(kernel: &Kernel) -> Option<(u32, u32)> {
             None => found = Some((variable, start)),
         }
     }
-    found.filter(|(variable, _)| variable % 4 == 0 && *variable >= kernel.base)
+    found.filter(|(variable, _)| variable.is_multiple_of(4) && *variable >= kernel.base)
 }
 
 /// The loop's start and what is called, of the three instructions at `at`.
