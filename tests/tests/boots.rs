@@ -157,6 +157,23 @@ fn bcm2835_armv6() {
     check(&run(&fixtures::kernel("debian-rpi", "vmlinuz"), []));
 }
 
+/// The same kernels when their tables of names are not looked at: every pointer
+/// is found by the code alone.
+#[test]
+fn without_symbols() {
+    for (name, file) in [
+        ("bcm5301x-6.1", "zImage"),
+        ("debian-marvell", "vmlinuz"),
+        ("debian-rpi", "vmlinuz"),
+    ] {
+        let report = run(
+            &fixtures::kernel(name, file),
+            ["--no-symbols"].map(OsStr::new),
+        );
+        check(&report);
+    }
+}
+
 /// A kernel with no 8250 driver gets a UART's driver as well: a console, and a
 /// terminal by interrupts that loses nothing.
 #[test]
@@ -218,6 +235,16 @@ fn corpus_ox820_armv6_with_its_own_user_space() {
         "{console}"
     );
     assert!(console.contains("OpenWrt"), "{console}");
+}
+
+/// A kernel that has no symbols, and no list of pointers either.
+#[test]
+fn corpus_ox820_armv6_without_symbols() {
+    let Some(image) = fixtures::image("ecmo-oxnas-3.18.20", "image") else {
+        return;
+    };
+    let options = ["--no-symbols", "--initrd", "builtin"];
+    check(&run(&image, options.map(OsStr::new)));
 }
 
 /// The same input gives the same run, instruction by instruction.

@@ -11,11 +11,11 @@ use tests::{
 };
 
 const BAR: Bar = Bar {
-    right: 0.83,
+    right: 0.87,
     wrong: 0.009,
     ambiguous: 0.03,
     by_signatures: 0.755,
-    unmet: 95,
+    unmet: 13,
 };
 /// Of the list of the kernel without a table; the aim is all of it.
 const LEAST_OF_LIST: usize = 24;

@@ -20,6 +20,14 @@ const REFERENCES: [(&str, &str); 3] = [
     ("setup_arch", "handle_arch_irq"),
     ("generic_handle_arch_irq", "handle_arch_irq"),
 ];
+/// Functions that no kernel has: `FORTIFY_SOURCE` calls them where the compiler
+/// can tell that something is wrong (include/linux/string.h, 4.13 and later).
+const NEVER_LINKED: [&str; 4] = [
+    "__read_overflow",
+    "__read_overflow2",
+    "__read_overflow3",
+    "__write_overflow",
+];
 /// A global function that a compiler may put into another all the same.
 const SMALL_BLOCKS: u32 = 4;
 const SMALL_CALLS: usize = 3;
@@ -308,6 +316,9 @@ impl Source {
             });
         }
         for call in &function.calls {
+            if NEVER_LINKED.contains(&call.name.as_str()) {
+                continue;
+            }
             let to = self.callee(&call.name, node.file);
             let must = !call.conditional && !call.local;
             node.calls.push(Link {

@@ -1,13 +1,17 @@
 //! What a function does with its arguments, followed through its code: rules
 //! for names of which calls and constants alone say too little.
 //!
-//! Each file knows one family. [`console`] and [`entry`] look for functions that
-//! do one thing and nothing else, once for the whole kernel; [`flow_handlers`]
-//! tells siblings apart that are candidates already.
+//! Each file knows one family. [`console`], [`descriptor`] and [`entry`] look
+//! at the whole kernel once, for what does one thing and nothing else; the others tell
+//! siblings apart that are candidates already: [`flow_handlers`], [`habits`],
+//! [`exception`].
 
 mod console;
+mod descriptor;
 mod entry;
+mod exception;
 mod flow_handlers;
+mod habits;
 
 use std::collections::HashMap;
 
@@ -24,7 +28,9 @@ use crate::{
     machine::flow::{self, Event},
 };
 
+use exception::Exception;
 use flow_handlers::FlowHandlers;
+use habits::Habits;
 
 /// Bits for the only function that does what the name says.
 const DOES: f32 = 20.0;
@@ -36,6 +42,8 @@ const DOES_NOT: f32 = 10.0;
 pub(super) struct Sights {
     leads: HashMap<Named, Lead>,
     flow_handlers: FlowHandlers,
+    habits: Habits,
+    exception: Exception,
 }
 
 /// A place that does what the source of one name says, and no other does.
@@ -49,11 +57,21 @@ impl Sights {
     pub(super) fn of(kernel: &Kernel, source: &Source, binary: &Binary) -> Self {
         let mut sights = Sights {
             flow_handlers: FlowHandlers::of(source),
+            habits: Habits::of(source),
+            exception: Exception::of(source),
             ..Sights::default()
         };
         let code = binary.code;
         if let Some((address, why)) = console::device(kernel, code) {
             sights.lead("uart_console_device", address, why, (source, binary));
+        }
+        if let Some((variable, functions)) = descriptor::variable(kernel, code) {
+            let why = format!("{functions} init functions call a field of what it points to");
+            sights.lead("machine_desc", variable, why, (source, binary));
+        }
+        if let Some((variable, sites)) = entry::called_with_stack(kernel) {
+            let why = format!("{sites} handlers of vectors call it with the registers they saved");
+            sights.lead("handle_arch_irq", variable, why, (source, binary));
         }
         if let Some(found) = entry::setter(kernel, code) {
             let why = format!(
@@ -92,10 +110,10 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             }),
         }
     }
-    matcher
-        .sights
-        .flow_handlers
-        .score(matcher, named, node, tally);
+    let sights = &matcher.sights;
+    sights.flow_handlers.score(matcher, named, node, tally);
+    sights.habits.score(matcher, named, node, tally);
+    sights.exception.score(matcher, named, node, tally);
 }
 
 /// What a function does.

@@ -1,0 +1,134 @@
+//! `.exception.text` and `.irqentry.text`: functions that the vectors call
+//! directly stand before all others.
+//!
+//! From 3.18 up to 5.10 `asm_do_IRQ`, which is one of them, does nothing but call
+//! `handle_IRQ`, or has in itself all of it: then the two are equal but for this.
+
+use super::{Arguments, trace};
+use crate::{
+    identify::{
+        graph::{Named, Node, Place, Source, linked},
+        matcher::Matcher,
+        tally::Tally,
+    },
+    machine::flow::{Event, Value},
+};
+
+/// Functions at the start of an image that may be in these sections, behind those
+/// of head.S.
+const FIRST: u32 = 96;
+/// Bits against the wrong side of the border.
+const SIDE: f32 = 8.0;
+/// Bits against what does not hand on what it is handed.
+const OTHER: f32 = 10.0;
+
+/// The names.
+#[derive(Debug, Default)]
+pub(super) struct Exception {
+    inside: Option<Named>,
+    outside: Option<Named>,
+    both_call: Option<Named>,
+}
+
+impl Exception {
+    pub(super) fn of(source: &Source) -> Self {
+        Self {
+            inside: source.named("asm_do_IRQ"),
+            outside: source.named("handle_IRQ"),
+            both_call: source.named("__handle_domain_irq"),
+        }
+    }
+
+    /// Only where the source has both, and one calls no other function.
+    pub(super) fn score(&self, matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
+        let (Some(inside), Some(outside), Some(both_call)) =
+            (self.inside, self.outside, self.both_call)
+        else {
+            return;
+        };
+        if named != inside && named != outside {
+            return;
+        }
+        let Place::Function(id) = matcher.binary.node(node).place else {
+            return;
+        };
+        if linked(&matcher.source.node(outside).calls, both_call).is_none() {
+            return;
+        }
+        if !hands_on(&trace(matcher.kernel, matcher.binary.code.function(id))) {
+            tally.add(Arguments, -OTHER, || {
+                "does not hand on its two arguments".to_owned()
+            });
+        }
+        let wrong = match node.0 < FIRST {
+            true => named == outside,
+            false => named == inside && has_entry(matcher, both_call),
+        };
+        if wrong {
+            tally.add(Arguments, -SIDE, || match named == outside {
+                true => "stands with what the vectors call, before all others".to_owned(),
+                false => "another stands with what the vectors call".to_owned(),
+            });
+        }
+    }
+}
+
+/// Whether one of the first functions does what `asm_do_IRQ` does. Some kernels
+/// have it among all others.
+fn has_entry(matcher: &Matcher, both_call: Named) -> bool {
+    let Some(called) = matcher.node_of(both_call) else {
+        return false;
+    };
+    let callers = matcher.binary.node(called).callers.iter();
+    callers.take_while(|it| it.0 < FIRST).any(|it| {
+        matches!(matcher.binary.node(*it).place, Place::Function(id)
+            if hands_on(&trace(matcher.kernel, matcher.binary.code.function(id))))
+    })
+}
+
+/// `handle_IRQ(irq, regs)` or `__handle_domain_irq(NULL, irq, false, regs)`.
+fn hands_on(events: &[Event]) -> bool {
+    let (irq, regs) = (Value::Argument(0), Value::Argument(1));
+    events.iter().any(|event| match event {
+        Event::Call { arguments, .. } => {
+            let plain = arguments.get(..2) == Some(&[irq.clone(), regs.clone()]);
+            let domain = arguments.get(1) == Some(&irq) && arguments.get(3) == Some(&regs);
+            plain || domain
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kernel::Version,
+        machine::{
+            flow,
+            testing::{BASE, Image},
+        },
+    };
+
+    #[test]
+    fn number_and_registers_are_handed_on() {
+        let seen = |words: &[u32]| {
+            let mut image = Image::new(0x1000, Version(4, 4, 0));
+            image.words(BASE, words);
+            let end = BASE + 4 * words.len() as u32;
+            hands_on(&flow::trace(&image.kernel(), BASE, false, Some(end)))
+        };
+        assert!(seen(&[0xea00_0100]));
+        // mov r3, r1; mov r1, r0; mov r2, #0; mov r0, r2; b
+        let domain = [
+            0xe1a0_3001,
+            0xe1a0_1000,
+            0xe3a0_2000,
+            0xe1a0_0002,
+            0xea00_0100,
+        ];
+        assert!(seen(&domain));
+        // A chip's own handler: mov r1, r0; mov r0, #5; bl
+        assert!(!seen(&[0xe1a0_1000, 0xe3a0_0005, 0xeb00_0100]));
+    }
+}

@@ -1,0 +1,296 @@
+//! What a function hands on, stores and lists, where its calls alone are those of
+//! others too: wrappers into which the compiler has put what they wrap, and
+//! twins.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use super::{Arguments, trace};
+use crate::{
+    code::{Call, CallKind, Code, Function, FunctionId, Target},
+    identify::{
+        graph::{Named, Node, Place, Source},
+        matcher::Matcher,
+        tally::Tally,
+    },
+    machine::flow::{Event, Value, Width},
+};
+
+/// Bytes of a function that is looked at.
+const SIZE: u32 = 0x800;
+
+/// A habit, the names that have it, and those of twins that must not.
+struct Rule {
+    names: &'static [&'static str],
+    twins: &'static [&'static str],
+    shows: fn(&[Event]) -> bool,
+    right: f32,
+    wrong: f32,
+    what: &'static str,
+}
+
+const RULES: [Rule; 4] = [
+    // kernel/irq/chip.c: handler and name go on to __irq_set_handler.
+    Rule {
+        names: &[
+            "irq_set_chip_and_handler_name",
+            "set_irq_chip_and_handler_name",
+        ],
+        twins: &[],
+        shows: hands_on_handler_and_name,
+        right: 9.0,
+        wrong: 4.0,
+        what: "hands on its third and fourth argument with 0 between them",
+    },
+    // kernel/time/clockevents.c: list_add(&dev->list, &clockevent_devices).
+    Rule {
+        names: &["clockevents_register_device"],
+        twins: &["clockevents_do_notify"],
+        shows: lists_argument,
+        right: 8.0,
+        wrong: 4.0,
+        what: "adds its argument to a list of its own",
+    },
+    // drivers/base/platform.c: a copy of so many bytes; the twin counts
+    // resources, and keeps their number.
+    Rule {
+        names: &["platform_device_add_data"],
+        twins: &["platform_device_add_resources"],
+        shows: copies_by_size,
+        right: 6.0,
+        wrong: 6.0,
+        what: "allocates as many bytes as its third argument says",
+    },
+    // drivers/tty/tty_buffer.c, since 3.9: what is in the last buffer may be
+    // read, and the work behind the port is queued.
+    Rule {
+        names: &["tty_flip_buffer_push"],
+        twins: &[],
+        shows: commits_buffer,
+        right: 8.0,
+        wrong: 0.0,
+        what: "copies a field within what its argument points to, and hands on a part of it",
+    },
+];
+
+/// Which names have a rule, and what was seen of functions so far.
+#[derive(Debug, Default)]
+pub(super) struct Habits {
+    /// Rule, and whether the name must show it or must not.
+    rules: HashMap<Named, (usize, bool)>,
+    seen: RefCell<HashMap<(Node, usize), bool>>,
+}
+
+impl Habits {
+    pub(super) fn of(source: &Source) -> Self {
+        let mut habits = Habits::default();
+        for (index, rule) in RULES.iter().enumerate() {
+            for (names, must) in [(rule.names, true), (rule.twins, false)] {
+                let named = names.iter().filter_map(|name| source.named(name));
+                habits.rules.extend(named.map(|it| (it, (index, must))));
+            }
+        }
+        habits
+    }
+
+    pub(super) fn score(&self, matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
+        let Some(&(index, must)) = self.rules.get(&named) else {
+            return;
+        };
+        let (Some(rule), Place::Function(id)) = (RULES.get(index), matcher.binary.node(node).place)
+        else {
+            return;
+        };
+        let known = self.seen.borrow().get(&(node, index)).copied();
+        let shows = known.unwrap_or_else(|| {
+            let function = behind(matcher.binary.code, id);
+            let small = function.end - function.start <= SIZE;
+            let shows = small && (rule.shows)(&trace(matcher.kernel, function));
+            self.seen.borrow_mut().insert((node, index), shows);
+            shows
+        });
+        match (must, shows) {
+            (true, true) => tally.add(Arguments, rule.right, || rule.what.to_owned()),
+            (true, false) => tally.add(Arguments, -rule.wrong, || format!("not: {}", rule.what)),
+            (false, true) => tally.add(Arguments, -rule.right, || rule.what.to_owned()),
+            (false, false) => {}
+        }
+    }
+}
+
+/// The function itself, or the one that it does nothing but jump to.
+fn behind(code: &Code, id: FunctionId) -> &Function {
+    let function = code.function(id);
+    match function.calls[..] {
+        [
+            Call {
+                at,
+                target: Target::Function(target),
+                kind: CallKind::Tail,
+            },
+        ] if at == function.start => code.function(target),
+        _ => function,
+    }
+}
+
+/// `__irq_set_handler(irq, handle, 0, name)`, or `__irq_do_set_handler(desc, ...)`.
+fn hands_on_handler_and_name(events: &[Event]) -> bool {
+    events.iter().any(|event| match event {
+        Event::Call { arguments, .. } => matches!(
+            arguments.get(1..4),
+            Some([Value::Argument(2), Value::Const(0), Value::Argument(3)])
+        ),
+        _ => false,
+    })
+}
+
+/// The address of a global goes into a field of the argument, and that of the
+/// field into the global.
+fn lists_argument(events: &[Event]) -> bool {
+    let stores = || {
+        events.iter().filter_map(|event| match event {
+            Event::Store {
+                base,
+                offset,
+                value,
+                width: Width::Word,
+                ..
+            } => Some((base, *offset, value)),
+            _ => None,
+        })
+    };
+    stores().any(|(base, offset, value)| {
+        let (Value::Const(head), Value::Argument(0), field) = (base, value.address().0, value)
+        else {
+            return false;
+        };
+        let head = Value::Const(head.wrapping_add_signed(offset));
+        let field = field.address().1;
+        stores().any(|(base, offset, value)| {
+            *base == Value::Argument(0) && offset == field + 4 && *value == head
+        })
+    })
+}
+
+/// `kmalloc(size, ...)` or, later, `kmemdup(data, size, ...)`.
+fn copies_by_size(events: &[Event]) -> bool {
+    events.iter().any(|event| match event {
+        Event::Call { arguments, .. } => {
+            let size = Value::Argument(2);
+            let kmalloc = arguments.first() == Some(&size);
+            let kmemdup = arguments.get(..2) == Some(&[Value::Argument(1), size]);
+            kmalloc || kmemdup
+        }
+        _ => false,
+    })
+}
+
+/// `buf->tail->commit = buf->tail->used; queue_work(..., &buf->work)`
+fn commits_buffer(events: &[Event]) -> bool {
+    let copies = events.iter().any(|event| match event {
+        Event::Store {
+            base,
+            offset,
+            value,
+            width: Width::Word,
+            ..
+        } => {
+            let of_port = |it: &Value| matches!(it.field(), Some((Value::Argument(0), _)));
+            let copied = value
+                .field()
+                .is_some_and(|(from, at)| from == base && i64::from(at) != i64::from(*offset));
+            of_port(base) && copied
+        }
+        _ => false,
+    });
+    let hands_on = events.iter().any(|event| match event {
+        Event::Call { arguments, .. } => arguments
+            .iter()
+            .take(3)
+            .any(|it| matches!(it.address(), (Value::Argument(0), 1..))),
+        _ => false,
+    });
+    copies && hands_on
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kernel::Version,
+        machine::{
+            flow,
+            testing::{BASE, Image},
+        },
+    };
+
+    fn seen(words: &[u32]) -> Vec<Event> {
+        let mut image = Image::new(0x1000, Version(4, 9, 0));
+        image.words(BASE, words);
+        let end = BASE + 4 * words.len() as u32;
+        flow::trace(&image.kernel(), BASE, false, Some(end))
+    }
+
+    #[test]
+    fn handler_and_name_with_0_between() {
+        // push {r4-r6, lr}; mov r4, r0; mov r5, r2; mov r6, r3; bl; mov r3, r6;
+        // mov r2, #0; mov r1, r5; mov r0, r4; pop {r4-r6, lr}; b
+        let mut words = [
+            0xe92d_4070,
+            0xe1a0_4000,
+            0xe1a0_5002,
+            0xe1a0_6003,
+            0xeb00_0100,
+            0xe1a0_3006,
+            0xe3a0_2000,
+            0xe1a0_1005,
+            0xe1a0_0004,
+            0xe8bd_4070,
+            0xea00_0200,
+        ];
+        assert!(hands_on_handler_and_name(&seen(&words)));
+        // mov r2, #1
+        words[6] = 0xe3a0_2001;
+        assert!(!hands_on_handler_and_name(&seen(&words)));
+    }
+
+    #[test]
+    fn an_argument_in_a_list() {
+        // ldr r3, [pc, #16]; add r1, r0, #100; ldr r2, [r3]; str r1, [r2, #4];
+        // stores: the field's next and prev, and the head's.
+        let words = [
+            0xe59f_3018,
+            0xe280_1064,
+            0xe593_2000,
+            0xe582_1004,
+            0xe580_2064,
+            0xe580_3068,
+            0xe583_1000,
+            0xe12f_ff1e,
+            BASE + 0x800,
+        ];
+        assert!(lists_argument(&seen(&words)));
+        assert!(!lists_argument(&seen(&words[..6])));
+    }
+
+    #[test]
+    fn bytes_and_resources() {
+        // mov r0, r2; bl
+        assert!(copies_by_size(&seen(&[0xe1a0_0002, 0xeb00_0100])));
+        // mov r0, r2, lsl #5; bl
+        assert!(!copies_by_size(&seen(&[0xe1a0_0282, 0xeb00_0100])));
+    }
+
+    #[test]
+    fn the_last_buffer_is_committed() {
+        // ldr r3, [r0, #68]; add r2, r0, #4; ldr r1, [r3, #4]; str r1, [r3, #12]; b
+        let words = [
+            0xe590_3044,
+            0xe280_2004,
+            0xe593_1004,
+            0xe583_100c,
+            0xea00_0100,
+        ];
+        assert!(commits_buffer(&seen(&words)));
+        assert!(!commits_buffer(&seen(&words[..4])));
+    }
+}
