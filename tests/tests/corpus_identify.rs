@@ -12,8 +12,8 @@ use tests::{
 
 const BAR: Bar = Bar {
     right: 0.83,
-    wrong: 0.009,
-    ambiguous: 0.03,
+    wrong: 0.0,
+    ambiguous: 0.034,
     by_signatures: 0.755,
     unmet: 95,
 };
