@@ -209,6 +209,10 @@ pub struct Function {
     pub arguments: u8,
     /// It never comes back.
     pub no_return: bool,
+    /// What lies before it runs into it, or one of the two jumps into the middle of
+    /// the other: it may be a part of the function before it, into which a broken
+    /// call leads.
+    pub entered: bool,
     /// How it was found.
     pub found_by: Origin,
 }

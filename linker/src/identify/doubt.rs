@@ -14,6 +14,7 @@ use super::{
     tally::Tally,
     votes::Votes,
 };
+use crate::code::Section;
 
 /// Bits below which nothing is believed.
 const LEAST: f32 = 12.0;
@@ -21,13 +22,19 @@ const LEAST: f32 = 12.0;
 /// much for any, and too much for one of few bits.
 const AGAINST: f32 = 0.25;
 const AGAINST_FEW: f32 = 0.2;
+/// The same for a variable, of which only its users are known, and below how many
+/// bits.
+const AGAINST_DATA: f32 = 0.1;
+const FEW_FOR_DATA: f32 = 40.0;
 /// Few bits, in regard to what speaks against them, and to the size.
 const FEW: f32 = 24.0;
 const FEW_FOR_SIZE: f32 = 20.0;
 /// So many times fewer blocks than the source has make a part of a function, if
-/// its own file calls it; and fewer than so many speak against few bits.
+/// its own file calls it; and fewer than so many of a long function speak against few
+/// bits.
 const FRAGMENT: u32 = 8;
-const SMALL: u32 = 4;
+const SMALL: u32 = 3;
+const LONG: u32 = 12;
 /// Bits by which an answer must be better than any other way to give the names,
 /// and by which one of few bits must be against which so large a share speaks.
 const ALIKE: f32 = 4.0;
@@ -89,21 +96,26 @@ impl Matcher<'_> {
     fn is_doubtful(&self, named: Named, node: Node, tally: &Tally) -> bool {
         let source = self.source.node(named);
         let bits = tally.total();
+        let function = match self.binary.node(node).place {
+            Place::Function(id) => Some(self.binary.code.function(id)),
+            Place::Data(_) => None,
+        };
+        // Assembly has entries within others, and the vector page, which lies in the
+        // init section, is a part of nothing.
+        let entered = function.is_some_and(|it| it.entered && it.section == Section::Text);
+        if source.known && entered {
+            return true;
+        }
         if !source.known {
-            return false;
+            return source.data && bits < FEW_FOR_DATA && tally.share_against() > AGAINST_DATA;
         }
         let callers = &self.binary.node(node).callers;
         let known: Vec<Named> = callers.iter().filter_map(|&it| self.name_of(it)).collect();
         let file = |it: &Named| self.source.node(*it).file;
         let in_file = known.iter().any(|it| file(it) == source.file);
         let stranger = callers.len() >= STRANGERS_EACH * known.len() + STRANGERS;
-        let fragment = match self.binary.node(node).place {
-            Place::Function(id) => {
-                let blocks = self.binary.code.function(id).blocks;
-                is_fragment(source.blocks, blocks, bits, in_file)
-            }
-            Place::Data(_) => false,
-        };
+        let fragment =
+            function.is_some_and(|it| is_fragment(source.blocks, it.blocks, bits, in_file));
         bits < LEAST
             || fragment
             || is_contradicted(tally)
@@ -164,7 +176,9 @@ fn margin(tally: &Tally) -> f32 {
 /// Whether a function of so many blocks in the source is more than what is there:
 /// compilers split functions, and one of the pieces lies where it is called.
 fn is_fragment(source: u32, binary: u32, bits: f32, called_in_file: bool) -> bool {
-    FRAGMENT * binary <= source && called_in_file || SMALL * binary <= source && bits < FEW_FOR_SIZE
+    let piece = called_in_file && binary.saturating_mul(FRAGMENT) <= source;
+    let small = source >= LONG && binary.saturating_mul(SMALL) <= source;
+    piece || small && bits < FEW_FOR_SIZE
 }
 
 /// Whether both call the same, or are called by the same.
@@ -180,4 +194,67 @@ fn common(one: &[Link], other: &[Link]) -> bool {
     };
     let has = |link: &Link| long.binary_search_by_key(&link.to, |it| it.to).is_ok();
     short.iter().any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identify::{Strategy, graph::Fact};
+
+    fn tally(bits: &[f32]) -> Tally {
+        let mut tally = Tally::default();
+        for &bits in bits {
+            tally.add(Strategy::Relation, bits, String::new);
+        }
+        tally
+    }
+
+    #[test]
+    fn what_speaks_against_an_answer_is_weighed_against_what_speaks_for_it() {
+        assert!(!is_contradicted(&tally(&[20.0, -3.0])));
+        assert!(is_contradicted(&tally(&[20.0, -4.5])));
+        // Of many bits a little more may speak against it.
+        assert!(!is_contradicted(&tally(&[40.0, -9.0])));
+        assert!(is_contradicted(&tally(&[40.0, -11.0])));
+        assert_eq!(tally(&[20.0, 1.0, -3.0]).facts(), 1);
+    }
+
+    #[test]
+    fn few_bits_and_a_contradiction_ask_for_a_wider_margin() {
+        assert_eq!(margin(&tally(&[20.0])), ALIKE);
+        assert_eq!(margin(&tally(&[20.0, -3.0])), ALIKE_FEW);
+        assert_eq!(margin(&tally(&[40.0, -6.0])), ALIKE);
+    }
+
+    #[test]
+    fn a_piece_of_a_function_is_much_smaller_and_called_by_its_own_file() {
+        assert!(is_fragment(9, 1, 45.0, true));
+        assert!(!is_fragment(9, 1, 45.0, false));
+        assert!(!is_fragment(7, 1, 45.0, true));
+        // A long function of a few blocks needs more than a few bits.
+        assert!(is_fragment(20, 6, 19.0, false));
+        assert!(!is_fragment(20, 6, 25.0, false));
+        assert!(!is_fragment(3, 1, 13.0, false));
+    }
+
+    #[test]
+    fn siblings_call_the_same_or_are_called_by_the_same() {
+        let link = |to| Link {
+            to: Named(to),
+            fact: Fact::Must,
+            via: None,
+        };
+        let calling = |names: &[u32]| SourceNode {
+            calls: names.iter().copied().map(link).collect(),
+            ..SourceNode::default()
+        };
+        assert!(are_siblings(&calling(&[1, 3, 5]), &calling(&[3])));
+        assert!(!are_siblings(&calling(&[1, 3, 5]), &calling(&[2, 4])));
+        let called = |by| SourceNode {
+            callers: vec![link(by)],
+            ..SourceNode::default()
+        };
+        assert!(are_siblings(&called(7), &called(7)));
+        assert!(!are_siblings(&called(7), &calling(&[7])));
+    }
 }

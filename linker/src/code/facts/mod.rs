@@ -59,6 +59,7 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
         users.extend(function.references.iter().map(|r| (r.address, id)));
         functions.push(function);
     }
+    enter(&swept.functions, &starts, &mut functions);
     sections(map, &mut functions);
     hand_on(&handed, &mut functions);
     users.sort_unstable();
@@ -83,6 +84,34 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
 fn find(starts: &[u32], address: u32) -> Option<FunctionId> {
     let index = starts.binary_search(&address).ok()?;
     Some(FunctionId(index as u32))
+}
+
+/// Marks functions that may be parts of the one before them.
+fn enter(found: &[Found], starts: &[u32], functions: &mut [Function]) {
+    /// Functions between two that may be parts of one.
+    const NEAR: usize = 2;
+    for (index, one) in found.iter().enumerate() {
+        let mut mark = |index: usize| {
+            if let Some(function) = functions.get_mut(index) {
+                function.entered = true;
+            }
+        };
+        if one.falls_out {
+            mark(index + 1);
+        }
+        for &target in &one.framed {
+            let after = starts.partition_point(|&start| start <= target);
+            let Some(other) = after.checked_sub(1).filter(|&it| it != index) else {
+                continue;
+            };
+            let middle = found
+                .get(other)
+                .is_some_and(|it| it.start < target && target < it.end);
+            if middle && other.abs_diff(index) <= NEAR {
+                mark(other.max(index));
+            }
+        }
+    }
 }
 
 /// What a function hands on without a look at it is its argument if it is one of the
@@ -152,6 +181,7 @@ fn blank(found: &Found) -> Function {
         returns: Vec::new(),
         arguments: 0,
         no_return: false,
+        entered: false,
         found_by: found.origin,
     }
 }

@@ -40,6 +40,12 @@ pub(super) struct Found {
     /// Those of them that are made when its frame is gone.
     pub tail_calls: Vec<u32>,
     pub returns: bool,
+    /// Jumps out of it that are made with its frame in place, on paths from its start:
+    /// what nothing is seen to reach may not be meant to run where it stands, as the
+    /// vector page.
+    pub framed: Vec<u32>,
+    /// It runs into what is behind it, on such a path.
+    pub falls_out: bool,
 }
 
 /// Everything that is settled in the end.

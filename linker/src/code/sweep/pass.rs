@@ -160,6 +160,8 @@ impl Pass<'_, '_, '_> {
             }
             _ if starts && walk.end > at => {
                 map.set(at, START);
+                let mut framed = walk.tails.clone();
+                framed.retain(|it| !walk.tail_calls.contains(it));
                 self.functions.push(Found {
                     start: at,
                     end,
@@ -168,6 +170,8 @@ impl Pass<'_, '_, '_> {
                     tails: walk.tails,
                     tail_calls: walk.tail_calls,
                     returns: walk.returns,
+                    framed,
+                    falls_out: walk.falls_out,
                 });
             }
             _ => return end,
