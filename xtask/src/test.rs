@@ -184,10 +184,11 @@ fn counted(command: &mut Command, count: &mut Count) -> Result<bool> {
     Ok(child.wait()?.success())
 }
 
-/// The numbers in a closing line of nextest or of cargo's own runner.
+/// The numbers in a closing line of nextest or of cargo's own runner. The latter's
+/// stand at the margin: nextest shows what a failed test printed, indented, and
+/// that has such a line too.
 fn closing(line: &str) -> Option<Count> {
-    let line = line.trim_start();
-    if !line.starts_with("Summary [") && !line.starts_with("test result:") {
+    if !line.trim_start().starts_with("Summary [") && !line.starts_with("test result:") {
         return None;
     }
     let number = |word: &str| {
@@ -232,5 +233,6 @@ mod tests {
             })
         );
         assert_eq!(closing("test result is not known"), None);
+        assert_eq!(closing(&format!("    {cargo}")), None);
     }
 }

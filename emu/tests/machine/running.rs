@@ -1,7 +1,7 @@
 //! Counting, time, budgets, waiting, repeatability.
 
 use emu::board::BoardConfig;
-use emu::clock::Time;
+use emu::clock::{NANOSECONDS_PER_INSTRUCTION, Time};
 use emu::cpu::CpuModel;
 use emu::machine::{Config, Entry, Error, Exit, Machine, Milestone, RamBank};
 
@@ -34,7 +34,10 @@ fn arm_instructions_are_counted_exactly() {
     let reached = bench.machine.milestones().last().copied().unwrap();
     assert_eq!(reached.milestone, Milestone::StartKernel);
     assert_eq!(reached.instructions, Bench::FRONT + 4);
-    assert_eq!(reached.time, Time(2 * (Bench::FRONT + 4)));
+    assert_eq!(
+        reached.time,
+        Time(NANOSECONDS_PER_INSTRUCTION * (Bench::FRONT + 4))
+    );
 }
 
 #[test]
@@ -155,7 +158,9 @@ fn time_can_be_held() {
     // A guest that does not wait is held, too.
     let mut bench = Bench::new(CpuModel::Arm926);
     bench.arm(CODE, &[0xeaff_fffe]).start(CODE);
-    bench.machine.hold_at(Some(Time(2000)));
+    bench
+        .machine
+        .hold_at(Some(Time(1000 * NANOSECONDS_PER_INSTRUCTION)));
     assert_eq!(bench.until(1_000_000), Exit::Held);
     assert_eq!(bench.machine.instructions(), 1000);
 }

@@ -331,7 +331,7 @@ mod tests {
         refused(
             &image[..1000],
             expect![
-                "uImage at 0x0 is cut off: its data should end at 0x9c0, but the data end at 0x3e8"
+                "uImage at 0x0 is cut off: its data should end at 0x9b8, but the data end at 0x3e8"
             ],
         );
         refused(
