@@ -1,5 +1,6 @@
 //! Small made-up kernels for the tests of this phase and those around it.
 
+use super::flow::{self, Event};
 use crate::kernel::{Arch, Facts, Kernel, Version};
 
 /// Where they lie.
@@ -83,4 +84,12 @@ impl Image {
             facts: self.facts.clone(),
         }
     }
+}
+
+/// What a function of these words, ARM code, does in a kernel of this version.
+pub(crate) fn events(words: &[u32], version: Version) -> Vec<Event> {
+    let mut image = Image::new(0x1000, version);
+    image.words(BASE, words);
+    let end = BASE + 4 * words.len() as u32;
+    flow::trace(&image.kernel(), BASE, false, Some(end))
 }

@@ -164,11 +164,8 @@ fn call(kernel: &Kernel, word: u32) -> Option<Call> {
 
 #[cfg(test)]
 mod tests {
-    use linker::kernel::{Arch, Facts, Version};
-
     use super::*;
-
-    const BASE: u32 = 0xc000_8000;
+    use crate::remedy::tests::{BASE, kernel_of};
 
     /// Functions of 0x100 bytes each; the first calls the second, and so on.
     struct Row;
@@ -191,23 +188,7 @@ mod tests {
             bytes[start + 0x10..start + 0x14].copy_from_slice(&0xeb00_0000_u32.to_le_bytes());
             bytes[start + 0x20..start + 0x24].copy_from_slice(&0xe12f_ff33_u32.to_le_bytes());
         }
-        Kernel {
-            bytes,
-            base: BASE,
-            facts: Facts {
-                release: "3.4.5".into(),
-                version: Version(3, 4, 5),
-                banner: String::new(),
-                arch: Arch::V7,
-                page_offset: 0xc000_0000,
-                text_offset: 0x8000,
-                phys_offset: None,
-                smp: false,
-                thumb2: false,
-                lpae: false,
-                device_tree: false,
-            },
-        }
+        kernel_of(bytes)
     }
 
     fn starts(place: &Place) -> Vec<u32> {

@@ -79,10 +79,13 @@ mod tests {
 
     use super::*;
 
-    fn kernel() -> Kernel {
+    /// Where the kernel of the tests lies.
+    pub(super) const BASE: u32 = 0xc000_8000;
+
+    pub(super) fn kernel_of(bytes: Vec<u8>) -> Kernel {
         Kernel {
-            bytes: vec![0xff; 16],
-            base: 0xc000_8000,
+            bytes,
+            base: BASE,
             facts: Facts {
                 release: "3.4.5".into(),
                 version: Version(3, 4, 5),
@@ -97,6 +100,10 @@ mod tests {
                 device_tree: false,
             },
         }
+    }
+
+    fn kernel() -> Kernel {
+        kernel_of(vec![0xff; 16])
     }
 
     fn applied(va: u32) -> Vec<u8> {

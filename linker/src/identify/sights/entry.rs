@@ -153,19 +153,13 @@ mod tests {
     use super::*;
     use crate::{
         kernel::Version,
-        machine::{
-            flow,
-            testing::{BASE, Image},
-        },
+        machine::testing::{BASE, Image, events},
     };
 
     const VARIABLE: u32 = BASE + 0x800;
 
     fn seen(words: &[u32]) -> Option<u32> {
-        let mut image = Image::new(0x1000, Version(6, 1, 0));
-        image.words(BASE, words);
-        let end = BASE + 4 * words.len() as u32;
-        set_once(&flow::trace(&image.kernel(), BASE, false, Some(end)))
+        set_once(&events(words, Version(6, 1, 0)))
     }
 
     #[test]
