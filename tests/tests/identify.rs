@@ -23,7 +23,7 @@ const BAR: Bar = Bar {
     wrong: 0.003,
     ambiguous: 0.085,
     by_signatures: 0.71,
-    unmet: 1,
+    unmet: 2,
 };
 
 #[test]
