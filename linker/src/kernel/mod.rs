@@ -125,6 +125,28 @@ pub struct Facts {
     pub device_tree: bool,
 }
 
+impl Facts {
+    /// What is usual for a kernel of which the version alone is known: Armv7, one
+    /// processor, A32 code, short descriptors, a device tree, wherever RAM is. For
+    /// those who make kernels up.
+    pub fn usual(version: Version) -> Self {
+        let Version(major, minor, patch) = version;
+        Self {
+            release: format!("{major}.{minor}.{patch}"),
+            version,
+            banner: String::new(),
+            arch: Arch::V7,
+            page_offset: 0xc000_0000,
+            text_offset: 0x8000,
+            phys_offset: None,
+            smp: false,
+            thumb2: false,
+            lpae: false,
+            device_tree: true,
+        }
+    }
+}
+
 /// A decompressed, little-endian, 32-bit ARM Linux kernel.
 #[derive(Clone)]
 pub struct Kernel {

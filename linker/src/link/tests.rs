@@ -7,7 +7,7 @@ use expect_test::expect;
 use proptest::prelude::*;
 
 use super::*;
-use crate::kernel::{Arch, Facts, Version};
+use crate::kernel::{Facts, Version};
 use crate::object::NoteKind;
 use crate::object::NoteKind::{Backward, Chip, Constant, Forward, Layout};
 use crate::object::build::{ABS32, Builder, CALL, archive};
@@ -66,17 +66,8 @@ fn kernel() -> Kernel {
         bytes: (0..0x1000u32).flat_map(u32::to_le_bytes).collect(),
         base: BASE,
         facts: Facts {
-            release: "6.1.0".to_owned(),
-            version: Version(6, 1, 0),
             banner: "Linux version 6.1.0".to_owned(),
-            arch: Arch::V7,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
-            smp: false,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
+            ..Facts::usual(Version(6, 1, 0))
         },
     }
 }

@@ -17,19 +17,7 @@ impl Image {
     pub(crate) fn new(size: usize, version: Version) -> Self {
         Self {
             bytes: vec![0; size],
-            facts: Facts {
-                release: format!("{}.{}.{}", version.0, version.1, version.2),
-                version,
-                banner: String::new(),
-                arch: Arch::V7,
-                page_offset: 0xc000_0000,
-                text_offset: 0x8000,
-                phys_offset: None,
-                smp: false,
-                thumb2: false,
-                lpae: false,
-                device_tree: true,
-            },
+            facts: Facts::usual(version),
         }
     }
 

@@ -13,17 +13,10 @@ fn kernel() -> Kernel {
         bytes: (0..0x100u32).flat_map(u32::to_le_bytes).collect(),
         base: BASE,
         facts: Facts {
-            release: "3.18.20".to_owned(),
-            version: Version(3, 18, 20),
             banner: "Linux version 3.18.20".to_owned(),
             arch: Arch::V6,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
             smp: true,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
+            ..Facts::usual(Version(3, 18, 20))
         },
     }
 }

@@ -203,17 +203,9 @@ mod tests {
     #[test]
     fn kernel_facts() {
         let facts = Facts {
-            release: "4.9.190".into(),
-            version: Version(4, 9, 190),
             banner: "Linux version 4.9.190 (a@b) #1\n".into(),
             arch: Arch::V5,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
-            smp: false,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
+            ..Facts::usual(Version(4, 9, 190))
         };
         expect_test::expect![[r#"
             release         4.9.190

@@ -161,17 +161,8 @@ mod tests {
 
     fn facts(phys_offset: Option<u32>) -> Facts {
         Facts {
-            release: "6.1.0".into(),
-            version: Version(6, 1, 0),
-            banner: String::new(),
-            arch: Arch::V7,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
             phys_offset,
-            smp: false,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
+            ..Facts::usual(Version(6, 1, 0))
         }
     }
 

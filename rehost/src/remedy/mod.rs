@@ -75,7 +75,7 @@ impl Omitted {
 
 #[cfg(test)]
 mod tests {
-    use linker::kernel::{Arch, Facts, Version};
+    use linker::kernel::{Facts, Version};
 
     use super::*;
 
@@ -86,19 +86,7 @@ mod tests {
         Kernel {
             bytes,
             base: BASE,
-            facts: Facts {
-                release: "3.4.5".into(),
-                version: Version(3, 4, 5),
-                banner: String::new(),
-                arch: Arch::V7,
-                page_offset: 0xc000_0000,
-                text_offset: 0x8000,
-                phys_offset: None,
-                smp: false,
-                thumb2: false,
-                lpae: false,
-                device_tree: false,
-            },
+            facts: Facts::usual(Version(3, 4, 5)),
         }
     }
 

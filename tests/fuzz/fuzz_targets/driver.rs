@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use linker::{
-    kernel::{Arch, Facts, Kernel, Version},
+    kernel::{Facts, Kernel, Version},
     link::{Board, OpaqueRequest, Place, Provide, Resolved, link},
     object::Driver,
 };
@@ -49,19 +49,7 @@ fuzz_target!(|bytes: &[u8]| {
     let kernel = Kernel {
         bytes: vec![0; 0x1000],
         base: BASE,
-        facts: Facts {
-            release: String::new(),
-            version: Version(6, 1, 0),
-            banner: String::new(),
-            arch: Arch::V7,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
-            smp: false,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
-        },
+        facts: Facts::usual(Version(6, 1, 0)),
     };
     let range = OpaqueRequest::default();
     let board = Board::default();

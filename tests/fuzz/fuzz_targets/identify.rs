@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use linker::{
     identify::{Options, identify},
-    kernel::{Arch, Facts, Kernel, Version},
+    kernel::{Facts, Kernel, Version},
     symbols::SymbolTable,
 };
 
@@ -26,17 +26,10 @@ fuzz_target!(|bytes: &[u8]| {
         bytes: bytes.to_vec(),
         base: 0xc000_8000,
         facts: Facts {
-            release: String::new(),
-            version: VERSIONS[usize::from(choice & 3)],
-            banner: String::new(),
-            arch: Arch::V7,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
             smp: choice & 4 != 0,
             thumb2: choice & 8 != 0,
             lpae: choice & 16 != 0,
-            device_tree: true,
+            ..Facts::usual(VERSIONS[usize::from(choice & 3)])
         },
     };
     let options = Options {

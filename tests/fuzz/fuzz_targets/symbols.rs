@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use linker::{
     identify::{Options, StrategySet, identify},
-    kernel::{Arch, Facts, Kernel, Version},
+    kernel::{Facts, Kernel, Version},
     symbols::{self, Source, Symbol, SymbolTable},
 };
 
@@ -33,17 +33,10 @@ fuzz_target!(|bytes: &[u8]| {
         bytes: bytes.to_vec(),
         base: (u32::from(high) << 24) | 0x8000,
         facts: Facts {
-            release: String::new(),
-            version,
-            banner: String::new(),
-            arch: Arch::V7,
             page_offset: u32::from(high) << 24,
-            text_offset: 0x8000,
-            phys_offset: None,
             smp: choice & 4 != 0,
             thumb2: choice & 8 != 0,
-            lpae: false,
-            device_tree: true,
+            ..Facts::usual(version)
         },
     };
     let read = symbols::recover(&kernel);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use linker::kernel::{Arch, Facts, Kernel, Version};
+use linker::kernel::{Facts, Kernel, Version};
 use linker::link::{Place, Provide, Resolved};
 
 /// What the fake kernel answers.
@@ -53,16 +53,8 @@ pub(crate) fn kernel(bytes: Vec<u8>, base: u32) -> Kernel {
         base,
         facts: Facts {
             release: "6.1.0-fake".to_owned(),
-            version: Version(6, 1, 0),
             banner: "Linux version 6.1.0-fake".to_owned(),
-            arch: Arch::V7,
-            page_offset: 0xc000_0000,
-            text_offset: 0x8000,
-            phys_offset: None,
-            smp: false,
-            thumb2: false,
-            lpae: false,
-            device_tree: true,
+            ..Facts::usual(Version(6, 1, 0))
         },
     }
 }
