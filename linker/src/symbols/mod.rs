@@ -1,8 +1,6 @@
 //! Names for addresses: the kernel's own tables, or a list from outside.
 
-use std::panic::resume_unwind;
-
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, panic::resume_unwind, sync::Arc};
 
 use serde::Serialize;
 

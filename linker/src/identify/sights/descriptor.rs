@@ -63,10 +63,7 @@ mod tests {
     use super::*;
     use crate::{
         kernel::Version,
-        machine::{
-            flow,
-            testing::{BASE, Image},
-        },
+        machine::testing::{BASE, events},
     };
 
     #[test]
@@ -79,9 +76,7 @@ mod tests {
             0xe12f_ff13,
             BASE + 0x800,
         ];
-        let mut image = Image::new(0x1000, Version(4, 4, 0));
-        image.words(BASE, &words);
-        let events = flow::trace(&image.kernel(), BASE, false, Some(BASE + 20));
+        let events = events(&words, Version(4, 4, 0));
         let called: Vec<_> = events.iter().filter_map(called_field).collect();
         assert_eq!(called, [(BASE + 0x800, 0x50)]);
     }

@@ -4,6 +4,8 @@
 //! From 3.18 up to 5.10 `asm_do_IRQ`, which is one of them, does nothing but call
 //! `handle_IRQ`, or has in itself all of it: then the two are equal but for this.
 
+use std::{cell::RefCell, collections::HashMap};
+
 use super::{Arguments, trace};
 use crate::{
     identify::{
@@ -22,12 +24,13 @@ const SIDE: f32 = 8.0;
 /// Bits against what does not hand on what it is handed.
 const OTHER: f32 = 10.0;
 
-/// The names.
+/// The names, and what was seen of functions so far.
 #[derive(Debug, Default)]
 pub(super) struct Exception {
     inside: Option<Named>,
     outside: Option<Named>,
     both_call: Option<Named>,
+    seen: RefCell<HashMap<Node, bool>>,
 }
 
 impl Exception {
@@ -36,6 +39,7 @@ impl Exception {
             inside: source.named("asm_do_IRQ"),
             outside: source.named("handle_IRQ"),
             both_call: source.named("__handle_domain_irq"),
+            seen: RefCell::default(),
         }
     }
 
@@ -49,20 +53,20 @@ impl Exception {
         if named != inside && named != outside {
             return;
         }
-        let Place::Function(id) = matcher.binary.node(node).place else {
+        let Some(hands_on) = self.hands_on(matcher, node) else {
             return;
         };
         if linked(&matcher.source.node(outside).calls, both_call).is_none() {
             return;
         }
-        if !hands_on(&trace(matcher.kernel, matcher.binary.code.function(id))) {
+        if !hands_on {
             tally.add(Arguments, -OTHER, || {
                 "does not hand on its two arguments".to_owned()
             });
         }
         let wrong = match node.0 < FIRST {
             true => named == outside,
-            false => named == inside && has_entry(matcher, both_call),
+            false => named == inside && self.has_entry(matcher, both_call),
         };
         if wrong {
             tally.add(Arguments, -SIDE, || match named == outside {
@@ -71,19 +75,31 @@ impl Exception {
             });
         }
     }
-}
 
-/// Whether one of the first functions does what `asm_do_IRQ` does. Some kernels
-/// have it among all others.
-fn has_entry(matcher: &Matcher, both_call: Named) -> bool {
-    let Some(called) = matcher.node_of(both_call) else {
-        return false;
-    };
-    let callers = matcher.binary.node(called).callers.iter();
-    callers.take_while(|it| it.0 < FIRST).any(|it| {
-        matches!(matcher.binary.node(*it).place, Place::Function(id)
-            if hands_on(&trace(matcher.kernel, matcher.binary.code.function(id))))
-    })
+    /// Whether one of the first functions does what `asm_do_IRQ` does. Some kernels
+    /// have it among all others.
+    fn has_entry(&self, matcher: &Matcher, both_call: Named) -> bool {
+        let Some(called) = matcher.node_of(both_call) else {
+            return false;
+        };
+        let callers = matcher.binary.node(called).callers.iter();
+        callers
+            .take_while(|it| it.0 < FIRST)
+            .any(|it| self.hands_on(matcher, *it) == Some(true))
+    }
+
+    /// Whether a function hands its two arguments on; `None` for a variable.
+    fn hands_on(&self, matcher: &Matcher, node: Node) -> Option<bool> {
+        let Place::Function(id) = matcher.binary.node(node).place else {
+            return None;
+        };
+        let known = self.seen.borrow().get(&node).copied();
+        Some(known.unwrap_or_else(|| {
+            let seen = hands_on(&trace(matcher.kernel, matcher.binary.code.function(id)));
+            self.seen.borrow_mut().insert(node, seen);
+            seen
+        }))
+    }
 }
 
 /// `handle_IRQ(irq, regs)` or `__handle_domain_irq(NULL, irq, false, regs)`.
@@ -102,22 +118,11 @@ fn hands_on(events: &[Event]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        kernel::Version,
-        machine::{
-            flow,
-            testing::{BASE, Image},
-        },
-    };
+    use crate::{kernel::Version, machine::testing::events};
 
     #[test]
     fn number_and_registers_are_handed_on() {
-        let seen = |words: &[u32]| {
-            let mut image = Image::new(0x1000, Version(4, 4, 0));
-            image.words(BASE, words);
-            let end = BASE + 4 * words.len() as u32;
-            hands_on(&flow::trace(&image.kernel(), BASE, false, Some(end)))
-        };
+        let seen = |words: &[u32]| hands_on(&events(words, Version(4, 4, 0)));
         assert!(seen(&[0xea00_0100]));
         // mov r3, r1; mov r1, r0; mov r2, #0; mov r0, r2; b
         let domain = [

@@ -217,17 +217,11 @@ mod tests {
     use super::*;
     use crate::{
         kernel::Version,
-        machine::{
-            flow,
-            testing::{BASE, Image},
-        },
+        machine::testing::{BASE, events},
     };
 
     fn seen(words: &[u32]) -> Vec<Event> {
-        let mut image = Image::new(0x1000, Version(4, 9, 0));
-        image.words(BASE, words);
-        let end = BASE + 4 * words.len() as u32;
-        flow::trace(&image.kernel(), BASE, false, Some(end))
+        events(words, Version(4, 9, 0))
     }
 
     #[test]
