@@ -64,9 +64,13 @@ fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Opt
 }
 
 /// Why the run did not reach its goal; `None` when it did.
-pub fn reason(settings: &Settings, prepared: &Prepared, ran: &Ran) -> Option<String> {
+fn reason(
+    settings: &Settings,
+    prepared: &Prepared,
+    ran: &Ran,
+    messages: &Messages,
+) -> Option<String> {
     let end = ran.end.clone()?;
-    let messages = messages(&ran.session, prepared, &ran.plan);
     let unassigned = ran.session.machine().unassigned();
     let polled = unassigned
         .iter()
@@ -114,6 +118,8 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
     let session = &ran.session;
     let transplant = ran.transplant.as_ref();
     let facts = &prepared.firmware.kernel.facts;
+    // Looking for them may mean to look through all of RAM.
+    let messages = messages(session, prepared, &ran.plan);
     Report {
         image: settings.name.clone(),
         kernel: kernel_facts(facts, &ran.plan.cpu),
@@ -126,7 +132,7 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         tried: ran.tried.clone(),
         milestones: milestones(session),
         verdict: session.furthest(),
-        reason: reason(settings, prepared, ran),
+        reason: reason(settings, prepared, ran, &messages),
         driver_instructions: session.machine().driver_instructions(),
         left_out: transplant
             .into_iter()
@@ -137,9 +143,7 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
         unassigned: unassigned(session.machine().unassigned()),
         instructions: session.machine().instructions(),
         console: String::from_utf8_lossy(session.console()).into_owned(),
-        log: Some(messages(session, prepared, &ran.plan))
-            .filter(|messages| messages.from_memory)
-            .map(|messages| messages.text),
+        log: messages.from_memory.then_some(messages.text),
         console_sha256: hex(&Sha256::digest(session.console())),
         wall_s: seconds(wall),
     }
