@@ -37,23 +37,33 @@ pub(super) fn resolve(
     ranked: &[(Named, Vec<(Node, f32)>)],
     margin: f32,
 ) -> Vec<(Named, Node)> {
+    let near: Vec<Vec<Node>> = ranked.iter().map(|it| near(&it.1)).collect();
     let mut left: Vec<usize> = (0..ranked.len()).collect();
     let mut pairs = Vec::new();
+    // By node, whether it is in the cluster.
+    let mut within = vec![false; matcher.binary.nodes.len()];
     while let Some(first) = left.pop() {
         let mut names = vec![first];
-        let mut nodes: Vec<Node> = near(&ranked[first].1);
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut next = first;
         loop {
-            let shares = |it: &usize| near(&ranked[*it].1).iter().any(|node| nodes.contains(node));
+            for &node in &near[next] {
+                if !std::mem::replace(&mut within[node.0 as usize], true) {
+                    nodes.push(node);
+                }
+            }
+            let shares = |it: &usize| near[*it].iter().any(|node| within[node.0 as usize]);
             let Some(at) = left.iter().position(shares) else {
                 break;
             };
-            let next = left.swap_remove(at);
+            next = left.swap_remove(at);
             names.push(next);
-            nodes.extend(near(&ranked[next].1));
-            nodes.sort_unstable();
-            nodes.dedup();
+        }
+        for node in &nodes {
+            within[node.0 as usize] = false;
         }
         if (2..=MAX_NAMES).contains(&names.len()) && nodes.len() <= MAX_NODES {
+            nodes.sort_unstable();
             let names: Vec<&(Named, Vec<(Node, f32)>)> =
                 names.iter().map(|&it| &ranked[it]).collect();
             pairs.extend(Cluster::new(matcher, &names, nodes).certain(margin));
@@ -62,6 +72,7 @@ pub(super) fn resolve(
     pairs
 }
 
+/// Candidates not far below the first.
 fn near(ranked: &[(Node, f32)]) -> Vec<Node> {
     let best = ranked.first().map_or(0.0, |it| it.1);
     let near = ranked.iter().take_while(|it| best - it.1 <= WITHIN);
@@ -73,18 +84,24 @@ impl Cluster {
         let names: Vec<Named> = ranked.iter().map(|it| it.0).collect();
         let of =
             |list: &[(Node, f32)], node: Node| list.iter().find(|it| it.0 == node).map(|it| it.1);
-        let bits = ranked
+        let bits: Vec<Vec<Option<f32>>> = ranked
             .iter()
             .map(|it| nodes.iter().map(|&node| of(&it.1, node)).collect())
             .collect();
+        // Only pairs of a name and a candidate of its own ever meet, the later name
+        // with the earlier one.
         let mut both = Vec::new();
-        for &one in &names {
-            for &node in &nodes {
-                for &other in &names {
-                    for &place in &nodes {
-                        both.push(match one == other || node == place {
-                            true => 0.0,
-                            false => order(matcher, (one, node), (other, place)),
+        for (late, &one) in names.iter().enumerate() {
+            for (at, &node) in nodes.iter().enumerate() {
+                for (early, &other) in names.iter().enumerate() {
+                    for (there, &place) in nodes.iter().enumerate() {
+                        let meet = early < late
+                            && at != there
+                            && bits[late][at].is_some()
+                            && bits[early][there].is_some();
+                        both.push(match meet {
+                            true => order(matcher, (one, node), (other, place)),
+                            false => 0.0,
                         });
                     }
                 }

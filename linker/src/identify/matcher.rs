@@ -7,8 +7,6 @@
 //! demands fall step by step. At the end every pair is compared again with all
 //! that has become known, and one that no longer stands is given up.
 
-use std::collections::{HashMap, HashSet};
-
 use super::{
     StrategySet, arguments, cluster,
     doubt::Doubts,
@@ -41,6 +39,15 @@ const UNKNOWN: f32 = 3.0;
 const MAX_ROUNDS: usize = 24;
 const MAX_CHECKS: usize = 4;
 
+/// A name with its best place.
+struct Winner {
+    named: Named,
+    node: Node,
+    bits: f32,
+    /// What its margin has to be wider.
+    wider: f32,
+}
+
 /// What is known, and what follows.
 pub(super) struct Matcher<'a> {
     pub kernel: &'a Kernel,
@@ -67,8 +74,8 @@ pub(super) struct Matcher<'a> {
     stale_files: Vec<bool>,
     /// Names whose neighbourhood has changed since the last check.
     unchecked: Vec<bool>,
-    /// Pairs that were given up; they would only come back.
-    refuted: HashSet<(Named, Node)>,
+    /// Places that were given up, by [`Named`]; they would only come back.
+    refuted: Vec<Vec<Node>>,
     /// Names that have a place and are not believed.
     pub doubts: Doubts,
     pub has_init: bool,
@@ -101,7 +108,7 @@ impl<'a> Matcher<'a> {
             looked_at: vec![0; count],
             stale_files: vec![false; source.files.len()],
             unchecked: vec![true; count],
-            refuted: HashSet::new(),
+            refuted: vec![Vec::new(); count],
             doubts: Doubts::new(),
             has_init: binary
                 .code
@@ -140,9 +147,7 @@ impl<'a> Matcher<'a> {
 
     /// Bits that speak for one out of `users` functions.
     pub(super) fn rarity(&self, users: usize) -> f32 {
-        (self.binary.functions.max(1) as f32 / users.max(1) as f32)
-            .log2()
-            .max(0.0)
+        self.binary.rarity(users)
     }
 
     pub(super) fn rarity_of_constant(&self, value: u32) -> f32 {
@@ -231,7 +236,9 @@ impl<'a> Matcher<'a> {
     }
 
     fn rank_open(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
-        self.rank_with(named, votes, |node| !self.refuted.contains(&(named, node)))
+        self.rank_with(named, votes, |node| {
+            !self.refuted[named.0 as usize].contains(&node)
+        })
     }
 
     /// The same with those that were given up.
@@ -318,68 +325,98 @@ impl<'a> Matcher<'a> {
         if need <= BY_PLACE {
             self.stale_files.fill(false);
         }
-        // The names of each node.
-        let mut best: HashMap<Node, Vec<(Named, f32)>> = HashMap::new();
-        for named in self.source.ids() {
-            if self.node_of(named).is_some() {
-                continue;
-            }
-            for &(node, bits) in &self.ranked[named.0 as usize] {
-                best.entry(node).or_default().push((named, bits));
-            }
-        }
-        let mut accepted: Vec<(Named, Node, f32)> = Vec::new();
+        let winners: Vec<Winner> = self
+            .source
+            .ids()
+            .filter_map(|named| self.winner(named, (need, margin)))
+            .collect();
+        let rivals = self.rivals(&winners);
+        let mut accepted: Vec<(Named, Node)> = Vec::new();
         let mut outdated: Vec<Named> = Vec::new();
-        for named in self.source.ids() {
-            if self.node_of(named).is_some() {
-                continue;
-            }
-            let ranked = &self.ranked[named.0 as usize];
-            let Some(&(node, bits)) = ranked.first() else {
-                continue;
-            };
-            let next = ranked.get(1).map_or(0.0, |it| it.1);
-            let (more, wider) = match self.source.node(named) {
-                source if source.known => (0.0, 0.0),
-                source if source.data => (UNKNOWN / 2.0, 0.0),
-                _ => (UNKNOWN, UNKNOWN),
-            };
-            if self.name_of(node).is_some()
-                || bits < need + more
-                || bits - next < margin + wider
-                || !self.stands_alone(named, node)
-            {
-                continue;
-            }
-            let rivals = best.get(&node).map(Vec::as_slice).unwrap_or_default();
-            let beaten = rivals
-                .iter()
-                .filter(|it| it.0 != named)
-                .all(|&(rival, theirs)| {
-                    if self.may_contain(named, rival) {
-                        // It explains a part of this one, unless it is there itself.
-                        theirs <= bits || !self.stands_alone(rival, node)
-                    } else if self.may_contain(rival, named) {
-                        let own = self.score(rival, node, Tally::default()).own();
-                        bits - own >= margin
-                    } else {
-                        bits - theirs >= margin + wider
-                    }
-                });
-            if beaten {
-                accepted.push((named, node, bits));
+        for (winner, rivals) in winners.iter().zip(&rivals) {
+            if self.beats(winner, rivals, margin) {
+                accepted.push((winner.named, winner.node));
             } else {
                 let old = |it: &&(Named, f32)| self.looked_at[it.0.0 as usize] < self.changes;
                 outdated.extend(rivals.iter().filter(old).map(|it| it.0));
             }
         }
-        for &(named, node, _) in &accepted {
+        for &(named, node) in &accepted {
             self.assign(named, node);
         }
         for rival in &outdated {
             self.stale[rival.0 as usize] = true;
         }
         !accepted.is_empty() || !outdated.is_empty()
+    }
+
+    /// The best place of a name, if it meets the demands.
+    fn winner(&self, named: Named, (need, margin): (f32, f32)) -> Option<Winner> {
+        if self.node_of(named).is_some() {
+            return None;
+        }
+        let ranked = &self.ranked[named.0 as usize];
+        let &(node, bits) = ranked.first()?;
+        let next = ranked.get(1).map_or(0.0, |it| it.1);
+        let (more, wider) = match self.source.node(named) {
+            source if source.known => (0.0, 0.0),
+            source if source.data => (UNKNOWN / 2.0, 0.0),
+            _ => (UNKNOWN, UNKNOWN),
+        };
+        let meets = self.name_of(node).is_none()
+            && bits >= need + more
+            && bits - next >= margin + wider
+            && self.stands_alone(named, node);
+        meets.then_some(Winner {
+            named,
+            node,
+            bits,
+            wider,
+        })
+    }
+
+    /// For each of these winners all names that have its place among their
+    /// candidates, each with its bits.
+    fn rivals(&self, winners: &[Winner]) -> Vec<Vec<(Named, f32)>> {
+        let mut rivals = vec![Vec::new(); winners.len()];
+        // By node, the last winner that has it, from 1; and the one before that.
+        let mut last = vec![0; self.binary.nodes.len()];
+        let mut before = Vec::with_capacity(winners.len());
+        for (winner, index) in winners.iter().zip(1..) {
+            before.push(std::mem::replace(&mut last[winner.node.0 as usize], index));
+        }
+        for named in self.source.ids().filter(|it| self.node_of(*it).is_none()) {
+            for &(node, bits) in &self.ranked[named.0 as usize] {
+                let mut winner = last[node.0 as usize];
+                while winner != 0 {
+                    rivals[winner - 1].push((named, bits));
+                    winner = before[winner - 1];
+                }
+            }
+        }
+        rivals
+    }
+
+    /// Whether no other name has a claim to the place.
+    fn beats(&self, winner: &Winner, rivals: &[(Named, f32)], margin: f32) -> bool {
+        let &Winner {
+            named,
+            node,
+            bits,
+            wider,
+        } = winner;
+        let mut others = rivals.iter().filter(|it| it.0 != named);
+        others.all(|&(rival, theirs)| {
+            if self.may_contain(named, rival) {
+                // It explains a part of this one, unless it is there itself.
+                theirs <= bits || !self.stands_alone(rival, node)
+            } else if self.may_contain(rival, named) {
+                let own = self.score(rival, node, Tally::default()).own();
+                bits - own >= margin
+            } else {
+                bits - theirs >= margin + wider
+            }
+        })
     }
 
     /// Accepts names that are certain only together with others.
@@ -429,7 +466,7 @@ impl<'a> Matcher<'a> {
         }
         for &(named, node) in &given_up {
             self.give_up(named);
-            self.refuted.insert((named, node));
+            self.refuted[named.0 as usize].push(node);
         }
         !given_up.is_empty()
     }

@@ -36,6 +36,7 @@ use crate::{
 
 mod accept;
 mod arguments;
+mod by_name;
 mod cluster;
 mod combine;
 mod doubt;
@@ -48,6 +49,7 @@ mod names;
 mod place;
 mod relation;
 mod resolve;
+mod seen;
 mod shape;
 mod sights;
 mod strategy;

@@ -4,12 +4,14 @@
 //! Such a struct is known by the texts in it (`.name = "dummy"`), and its
 //! functions by the struct.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Strategy::Shape,
+    by_name::ByName,
     graph::{Binary, Named, Node, Source},
     matcher::Matcher,
+    seen::Seen,
     tally::Tally,
     vectors,
     votes::Votes,
@@ -41,10 +43,12 @@ struct Table {
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     /// By what the vector page leads to.
-    entry: HashMap<Named, (Vec<Node>, String)>,
+    entry: ByName<(Vec<Node>, String)>,
     tables: HashMap<Named, Table>,
-    /// In which tables a function stands.
-    members: HashMap<Named, Vec<Named>>,
+    /// In which tables a function stands, by [`Named`].
+    members: Vec<Vec<Named>>,
+    /// Functions whose addresses stand from an address on.
+    functions: Seen<u32, Arc<[Node]>>,
 }
 
 impl Shapes {
@@ -54,7 +58,10 @@ impl Shapes {
         source: &Source,
         binary: &Binary,
     ) -> Self {
-        let mut shapes = Shapes::default();
+        let mut shapes = Shapes {
+            members: vec![Vec::new(); source.names.len()],
+            ..Shapes::default()
+        };
         if let Some(entry) = vectors::find(kernel, binary.code) {
             let why = format!(
                 "both handlers of interrupts use it, by the table at {:#x}",
@@ -83,7 +90,7 @@ impl Shapes {
                 }
             }
             for &function in &table.functions {
-                shapes.members.entry(function).or_default().push(named);
+                shapes.members[function.0 as usize].push(named);
             }
             shapes.tables.insert(named, table);
         }
@@ -102,7 +109,7 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     if let Some((nodes, _)) = matcher.shapes.entry.get(&named) {
         votes.extend(nodes, 1);
     }
-    for table in matcher.shapes.members.get(&named).into_iter().flatten() {
+    for table in &matcher.shapes.members[named.0 as usize] {
         if let Some(node) = matcher.node_of(*table) {
             let nodes = functions_at(matcher, matcher.binary.node(node).address);
             votes.extend(&nodes, nodes.len());
@@ -121,7 +128,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             });
         }
     }
-    for table in matcher.shapes.members.get(&named).into_iter().flatten() {
+    for table in &matcher.shapes.members[named.0 as usize] {
         let Some(place) = matcher.node_of(*table) else {
             continue;
         };
@@ -134,8 +141,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             tally.add(Shape, -LACKS, || format!("no function in {name}"));
         }
     }
-    if let Some(table) = matcher.shapes.tables.get(&named)
-        && !matcher.binary.is_function(node)
+    if !matcher.binary.is_function(node)
+        && let Some(table) = matcher.shapes.tables.get(&named)
     {
         contents(matcher, table, node, tally);
     }
@@ -167,13 +174,15 @@ fn contents(matcher: &Matcher, table: &Table, node: Node, tally: &mut Tally) {
 }
 
 /// Functions whose addresses stand from there on.
-fn functions_at(matcher: &Matcher, start: u32) -> Vec<Node> {
-    let mut all: Vec<Node> = (0..WORDS)
-        .filter_map(|it| matcher.kernel.word(start.wrapping_add(4 * it)))
-        .filter_map(|word| matcher.binary.at(word))
-        .filter(|&it| matcher.binary.is_function(it))
-        .collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+fn functions_at(matcher: &Matcher, start: u32) -> Arc<[Node]> {
+    matcher.shapes.functions.get_or(start, || {
+        let mut all: Vec<Node> = (0..WORDS)
+            .filter_map(|it| matcher.kernel.word(start.wrapping_add(4 * it)))
+            .filter_map(|word| matcher.binary.at(word))
+            .filter(|&it| matcher.binary.is_function(it))
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into()
+    })
 }

@@ -54,8 +54,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         if value < COMMON || value > 0u32.wrapping_sub(COMMON) || matcher.elsewhere(via) {
             continue;
         }
-        if binary.constants.binary_search(&value).is_ok() {
-            let bits = matcher.rarity_of_constant(value) * 0.7 * share(fact);
+        if let Ok(index) = binary.constants.binary_search(&value) {
+            let bits = binary.rarities[index] * 0.7 * share(fact);
             let bits = bits.min(ENOUGH - sum);
             sum += bits;
             tally.fact(Structure, fact, bits, || {
@@ -67,13 +67,14 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             });
         }
     }
-    let foreign = binary.constants.iter().filter(|&&value| {
-        (0x10..0x8000_0000).contains(&value)
+    let foreign = binary.constants.iter().zip(&binary.rarities);
+    let foreign = foreign.filter(|&(&value, &rarity)| {
+        rarity > 4.0
+            && (0x10..0x8000_0000).contains(&value)
             && source
                 .constants
                 .binary_search_by_key(&value, |it| it.0)
                 .is_err()
-            && matcher.rarity_of_constant(value) > 4.0
     });
     let foreign = foreign.count();
     if foreign > 0 && !source.constants.is_empty() {

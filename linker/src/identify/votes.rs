@@ -44,7 +44,12 @@ impl Votes {
             .drain(..)
             .map(|node| (node, std::mem::take(&mut self.weights[node.0 as usize])))
             .collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let better = |a: &(Node, f32), b: &(Node, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if all.len() > MAX_CANDIDATES {
+            all.select_nth_unstable_by(MAX_CANDIDATES, better);
+            all.truncate(MAX_CANDIDATES);
+        }
+        all.sort_unstable_by(better);
         let best = all.first().map_or(0.0, |it| it.1);
         let near = all.iter().take_while(|it| it.1 >= best / 2.0).count();
         all.truncate(near.clamp(FEW_CANDIDATES, MAX_CANDIDATES));

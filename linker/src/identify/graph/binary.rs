@@ -43,6 +43,8 @@ pub(in crate::identify) struct BinaryNode {
     pub refers: Vec<Node>,
     pub referrers: Vec<Node>,
     pub constants: Vec<u32>,
+    /// Bits that speak for one out of the functions with each of them.
+    pub rarities: Vec<f32>,
     pub returns: Vec<u32>,
     /// Calls through a register or a word in memory.
     pub indirect: u32,
@@ -64,7 +66,12 @@ pub(in crate::identify) struct Binary<'a> {
     /// Functions that use a constant.
     pub constant_users: HashMap<u32, Vec<Node>>,
     pub return_users: HashMap<u32, u32>,
+    /// Bits that speak for one out of so many functions.
+    rarities: Vec<f32>,
 }
+
+/// Numbers of functions of which [`Binary::rarity`] is kept.
+const RARITIES: usize = 1024;
 
 /// What an address that code refers to holds.
 #[derive(Clone, Copy)]
@@ -89,7 +96,10 @@ impl<'a> Binary<'a> {
             file_users: vec![Vec::new(); source.files.len()],
             constant_users: HashMap::new(),
             return_users: HashMap::new(),
+            rarities: Vec::new(),
         };
+        let rarities = (0..RARITIES).map(|users| binary.rarity(users));
+        binary.rarities = rarities.collect();
         for (id, function) in code.ids().zip(functions) {
             let place = Place::Function(id);
             binary.nodes.push(BinaryNode::new(place, function.start));
@@ -99,7 +109,18 @@ impl<'a> Binary<'a> {
             binary.read(index, source, &mut seen);
         }
         binary.reverse();
+        binary.weigh();
         binary
+    }
+
+    /// Bits that speak for one out of `users` functions.
+    pub(in crate::identify) fn rarity(&self, users: usize) -> f32 {
+        if let Some(&bits) = self.rarities.get(users) {
+            return bits;
+        }
+        (self.functions.max(1) as f32 / users.max(1) as f32)
+            .log2()
+            .max(0.0)
     }
 
     pub(in crate::identify) fn node(&self, node: Node) -> &BinaryNode {
@@ -184,6 +205,15 @@ impl<'a> Binary<'a> {
         self.nodes[index] = node;
     }
 
+    /// How rare the constants of each function are.
+    fn weigh(&mut self) {
+        for index in 0..self.functions {
+            let constants = self.nodes[index].constants.iter();
+            let users = constants.map(|it| self.constant_users.get(it).map_or(1, Vec::len));
+            self.nodes[index].rarities = users.map(|it| self.rarity(it)).collect();
+        }
+    }
+
     fn reverse(&mut self) {
         for index in 0..self.functions {
             let own = Node(index as u32);
@@ -215,6 +245,7 @@ impl BinaryNode {
             refers: Vec::new(),
             referrers: Vec::new(),
             constants: Vec::new(),
+            rarities: Vec::new(),
             returns: Vec::new(),
             indirect: 0,
             all_calls: 0,

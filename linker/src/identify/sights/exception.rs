@@ -4,13 +4,12 @@
 //! From 3.18 up to 5.10 `asm_do_IRQ`, which is one of them, does nothing but call
 //! `handle_IRQ`, or has in itself all of it: then the two are equal but for this.
 
-use std::{cell::RefCell, collections::HashMap};
-
 use super::{Arguments, trace};
 use crate::{
     identify::{
         graph::{Named, Node, Place, Source, linked},
         matcher::Matcher,
+        seen::Seen,
         tally::Tally,
     },
     machine::flow::{Event, Value},
@@ -30,7 +29,7 @@ pub(super) struct Exception {
     inside: Option<Named>,
     outside: Option<Named>,
     both_call: Option<Named>,
-    seen: RefCell<HashMap<Node, bool>>,
+    seen: Seen<Node, bool>,
 }
 
 impl Exception {
@@ -39,7 +38,7 @@ impl Exception {
             inside: source.named("asm_do_IRQ"),
             outside: source.named("handle_IRQ"),
             both_call: source.named("__handle_domain_irq"),
-            seen: RefCell::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -93,12 +92,8 @@ impl Exception {
         let Place::Function(id) = matcher.binary.node(node).place else {
             return None;
         };
-        let known = self.seen.borrow().get(&node).copied();
-        Some(known.unwrap_or_else(|| {
-            let seen = hands_on(&trace(matcher.kernel, matcher.binary.code.function(id)));
-            self.seen.borrow_mut().insert(node, seen);
-            seen
-        }))
+        let look = || hands_on(&trace(matcher.kernel, matcher.binary.code.function(id)));
+        Some(self.seen.get_or(node, look))
     }
 }
 

@@ -15,17 +15,16 @@
 //! Some of it stands in helpers (`mask_ack_irq`, `cond_unmask_irq`), which the
 //! compiler may have put into the handler or not; so the helpers are followed.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, HashMap},
-};
+use std::collections::BTreeSet;
 
 use super::{Arguments, trace};
 use crate::{
     code::{FunctionId, glance},
     identify::{
+        by_name::ByName,
         graph::{Named, Node, Place, Source},
         matcher::Matcher,
+        seen::Seen,
         tally::Tally,
     },
     machine::flow::{Event, Value, Width},
@@ -67,9 +66,9 @@ const RUN: [&str; 2] = ["handle_IRQ_event", "handle_irq_event"];
 /// Which names are handlers, and what was seen of functions so far.
 #[derive(Debug, Default)]
 pub(super) struct FlowHandlers {
-    expected: HashMap<Named, Flow>,
+    expected: ByName<Flow>,
     run: Vec<Named>,
-    seen: RefCell<HashMap<(Node, Node), Flow>>,
+    seen: Seen<(Node, Node), Flow>,
 }
 
 impl FlowHandlers {
@@ -78,7 +77,7 @@ impl FlowHandlers {
         Self {
             expected: HANDLERS.iter().filter_map(named).collect(),
             run: RUN.iter().filter_map(|name| source.named(name)).collect(),
-            seen: RefCell::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -93,12 +92,8 @@ impl FlowHandlers {
         let Place::Function(id) = matcher.binary.node(node).place else {
             return;
         };
-        let known = self.seen.borrow().get(&(node, run)).copied();
-        let flow = known.unwrap_or_else(|| {
-            let flow = Looking { matcher, run }.at(id);
-            self.seen.borrow_mut().insert((node, run), flow);
-            flow
-        });
+        let look = || Looking { matcher, run }.at(id);
+        let flow = self.seen.get_or((node, run), look);
         match flow == expected {
             true => tally.add(Arguments, RIGHT, || {
                 format!("calls its chip as a handler of kind {flow:?} does")

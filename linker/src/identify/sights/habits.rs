@@ -2,14 +2,14 @@
 //! others too: wrappers into which the compiler has put what they wrap, and
 //! twins.
 
-use std::{cell::RefCell, collections::HashMap};
-
 use super::{Arguments, trace};
 use crate::{
     code::{Call, CallKind, Code, Function, FunctionId, Target},
     identify::{
+        by_name::ByName,
         graph::{Named, Node, Place, Source},
         matcher::Matcher,
+        seen::Seen,
         tally::Tally,
     },
     machine::flow::{Event, Value, Width},
@@ -76,8 +76,8 @@ const RULES: [Rule; 4] = [
 #[derive(Debug, Default)]
 pub(super) struct Habits {
     /// Rule, and whether the name must show it or must not.
-    rules: HashMap<Named, (usize, bool)>,
-    seen: RefCell<HashMap<(Node, usize), bool>>,
+    rules: ByName<(usize, bool)>,
+    seen: Seen<(Node, usize), bool>,
 }
 
 impl Habits {
@@ -100,13 +100,10 @@ impl Habits {
         else {
             return;
         };
-        let known = self.seen.borrow().get(&(node, index)).copied();
-        let shows = known.unwrap_or_else(|| {
+        let shows = self.seen.get_or((node, index), || {
             let function = behind(matcher.binary.code, id);
             let small = function.end - function.start <= SIZE;
-            let shows = small && (rule.shows)(&trace(matcher.kernel, function));
-            self.seen.borrow_mut().insert((node, index), shows);
-            shows
+            small && (rule.shows)(&trace(matcher.kernel, function))
         });
         match (must, shows) {
             (true, true) => tally.add(Arguments, rule.right, || rule.what.to_owned()),

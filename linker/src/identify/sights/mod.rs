@@ -13,10 +13,9 @@ mod exception;
 mod flow_handlers;
 mod habits;
 
-use std::collections::HashMap;
-
 use super::{
     Strategy::Arguments,
+    by_name::ByName,
     graph::{Binary, Named, Node, Source},
     matcher::Matcher,
     tally::Tally,
@@ -40,7 +39,7 @@ const DOES_NOT: f32 = 10.0;
 /// What was seen.
 #[derive(Debug, Default)]
 pub(super) struct Sights {
-    leads: HashMap<Named, Lead>,
+    leads: ByName<Lead>,
     flow_handlers: FlowHandlers,
     habits: Habits,
     exception: Exception,
