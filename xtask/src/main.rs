@@ -7,6 +7,7 @@
 //! A chore is a file and a row of [`CHORES`].
 
 mod bench;
+mod corpus;
 mod demo;
 mod fuzz;
 mod mutate;
@@ -51,6 +52,12 @@ const CHORES: &[Chore] = &[
         arguments: "[RUNS] [--peers]",
         help: "set up, then time emulation beside qemu-system-arm, and identification beside other programs (median of 5 runs); with --peers these are installed first",
         run: bench::run,
+    },
+    Chore {
+        name: "corpus",
+        arguments: "[--write] [IMAGE]...",
+        help: "set up, then boot every image of a folder (ECMO_CORPUS) with and without its names, and print how far each came; with --write the README's table is replaced",
+        run: corpus::run,
     },
     Chore {
         name: "fuzz",

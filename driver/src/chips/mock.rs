@@ -111,6 +111,16 @@ impl Mock {
         ]);
     }
 
+    /// A kernel of which `handle_IRQ` is not known, but what it calls is.
+    pub(super) fn domain_irq(&self) {
+        self.modern_irq();
+        self.fill(&irq::handle_IRQ::SLOT, 0);
+        self.fill(
+            &irq::__handle_domain_irq::SLOT,
+            handle_domain_irq as *const () as usize,
+        );
+    }
+
     fn common_irq(&self) {
         self.fill(
             &irq::handle_level_irq::SLOT,
@@ -166,7 +176,7 @@ impl Mock {
 }
 
 /// Slots that some test fills with a pointer.
-const POINTERS: [&Slot; 20] = [
+const POINTERS: [&Slot; 21] = [
     &clock::clockevents_register_device::SLOT,
     &irq::irq_set_chip_and_handler_name::SLOT,
     &irq::irq_modify_status::SLOT,
@@ -178,6 +188,7 @@ const POINTERS: [&Slot; 20] = [
     &irq::__set_irq_handler::SLOT,
     &irq::set_irq_flags::SLOT,
     &irq::asm_do_IRQ::SLOT,
+    &irq::__handle_domain_irq::SLOT,
     &irq::generic_handle_irq::SLOT,
     &irq::setup_irq::SLOT,
     &clock::msecs_to_jiffies::SLOT,
@@ -262,6 +273,18 @@ extern "C" fn set_handle_irq(_: extern "C" fn(*mut PtRegs)) {
 extern "C" fn handle_irq(irq: u32, regs: *mut PtRegs) {
     record(format!("handle_IRQ {irq}"));
     acknowledge(irq, regs);
+}
+
+extern "C" fn handle_domain_irq(
+    domain: *mut c_void,
+    irq: u32,
+    lookup: i32,
+    regs: *mut PtRegs,
+) -> i32 {
+    assert!(domain.is_null() && lookup == 0);
+    record(format!("__handle_domain_irq {irq}"));
+    acknowledge(irq, regs);
+    0
 }
 
 extern "C" fn asm_do_irq(irq: u32, regs: *mut PtRegs) {

@@ -204,7 +204,7 @@ extern "C" fn handle_irq(regs: *mut PtRegs) {
 
 /// Hands one interrupt to the kernel.
 fn dispatch(line: u32, regs: *mut PtRegs) {
-    // SAFETY, for all three: this is the interrupt handler, and the kernel
+    // SAFETY, for all four: this is the interrupt handler, and the kernel
     // itself made `regs`.
     if let Some(handle_irq) = irq::handle_IRQ() {
         // SAFETY: see above.
@@ -212,6 +212,9 @@ fn dispatch(line: u32, regs: *mut PtRegs) {
     } else if let Some(asm_do_irq) = irq::asm_do_IRQ() {
         // SAFETY: see above.
         unsafe { asm_do_irq(line, regs) };
+    } else if let Some(handle_domain_irq) = irq::__handle_domain_irq() {
+        // SAFETY: see above; without a lookup the domain is not used.
+        unsafe { handle_domain_irq(core::ptr::null_mut(), line, 0, regs) };
     } else if let Some(generic_handle_irq) = irq::generic_handle_irq() {
         // SAFETY: see above.
         unsafe { generic_handle_irq(line) };

@@ -22,6 +22,7 @@ mod solve;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 pub use read::Lookup;
 pub use table::{Error, Tables};
@@ -95,7 +96,13 @@ impl Layouts {
         let mut tabled = BTreeSet::new();
         for table in &tables.structs {
             tabled.insert(table.name.as_str());
-            let observed = solve::Observed::of(&table.name, kernel, machines);
+            let mut observed = solve::Observed::of(&table.name, kernel, machines);
+            if let Some(timer) = layouts.get("machine_desc.timer")
+                && table.name == "sys_timer"
+                && let Some(init) = timers::init(kernel, machines, timer.value)
+            {
+                observed.fields.entry("init".to_owned()).or_insert(init);
+            }
             // What the descriptors show stands above everything else.
             let above = observed.clone();
             let name = &table.name;

@@ -99,13 +99,14 @@ fn callbacks_of_an_old_kernel_take_the_number() {
 
 #[test]
 fn every_line_that_is_up_is_handled_lowest_first() {
-    for (old, name) in [(false, "handle_IRQ"), (true, "asm_do_IRQ")] {
+    let kernels: [(fn(&Mock), &str); 3] = [
+        (Mock::modern_irq, "handle_IRQ"),
+        (Mock::old_irq, "asm_do_IRQ"),
+        (Mock::domain_irq, "__handle_domain_irq"),
+    ];
+    for (fill, name) in kernels {
         let mock = Mock::new();
-        if old {
-            mock.old_irq()
-        } else {
-            mock.modern_irq()
-        }
+        fill(&mock);
         let page = controller(&mock);
         // SAFETY: the page lives for ever and has no other user now.
         unsafe { (*page)[STATUS] = 1 << 5 | 1 << 4 };

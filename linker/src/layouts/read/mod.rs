@@ -10,6 +10,7 @@ mod action;
 mod chip;
 mod clock;
 mod console;
+mod operations;
 mod platform;
 mod port;
 mod printed;
@@ -66,11 +67,8 @@ pub(super) struct Shown {
 impl Reads {
     /// Reads everything that the code of this kernel shows.
     pub(super) fn of(kernel: &Kernel, lookup: &Lookup<'_>) -> Self {
-        let code = Code {
-            kernel,
-            lookup,
-            traces: RefCell::default(),
-        };
+        let mut code = Code::new(kernel, lookup);
+        code.tabled = operations::of(&code);
         let mut reads = Self::default();
         chip::read(&code, &mut reads);
         action::read(&code, &mut reads);
@@ -90,11 +88,7 @@ impl Reads {
         lookup: &Lookup<'_>,
         port: &dyn Fn(&str) -> Option<u32>,
     ) {
-        let code = Code {
-            kernel,
-            lookup,
-            traces: RefCell::default(),
-        };
+        let code = Code::new(kernel, lookup);
         platform::read(&code, port, self);
     }
 
@@ -160,12 +154,25 @@ struct Code<'a> {
     kernel: &'a Kernel,
     lookup: &'a Lookup<'a>,
     traces: RefCell<BTreeMap<u32, Rc<[Event]>>>,
+    /// Functions that a table of the kernel's names, whatever the lookup says.
+    tabled: BTreeMap<&'static str, u32>,
 }
 
 /// A function and what it does.
 struct Function {
     name: &'static str,
     events: Rc<[Event]>,
+}
+
+impl<'a> Code<'a> {
+    fn new(kernel: &'a Kernel, lookup: &'a Lookup<'a>) -> Self {
+        Self {
+            kernel,
+            lookup,
+            traces: RefCell::default(),
+            tabled: BTreeMap::new(),
+        }
+    }
 }
 
 impl Code<'_> {
@@ -175,7 +182,8 @@ impl Code<'_> {
 
     /// The address of a name, bit 0 clear.
     fn address(&self, name: &str) -> Option<u32> {
-        (self.lookup.address)(name).map(|address| address & !1)
+        let tabled = self.tabled.get(name).copied();
+        tabled.or_else(|| Some((self.lookup.address)(name)? & !1))
     }
 
     /// The address of a variable that lies in the image.
