@@ -99,8 +99,8 @@ fn callbacks_of_an_old_kernel_take_the_number() {
 
 #[test]
 fn every_line_that_is_up_is_handled_lowest_first() {
-    let kernels: [(fn(&Mock), &str); 3] = [
-        (Mock::modern_irq, "handle_IRQ"),
+    let kernels = [
+        (Mock::modern_irq as fn(&Mock), "handle_IRQ"),
         (Mock::old_irq, "asm_do_IRQ"),
         (Mock::domain_irq, "__handle_domain_irq"),
     ];
