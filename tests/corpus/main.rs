@@ -9,15 +9,13 @@ mod table;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use outcome::Outcome;
 use table::Row;
-use tests::{command, fixtures};
+use tests::{command, fixtures, parallel};
 
 /// Wall time that one boot may take, with everything that it tries, in seconds.
 const BUDGET: u64 = 60;
@@ -47,19 +45,27 @@ fn corpus() -> Result<()> {
             _ => names.push(argument),
         }
     }
+    if let Some(file) = &write {
+        // The work would be lost without a place for its result.
+        with_table(file, "")?;
+    }
     let folder = fixtures::corpus().context("no folder of images")?;
     let images = images(&folder, &names)?;
     let rows = boot_all(&images)?;
     let text = table::text(&rows);
     print!("{text}");
-    if let Some(file) = write {
-        let old = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
-        let new = table::replaced(&old, &text)
-            .with_context(|| format!("{} lacks the marks", file.display()))?;
-        std::fs::write(&file, new).with_context(|| format!("cannot write {}", file.display()))?;
+    if let Some(file) = &write {
+        std::fs::write(file, with_table(file, &text)?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+/// What the file is with this table in it.
+fn with_table(file: &Path, table: &str) -> Result<String> {
+    let old =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    table::replaced(&old, table).with_context(|| format!("{} lacks the marks", file.display()))
 }
 
 /// The folders with an image in them, by name: all, or those that are named.
@@ -81,35 +87,19 @@ fn images(folder: &Path, names: &[String]) -> Result<Vec<(String, PathBuf)>> {
     Ok(images)
 }
 
-/// Boots each image twice, on as many threads as there are processors.
+/// Boots each image twice.
 fn boot_all(images: &[(String, PathBuf)]) -> Result<Vec<Row>> {
     let typed = tempfile::NamedTempFile::new()?;
     std::fs::write(typed.path(), outcome::TYPED)?;
-    let next = AtomicUsize::new(0);
-    let rows: Mutex<Vec<(usize, Row)>> = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let index = next.fetch_add(1, Ordering::Relaxed)
-                    && let Some((name, image)) = images.get(index)
-                {
-                    let row = Row {
-                        name: name.clone(),
-                        named: boot(image, typed.path(), false),
-                        stripped: boot(image, typed.path(), true),
-                    };
-                    eprintln!("corpus: {}", table::line(&row));
-                    if let Ok(mut rows) = rows.lock() {
-                        rows.push((index, row));
-                    }
-                }
-            });
-        }
-    });
-    let mut rows = rows.into_inner().unwrap_or_default();
-    rows.sort_by_key(|(index, _)| *index);
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+    Ok(parallel::map(images, |(name, image)| {
+        let row = Row {
+            name: name.clone(),
+            named: boot(image, typed.path(), false),
+            stripped: boot(image, typed.path(), true),
+        };
+        eprintln!("corpus: {}", table::line(&row));
+        row
+    }))
 }
 
 fn boot(image: &Path, typed: &Path, without_names: bool) -> Outcome {

@@ -2,14 +2,13 @@
 //! true of the result.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use linker::evaluate::{self, Counts, Evaluation, Plan, Truth, table};
 use linker::kernel::Kernel;
 use linker::{image, symbols};
 use rehost::pipeline::transplanting;
 
-use crate::fixtures;
+use crate::{fixtures, parallel};
 
 /// Function starts, without the unwind index: on every kernel, and in the middle.
 const LEAST_F1: f64 = 0.96;
@@ -70,27 +69,7 @@ impl Case {
 /// # Panics
 /// When an image or a table cannot be read.
 pub fn all(cases: &[Case]) -> Vec<Evaluation> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(case) = cases.get(index) else {
-                return done;
-            };
-            done.push((index, one(case)));
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut done: Vec<(usize, Evaluation)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let results = threads.into_iter();
-        results
-            .flat_map(|thread| thread.join().expect("a kernel was measured"))
-            .collect()
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, evaluation)| evaluation).collect()
+    parallel::map(cases, one)
 }
 
 fn one(case: &Case) -> Evaluation {

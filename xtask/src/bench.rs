@@ -8,17 +8,11 @@
 use anyhow::Result;
 
 use crate::setup::{self, Scope};
-use crate::{Usage, peers, process, workspace};
+use crate::{Usage, peers, process, program, workspace};
 
 /// The chore.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let (flags, numbers): (Vec<&String>, Vec<&String>) =
-        arguments.iter().partition(|word| word.starts_with('-'));
-    let install = match flags[..] {
-        [] => false,
-        [flag] if flag == "--peers" => true,
-        _ => return Err(Usage(format!("`bench` does not know {flags:?}")).into()),
-    };
+    let (install, numbers) = program::one_flag("bench", "--peers", arguments)?;
     let runs = match numbers[..] {
         [] => 5,
         [number] => number
@@ -32,29 +26,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if install {
         peers::ensure()?;
     }
-    let mut build = process::cargo();
-    process::run(build.args([
-        "build",
-        "--release",
-        "-p",
-        "rehost",
-        "-p",
-        "linker",
-        "-p",
-        "tests",
-        "--bins",
-    ]))?;
-    let mut bench = process::cargo();
-    bench.args([
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        "tests",
-        "--bin",
-        "bench",
-        "--",
-    ]);
+    let mut bench = program::built("bench")?;
     bench
         .arg(runs.to_string())
         .arg(workspace::target().join("bench.json"));

@@ -13,6 +13,7 @@ mod fuzz;
 mod mutate;
 mod peers;
 mod process;
+mod program;
 mod setup;
 mod test;
 mod workspace;

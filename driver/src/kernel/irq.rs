@@ -124,7 +124,8 @@ crate::backward! {
     /// arch/arm/kernel/irq.c, up to 5.15 and a little later: always with irq_enter and irq_exit.
     pub(crate) group("irq dispatch") fn asm_do_IRQ(irq: u32, regs: *mut PtRegs);
     /// kernel/irq/irqdesc.c, 3.17 to 5.15: what handle_IRQ calls there, with irq_enter, irq_exit and
-    /// set_irq_regs. Without a lookup `number` is the interrupt's, and no domain is asked.
+    /// set_irq_regs. Without a lookup (a C bool, which takes a register of its own) `number` is the
+    /// interrupt's, and no domain is asked.
     pub(crate) group("irq dispatch") fn __handle_domain_irq(
         domain: *mut c_void, number: u32, lookup: i32, regs: *mut PtRegs,
     ) -> i32;

@@ -1,32 +1,25 @@
-//! What was found out once and holds for good, for several threads at a time.
+//! What was found out once and holds for good.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Mutex, PoisonError},
-};
+use std::{cell::RefCell, collections::HashMap, hash::Hash};
 
 /// Answers to questions about the binary alone, by question.
 #[derive(Debug)]
-pub(super) struct Seen<K, V>(Mutex<HashMap<K, V>>);
+pub(super) struct Seen<K, V>(RefCell<HashMap<K, V>>);
 
 impl<K, V> Default for Seen<K, V> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(RefCell::default())
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Seen<K, V> {
-    /// The answer; it must follow from the question alone. Two threads that ask at
-    /// the same time may both find it out.
+    /// The answer; it must follow from the question alone.
     pub(super) fn get_or(&self, key: K, answer: impl FnOnce() -> V) -> V {
-        // A thread that panicked has inserted an answer or none.
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known().get(&key) {
+        if let Some(known) = self.0.borrow().get(&key) {
             return known.clone();
         }
         let found = answer();
-        known().insert(key, found.clone());
+        self.0.borrow_mut().insert(key, found.clone());
         found
     }
 }

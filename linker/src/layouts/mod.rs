@@ -96,13 +96,7 @@ impl Layouts {
         let mut tabled = BTreeSet::new();
         for table in &tables.structs {
             tabled.insert(table.name.as_str());
-            let mut observed = solve::Observed::of(&table.name, kernel, machines);
-            if let Some(timer) = layouts.get("machine_desc.timer")
-                && table.name == "sys_timer"
-                && let Some(init) = timers::init(kernel, machines, timer.value)
-            {
-                observed.fields.entry("init".to_owned()).or_insert(init);
-            }
+            let observed = solve::Observed::of(&table.name, kernel, machines, &layouts);
             // What the descriptors show stands above everything else.
             let above = observed.clone();
             let name = &table.name;

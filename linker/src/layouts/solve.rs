@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Known,
+    Known, Layouts,
     conditions::{Assignment, Conditions},
     table::{Era, Type},
+    timers,
 };
 use crate::{kernel::Kernel, machine::Machines};
 
@@ -25,7 +26,13 @@ pub(super) struct Observed<'a> {
 }
 
 impl<'a> Observed<'a> {
-    pub(super) fn of(name: &str, kernel: &'a Kernel, machines: &Machines) -> Self {
+    /// `before` are the layouts of the structs before this one.
+    pub(super) fn of(
+        name: &str,
+        kernel: &'a Kernel,
+        machines: &Machines,
+        before: &Layouts,
+    ) -> Self {
         match name {
             "machine_desc" => Self {
                 fields: machines.fields.clone(),
@@ -43,7 +50,12 @@ impl<'a> Observed<'a> {
                 fields: machines
                     .variables
                     .get("sys_timer.init")
-                    .map(|known| ("init".to_owned(), known.clone()))
+                    .cloned()
+                    .or_else(|| {
+                        let timer = before.get("machine_desc.timer")?;
+                        timers::init(kernel, machines, timer.value)
+                    })
+                    .map(|known| ("init".to_owned(), known))
                     .into_iter()
                     .collect(),
                 ..Self::default()

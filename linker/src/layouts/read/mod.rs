@@ -155,7 +155,7 @@ struct Code<'a> {
     lookup: &'a Lookup<'a>,
     traces: RefCell<BTreeMap<u32, Rc<[Event]>>>,
     /// Functions that a table of the kernel's names, whatever the lookup says.
-    tabled: BTreeMap<&'static str, u32>,
+    tabled: BTreeMap<String, u32>,
 }
 
 /// A function and what it does.

@@ -13,99 +13,34 @@ use super::Code;
 use crate::kernel::Kernel;
 use crate::machine::flow::{Event, Value};
 
-/// A member of the table: a function of this name, an empty word, or either.
-#[derive(Debug, Clone, Copy)]
-enum Member {
-    Is(&'static str),
-    Empty,
-    Any,
-}
-
-use Member::{Any, Empty, Is};
-
-/// From `write` on to `ioctl`.
-const WRITING: [Member; 6] = [
-    Is("uart_write"),
-    Is("uart_put_char"),
-    Is("uart_flush_chars"),
-    Is("uart_write_room"),
-    Is("uart_chars_in_buffer"),
-    Is("uart_ioctl"),
-];
-/// From `set_termios` on to `flush_buffer`.
-const CONTROL: [Member; 8] = [
-    Is("uart_set_termios"),
-    Is("uart_throttle"),
-    Is("uart_unthrottle"),
-    Is("uart_stop"),
-    Is("uart_start"),
-    Is("uart_hangup"),
-    Is("uart_break_ctl"),
-    Is("uart_flush_buffer"),
-];
-const ENDS: [Member; 2] = [Is("uart_wait_until_sent"), Is("uart_send_xchar")];
-const OPEN: [Member; 2] = [Is("uart_open"), Is("uart_close")];
-/// `read_proc` and `write_proc`.
-const PROC: [Member; 2] = [Any, Empty];
-const LINES: [Member; 2] = [Is("uart_tiocmget"), Is("uart_tiocmset")];
-/// `lookup`, `install`, `remove`.
-const TABLE: [Member; 3] = [Empty, Any, Empty];
-/// One `compat_ioctl`, `ldisc_ok` or the like.
-const NONE: [Member; 1] = [Empty];
-const DISCIPLINE: [Member; 1] = [Is("uart_set_ldisc")];
-
-/// The arrangements, each by its parts, with the versions that were read.
-const ARRANGEMENTS: [&[&[Member]]; 5] = [
+/// The arrangements of members as the serial core fills them in: a member with a
+/// function of its name, `-` for one that is left empty, `?` for one that may hold
+/// anything.
+const ARRANGEMENTS: [&str; 5] = [
     // 2.6.12 to 2.6.20.
-    &[&OPEN, &WRITING, &CONTROL, &NONE, &ENDS, &PROC, &LINES],
+    "open close write put_char flush_chars write_room chars_in_buffer ioctl
+    set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
+    - wait_until_sent send_xchar ? - tiocmget tiocmset",
     // 2.6.22 and 2.6.24.
-    &[
-        &OPEN, &WRITING, &NONE, &CONTROL, &NONE, &ENDS, &PROC, &LINES,
-    ],
+    "open close write put_char flush_chars write_room chars_in_buffer ioctl
+    - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
+    - wait_until_sent send_xchar ? - tiocmget tiocmset",
     // 2.6.28 to 2.6.31.
-    &[
-        &TABLE,
-        &OPEN,
-        &NONE,
-        &WRITING,
-        &NONE,
-        &CONTROL,
-        &DISCIPLINE,
-        &ENDS,
-        &[Any],
-        &LINES,
-    ],
+    "- ? - open close - write put_char flush_chars write_room chars_in_buffer ioctl
+    - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
+    set_ldisc wait_until_sent send_xchar ? tiocmget tiocmset",
     // 2.6.32 to 5.19, 6.2 and 6.3.
-    &[
-        &TABLE,
-        &OPEN,
-        &NONE,
-        &NONE,
-        &WRITING,
-        &NONE,
-        &CONTROL,
-        &DISCIPLINE,
-        &ENDS,
-        &LINES,
-    ],
+    "- ? - open close - - write put_char flush_chars write_room chars_in_buffer ioctl
+    - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
+    set_ldisc wait_until_sent send_xchar tiocmget tiocmset",
     // 6.1, and 6.4 on.
-    &[
-        &TABLE,
-        &OPEN,
-        &NONE,
-        &NONE,
-        &WRITING,
-        &NONE,
-        &CONTROL,
-        &NONE,
-        &DISCIPLINE,
-        &ENDS,
-        &LINES,
-    ],
+    "- ? - open close - - write put_char flush_chars write_room chars_in_buffer ioctl
+    - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
+    - set_ldisc wait_until_sent send_xchar tiocmget tiocmset",
 ];
 
 /// The functions in the table, by name, when there is one table.
-pub(super) fn of(code: &Code<'_>) -> BTreeMap<&'static str, u32> {
+pub(super) fn of(code: &Code<'_>) -> BTreeMap<String, u32> {
     let Some(register) = code.function("uart_register_driver") else {
         return BTreeMap::new();
     };
@@ -133,18 +68,18 @@ pub(super) fn of(code: &Code<'_>) -> BTreeMap<&'static str, u32> {
 }
 
 /// The functions of a table, when it fits this arrangement.
-fn names(kernel: &Kernel, table: u32, parts: &[&[Member]]) -> Option<BTreeMap<&'static str, u32>> {
+fn names(kernel: &Kernel, table: u32, members: &str) -> Option<BTreeMap<String, u32>> {
     let mut found = BTreeMap::new();
-    let members = parts.iter().copied().flatten();
-    for (member, index) in members.zip(0..) {
+    for (member, index) in members.split_ascii_whitespace().zip(0..) {
         let word = kernel.word(table.checked_add(4 * index)?)?;
         match member {
-            Is(name) => {
+            "?" => {}
+            "-" if word == 0 => {}
+            "-" => return None,
+            name => {
                 kernel.offset(word & !1)?;
-                found.insert(*name, word & !1);
+                found.insert(format!("uart_{name}"), word & !1);
             }
-            Empty if word != 0 => return None,
-            Empty | Any => {}
         }
     }
     // Each is a function of its own.
@@ -162,12 +97,12 @@ mod tests {
     const BASE: u32 = 0xc000_8000;
 
     /// A kernel with nothing but a table at its start.
-    fn kernel(parts: &[&[Member]]) -> Kernel {
+    fn kernel(members: &str) -> Kernel {
         let mut bytes = Vec::new();
-        for (member, index) in parts.iter().copied().flatten().zip(0_u32..) {
+        for (member, index) in members.split_ascii_whitespace().zip(0_u32..) {
             let word = match member {
-                Is(_) => BASE + 0x200 + 0x10 * index,
-                Empty | Any => 0,
+                "-" | "?" => 0,
+                _ => BASE + 0x200 + 0x10 * index,
             };
             bytes.extend(word.to_le_bytes());
         }
@@ -181,8 +116,8 @@ mod tests {
 
     #[test]
     fn every_arrangement_fits_itself_alone() {
-        for (index, parts) in ARRANGEMENTS.iter().enumerate() {
-            let kernel = kernel(parts);
+        for (index, members) in ARRANGEMENTS.iter().enumerate() {
+            let kernel = kernel(members);
             let fits: Vec<usize> = (0..ARRANGEMENTS.len())
                 .filter(|other| names(&kernel, BASE, ARRANGEMENTS[*other]).is_some())
                 .collect();
