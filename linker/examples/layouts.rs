@@ -1,10 +1,11 @@
 //! Prints where the fields of kernel structs are, and what says so.
 //!
-//!     cargo run --release -p linker --example layouts -- FOLDER-OR-IMAGE ... [--all] [--addresses]
+//!     cargo run --release -p linker --example layouts -- FOLDER-OR-IMAGE ... [--all] [--addresses | --no-symbols]
 //!
 //! With `--addresses` only addresses are taken from the symbol table: what is
 //! absent from it says nothing, nor does it say where functions end, as when the
-//! functions of a kernel without symbols were found by other means.
+//! functions of a kernel without symbols were found by other means. With
+//! `--no-symbols` they are found by those other means.
 //!
 //! For a folder, every image in it (`*/image`): per struct, how many of its
 //! fields are read from code, from the table, or contradictory. For an image,
@@ -17,7 +18,7 @@ use std::{
 };
 
 use linker::{
-    image,
+    identify, image,
     kernel::Kernel,
     layouts::{Layouts, Lookup, Tables},
     machine,
@@ -37,12 +38,17 @@ fn main() -> anyhow::Result<()> {
         .skip(1)
         .partition(|it| it.starts_with("--"));
     let all = options.iter().any(|it| it == "--all");
-    let addresses = options.iter().any(|it| it == "--addresses");
+    let has = |option: &str| options.iter().any(|it| it == option);
+    let names = match (has("--addresses"), has("--no-symbols")) {
+        (_, true) => Names::Hidden,
+        (true, _) => Names::Addresses,
+        _ => Names::All,
+    };
     let mut totals: BTreeMap<String, Count> = BTreeMap::new();
     for path in paths {
         let path = PathBuf::from(path);
         if path.is_file() {
-            let (kernel, layouts, took) = open(&path, addresses)?;
+            let (kernel, layouts, took) = open(&path, names)?;
             let release = kernel.facts.release;
             print(&format!("{release} ({} us)", took.as_micros()), &layouts);
             continue;
@@ -53,7 +59,7 @@ fn main() -> anyhow::Result<()> {
             .collect();
         images.sort();
         for image in images {
-            let (kernel, layouts, took) = open(&image, addresses)?;
+            let (kernel, layouts, took) = open(&image, names)?;
             let name = image.parent().and_then(|folder| folder.file_name());
             let name = name.unwrap_or_default().to_string_lossy();
             match all {
@@ -75,8 +81,26 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open(path: &std::path::Path, addresses: bool) -> anyhow::Result<(Kernel, Layouts, Duration)> {
+/// What is used of the symbol table.
+#[derive(Clone, Copy, PartialEq)]
+enum Names {
+    All,
+    Addresses,
+    Hidden,
+}
+
+fn open(path: &std::path::Path, names: Names) -> anyhow::Result<(Kernel, Layouts, Duration)> {
     let kernel = image::open(&std::fs::read(path)?)?.kernel;
+    if names == Names::Hidden {
+        let options = identify::Options {
+            no_symbols: true,
+            ..identify::Options::default()
+        };
+        let start = Instant::now();
+        let found = identify::identify(&kernel, &SymbolTable::default(), &options);
+        return Ok((kernel, found.layouts, start.elapsed()));
+    }
+    let addresses = names == Names::Addresses;
     let symbols = symbols::recover(&kernel);
     let lookup = Lookup {
         address: &|name| symbols.address(name),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `provide` | what is asked of the one who knows the kernel |
 //! | `identified` | the answers that identification has |
+//! | `choosing` | the same, with a candidate where it could not decide |
 //! | `board` | the chips beside the driver |
 //! | `names` | symbols: which definition counts, which archive members come in |
 //! | `reach` | which sections a function needs |
@@ -16,6 +17,7 @@
 
 mod apply;
 mod board;
+mod choosing;
 mod debug;
 mod fill;
 mod forwards;
@@ -29,6 +31,7 @@ mod reloc;
 use serde::Serialize;
 
 pub use board::{Board, Chip};
+pub use choosing::Choosing;
 pub use provide::{Place, Provide, Resolved, Spot};
 pub use reloc::Fault;
 

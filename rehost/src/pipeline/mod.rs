@@ -3,13 +3,17 @@
 //! 1. [`prepare`]: open the image, recover symbols, identify pointers
 //! 2. [`transplanting`]: link the driver into the kernel
 //! 3. [`opaque_range`]: where the driver's memory may lie, if not at the default
-//! 4. [`boot`]: plan, machine, run; once more with another range on a conflict
+//! 4. [`boot`]: plan and machine; `attempts`: what is different when it is
+//!    started once more; [`guesses`]: which candidates it gets; `running`: the run
 //! 5. [`outcome`]: what came of it, as a report
 
+mod attempts;
 pub mod boot;
+pub mod guesses;
 pub mod opaque_range;
 pub mod outcome;
 pub mod prepare;
+mod running;
 pub mod transplanting;
 
 use std::time::Duration;

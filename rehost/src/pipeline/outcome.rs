@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use emu::machine::Unassigned;
+use linker::identify::Pointer;
 use linker::kernel::Facts;
 use sha2::{Digest, Sha256};
 
 use super::boot::Ran;
+use super::guesses::Choices;
 use super::prepare::Prepared;
 use super::{Error, Settings};
 use crate::plan::{self, Cpu, Plan};
@@ -123,7 +125,7 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
     Report {
         image: settings.name.clone(),
         kernel: kernel_facts(facts, &ran.plan.cpu),
-        pointers: pointers(prepared),
+        pointers: pointers(prepared, &ran.choices),
         opaque: transplant.map(|transplant| OpaqueFacts {
             base: Hex(transplant.opaque.base),
             size: transplant.opaque.size,
@@ -158,7 +160,7 @@ pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Dur
             &kernel.facts,
             &plan::cpu(kernel, &prepared.identification.machines),
         ),
-        pointers: pointers(prepared),
+        pointers: pointers(prepared, &Choices::new()),
         opaque: None,
         tried: Vec::new(),
         milestones: Vec::new(),
@@ -188,13 +190,17 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn pointers(prepared: &Prepared) -> Vec<PointerFacts> {
+fn pointers(prepared: &Prepared, choices: &Choices) -> Vec<PointerFacts> {
     let pointers = prepared.identification.pointers.iter();
+    let chosen = |pointer: &Pointer| choices.get(&pointer.name).copied();
     pointers
         .map(|pointer| PointerFacts {
             name: pointer.name.clone(),
-            address: pointer.address().map(Hex),
-            strategy: pointer.strategy.clone(),
+            address: pointer.address().or_else(|| chosen(pointer)).map(Hex),
+            strategy: match chosen(pointer) {
+                Some(_) => Some("boot".to_owned()),
+                None => pointer.strategy.clone(),
+            },
             candidates: pointer.candidates.len(),
             evidence: pointer
                 .candidates

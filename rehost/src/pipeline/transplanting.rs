@@ -8,6 +8,7 @@ use linker::object::Driver;
 use linker::transplant::{ChipPage, Transplant};
 
 use super::Error;
+use super::guesses::Choices;
 use super::prepare::Prepared;
 use crate::embedded;
 use crate::plan::Ram;
@@ -35,16 +36,22 @@ pub fn driver(kernel: &Kernel, given: Option<&(String, Vec<u8>)>) -> Result<Driv
     Ok(Driver::read(name, bytes).map_err(link::Error::Object)?)
 }
 
-/// Links the driver into the kernel.
+/// Links the driver into the kernel, with these candidates where identification
+/// could not decide.
 pub fn link(
     prepared: &Prepared,
     driver: &Driver,
     range: OpaqueRequest,
     ram: Ram,
+    choices: &Choices,
 ) -> Result<Transplant, link::Error> {
+    let provide = link::Choosing {
+        identification: &prepared.identification,
+        choices,
+    };
     link::link(
         &prepared.firmware.kernel,
-        &prepared.identification,
+        &provide,
         std::slice::from_ref(driver),
         range,
         &board(ram),

@@ -3,6 +3,7 @@
 use emu::machine::Registers;
 use linker::code::{self, Code};
 
+use super::chain::Named;
 use super::watch::{Stopped, Watch};
 use super::{Omitted, Remedy};
 use crate::pipeline::prepare::Prepared;
@@ -14,6 +15,8 @@ pub struct Help<'a>(Option<Parts<'a>>);
 struct Parts<'a> {
     prepared: &'a Prepared,
     omitted: &'a [Omitted],
+    /// Functions that the driver calls on trust.
+    doubtful: Vec<u32>,
     code: &'a mut Option<Code>,
     watch: Watch,
 }
@@ -24,18 +27,20 @@ impl<'a> Help<'a> {
         Self(None)
     }
 
-    /// For a machine that is about to start. `omitted` is left out already, and
-    /// `code` is filled when it is needed first.
+    /// For a machine that is about to start. `omitted` is left out already,
+    /// `doubtful` are the addresses, bit 0 clear, that the driver took on trust,
+    /// and `code` is filled when it is needed first.
     pub fn new(
         session: &mut Session,
         prepared: &'a Prepared,
-        omitted: &'a [Omitted],
+        (omitted, doubtful): (&'a [Omitted], Vec<u32>),
         code: &'a mut Option<Code>,
     ) -> Result<Self, emu::machine::Error> {
         let watch = Watch::new(session.machine_mut(), &prepared.symbols)?;
         Ok(Self(Some(Parts {
             prepared,
             omitted,
+            doubtful,
             code,
             watch,
         })))
@@ -69,7 +74,11 @@ impl<'a> Help<'a> {
         let code = parts
             .code
             .get_or_insert_with(|| Code::analyse(kernel, &code::Options::default()));
-        let remedy = stopped.remedy(kernel, code, &parts.prepared.symbols, parts.omitted);
+        let functions = Named {
+            code,
+            symbols: &parts.prepared.symbols,
+        };
+        let remedy = stopped.remedy(kernel, &functions, parts.omitted, &parts.doubtful);
         if remedy.is_none() {
             self.0 = None;
         }

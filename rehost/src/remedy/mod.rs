@@ -27,6 +27,9 @@ pub enum Remedy {
     Without(Omitted),
     /// The machine has half of the RAM.
     LessRam,
+    /// A pointer on which the driver relies without being certain has another
+    /// address: code at this one led to the fault.
+    AnotherPointer,
 }
 
 /// A function that the kernel has to do without.

@@ -2,7 +2,6 @@
 //! call that does not come back.
 
 use emu::machine::{Machine, Registers};
-use linker::code::Code;
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
@@ -226,15 +225,22 @@ impl Stopped {
     pub fn remedy(
         &self,
         kernel: &Kernel,
-        code: &Code,
-        symbols: &SymbolTable,
+        functions: &Named<'_>,
         omitted: &[Omitted],
+        doubtful: &[u32],
     ) -> Option<Remedy> {
+        let symbols = functions.symbols;
         if omitted.len() >= MOST {
             return None;
         }
         let known: Vec<u32> = omitted.iter().map(|one| one.va).collect();
-        let chain = chain::chain(kernel, &Named { code, symbols }, &self.place);
+        let chain = chain::chain(kernel, functions, &self.place);
+        if chain
+            .iter()
+            .any(|frame| doubtful.contains(&(frame.start & !1)))
+        {
+            return Some(Remedy::AnotherPointer);
+        }
         if choice::is_in_memory_setup(&chain, symbols) {
             return Some(Remedy::LessRam);
         }

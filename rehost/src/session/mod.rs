@@ -149,6 +149,11 @@ impl Session {
         Duration::from_nanos(self.now().0.saturating_sub(self.last_output.0))
     }
 
+    /// When the console last showed something.
+    pub fn last_output(&self) -> Time {
+        self.last_output
+    }
+
     /// Wall time since the command began.
     pub fn wall(&self) -> Duration {
         self.began.elapsed()

@@ -21,6 +21,8 @@ const ANSWERED: Duration = Duration::from_secs(2);
 pub struct Typist {
     lines: VecDeque<Vec<u8>>,
     typed: Time,
+    /// When the first line was typed.
+    began: Option<Time>,
 }
 
 impl Typist {
@@ -34,6 +36,7 @@ impl Typist {
         Self {
             lines,
             typed: Time(0),
+            began: None,
         }
     }
 
@@ -49,12 +52,18 @@ impl Typist {
             line.push(b'\r');
             session.type_in(&line);
             self.typed = session.now();
+            self.began.get_or_insert(self.typed);
         }
     }
 
     /// Whether all was typed and the guest has nothing more to say to it.
     pub fn done(&self, session: &Session) -> bool {
         self.lines.is_empty() && session.silence() >= ANSWERED && self.since(session) >= ANSWERED
+    }
+
+    /// Whether the console showed anything since, if only what was typed.
+    pub fn answered(&self, session: &Session) -> bool {
+        self.began.is_none_or(|began| session.last_output() > began)
     }
 
     fn since(&self, session: &Session) -> Duration {

@@ -19,6 +19,8 @@ pub enum End {
     Reset,
     /// One exception follows the other without an instruction between them.
     Stuck,
+    /// There is a prompt, and what is typed at it is not even echoed.
+    Unanswered,
     /// The guest does something that the machine does not emulate.
     Refused(String),
     /// Every range for opaque memory met with a mapping of the kernel's.
@@ -67,6 +69,9 @@ pub fn text(evidence: &Evidence) -> String {
         (End::Conflict { va }, _) => format!(
             "the kernel uses every range that was tried for the driver, at last at {va:#010x}"
         ),
+        (End::Unanswered, _) => {
+            "there is a prompt, but nothing that is typed reaches it".to_owned()
+        }
         (End::Refused(why), _) => format!("the machine cannot go on: {why}"),
         (_, Some(fault)) => fault.summary,
         (End::WallTime(seconds), None) => format!("{seconds} s of wall time are used up"),

@@ -197,16 +197,20 @@ impl Code<'_> {
     }
 
     fn function(&self, name: &'static str) -> Option<Function> {
-        let start = self.address(name)?;
+        Some(self.function_at(name, self.address(name)?))
+    }
+
+    /// The function at an address, bit 0 clear, whatever its name.
+    fn function_at(&self, name: &'static str, start: u32) -> Function {
         let mut traces = self.traces.borrow_mut();
         let events = traces.entry(start).or_insert_with(|| {
             let thumb = isa::is_thumb(self.kernel, start);
             flow::trace(self.kernel, start, thumb, (self.lookup.end)(start)).into()
         });
-        Some(Function {
+        Function {
             name,
             events: Rc::clone(events),
-        })
+        }
     }
 
     /// Those of these functions that there are.

@@ -14,9 +14,13 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     }
     if let Some(function) = code.function("uart_register_driver") {
         driver(code, &function, reads);
+        tasklet(code, &function, reads);
     }
     if let Some(function) = code.function("uart_add_one_port") {
         line(&function, reads);
+    }
+    if let Some(function) = code.function("uart_write_wakeup") {
+        woken(code, &function, reads);
     }
     if let Some(function) = code.function("tty_port_tty_get") {
         terminal(&function, reads);
@@ -170,6 +174,44 @@ fn driver(code: &Code<'_>, function: &Function, reads: &mut Reads) {
     }
 }
 
+/// To 3.8, `uart_register_driver(drv)` gives every state a tasklet that wakes its
+/// terminal, `tty_wakeup(state->port.tty)`: it is handed the state, in which the
+/// port is the first member since 2.6.32.
+fn tasklet(code: &Code<'_>, function: &Function, reads: &mut Reads) {
+    if code.version() < Version(2, 6, 32) {
+        return;
+    }
+    let actions = function.calls().filter_map(|(at, _, arguments)| {
+        let Value::Const(action) = arguments[1] else {
+            return None;
+        };
+        // Of the states, which lie in an array, often nothing is known.
+        let (tasklet, _) = arguments[0].address();
+        let of_state = !arguments[2].is_rooted() || *tasklet == arguments[2];
+        (of_state && code.kernel.offset(action & !1).is_some()).then_some((action & !1, at))
+    });
+    if let Some((action, _)) = only(actions) {
+        terminal(&code.function_at("uart_tasklet_action", action), reads);
+    }
+}
+
+/// From 3.3 on, `uart_write_wakeup(port)` wakes the terminal itself:
+/// `tty_wakeup(port->state->port.tty)`.
+fn woken(code: &Code<'_>, function: &Function, reads: &mut Reads) {
+    if code.version() < Version(2, 6, 32) {
+        return;
+    }
+    let found = only(function.calls().filter_map(|(at, _, arguments)| {
+        let (state, offset) = arguments[0].field()?;
+        let (port, _) = state.field()?;
+        (*port == Value::Argument(0)).then_some((offset, at))
+    }));
+    if let Some((offset, at)) = found {
+        let what = format!("hands over [[port's state] + {offset:#x}] at {at:#x}");
+        reads.add(("tty_port", "tty"), offset, function, what);
+    }
+}
+
 /// `uart_add_one_port(drv, port)`: the port's line is less than the driver's
 /// number of ports, and it gets the driver's console.
 fn line(function: &Function, reads: &mut Reads) {
@@ -212,7 +254,7 @@ fn line(function: &Function, reads: &mut Reads) {
     }
 }
 
-/// `tty_port_tty_get(port)`: the terminal is all that is loaded from the port.
+/// The terminal is all that is loaded from the port.
 fn terminal(function: &Function, reads: &mut Reads) {
     let found = only(function.events.iter().filter_map(|event| match event {
         Event::Load {
