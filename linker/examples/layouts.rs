@@ -92,12 +92,10 @@ enum Names {
 fn open(path: &std::path::Path, names: Names) -> anyhow::Result<(Kernel, Layouts, Duration)> {
     let kernel = image::open(&std::fs::read(path)?)?.kernel;
     if names == Names::Hidden {
-        let options = identify::Options {
-            no_symbols: true,
-            ..identify::Options::default()
-        };
+        let hidden = symbols::hidden(&kernel);
+        let (none, options) = (SymbolTable::default(), identify::Options::default());
         let start = Instant::now();
-        let found = identify::identify(&kernel, &SymbolTable::default(), &options);
+        let found = identify::identify(&hidden, &none, &options);
         return Ok((kernel, found.layouts, start.elapsed()));
     }
     let addresses = names == Names::Addresses;

@@ -292,7 +292,6 @@ fn a_list_of_symbols_serves_a_kernel_without_any() {
     let kernel = image::open(&bytes).expect("an image").kernel;
     let list = system_map::parse(&std::fs::read_to_string(list).expect("a list")).expect("a list");
     let options = Options {
-        no_symbols: true,
         extra: Some(list.clone()),
         ..Options::default()
     };

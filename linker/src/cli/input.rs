@@ -6,7 +6,7 @@ use anyhow::Context;
 use linker::identify::{self, Identification, Options};
 use linker::image;
 use linker::kernel::Kernel;
-use linker::symbols::{self, system_map};
+use linker::symbols::{self, SymbolTable, system_map};
 
 /// The kernel, and where its symbols come from.
 #[derive(Debug, clap::Args)]
@@ -37,11 +37,16 @@ impl KernelArgs {
         };
         let kernel = firmware.kernel;
         let options = Options {
-            no_symbols: self.no_symbols,
             extra,
             ..Options::default()
         };
-        let identification = identify::identify(&kernel, &symbols::recover(&kernel), &options);
+        let identification = match self.no_symbols {
+            true => {
+                let hidden = symbols::hidden(&kernel);
+                identify::identify(&hidden, &SymbolTable::default(), &options)
+            }
+            false => identify::identify(&kernel, &symbols::recover(&kernel), &options),
+        };
         Ok((kernel, identification))
     }
 }

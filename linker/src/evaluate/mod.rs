@@ -2,7 +2,6 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `mask` | the same kernel with all that names its functions overwritten |
 //! | `truth` | the symbol table that the result is compared with |
 //! | `boundaries` | precision and recall of function starts |
 //! | `pointers` | each pointer: right, wrong, ambiguous, missing |
@@ -11,7 +10,6 @@
 //! | `subject` | a kernel that is damaged again and again |
 
 pub mod boundaries;
-pub mod mask;
 pub mod mutate;
 pub mod pointers;
 mod subject;
@@ -148,7 +146,7 @@ pub struct Plan<'a> {
 /// can see them, wherever it looks. Only the strategies that read those names
 /// are measured on the kernel as it is.
 pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> Evaluation {
-    let masked = mask::without_tables(kernel);
+    let masked = symbols::hidden(kernel);
     let reference = reference(kernel, truth);
     let judged = |found: &Identification| pointers::judge(found, &reference, truth);
 
@@ -217,7 +215,6 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
 /// What identification says when it is given the truth.
 fn reference(kernel: &Kernel, truth: &Truth) -> Identification {
     let options = Options {
-        no_symbols: true,
         extra: Some(truth.symbols().clone()),
         strategies: StrategySet::of(&[Strategy::SymbolsFile, Strategy::MachineDesc]),
     };
@@ -227,7 +224,6 @@ fn reference(kernel: &Kernel, truth: &Truth) -> Identification {
 /// Identification of a kernel without names.
 fn hidden(masked: &Kernel, strategies: StrategySet) -> Identification {
     let options = Options {
-        no_symbols: true,
         strategies,
         ..Options::default()
     };

@@ -4,13 +4,12 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::mask;
 use super::mutate::{self, Fault, Knowledge, Mutation};
 use super::truth::Truth;
 use crate::code::{self, Code, Section};
 use crate::identify::{self, Identification, Kind, Options};
 use crate::kernel::Kernel;
-use crate::symbols::SymbolTable;
+use crate::symbols::{self, SymbolTable};
 
 /// A kernel without its names, and what is right about it.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ pub struct Subject {
 impl Subject {
     /// Of a kernel and its symbols.
     pub fn new(kernel: &Kernel, truth: Truth) -> Self {
-        let kernel = mask::without_tables(kernel);
+        let kernel = symbols::hidden(kernel);
         let start = Instant::now();
         let found = identified(&kernel);
         Self {
@@ -86,7 +85,6 @@ impl Knowledge for Subject {
 
 fn identified(kernel: &Kernel) -> Identification {
     let options = Options {
-        no_symbols: true,
         ..Options::default()
     };
     identify::identify(kernel, &SymbolTable::default(), &options)

@@ -127,8 +127,6 @@ impl Pointer {
 /// What identification may use.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Neither the kernel's symbol table nor its export table.
-    pub no_symbols: bool,
     /// Symbols that the user knows.
     pub extra: Option<SymbolTable>,
     /// What may be used to find names; all by default.
@@ -215,21 +213,12 @@ impl Thumb {
 
 /// Finds everything that can be found.
 ///
-/// `symbols` is what [`crate::symbols::recover`] gave.
+/// `symbols` is what [`crate::symbols::recover`] gave. For a kernel as it would be
+/// without them, pass none and what [`crate::symbols::hidden`] gave.
 pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Identification {
-    let own = match options.no_symbols {
-        true => SymbolTable::new(
-            symbols
-                .iter()
-                .filter(|symbol| !matches!(symbol.source, Source::Kallsyms | Source::Exports))
-                .cloned()
-                .collect(),
-        ),
-        false => symbols.clone(),
-    };
     let given = match &options.extra {
-        Some(extra) => own.merged(extra),
-        None => own,
+        Some(extra) => symbols.merged(extra),
+        None => symbols.clone(),
     };
     let findings = find(kernel, &given, options);
     let symbols = with_found(&given, &findings);

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     kernel::Kernel,
-    signatures::{Argument, SourceFacts},
+    signatures::{Argument, Initialiser, SourceFacts},
 };
 
 /// Bits for what the vector page leads to.
@@ -27,6 +27,13 @@ const ENTRY: f32 = 9.0;
 const NAMED: f32 = 8.0;
 /// Bits against one that lacks what its initialiser names.
 const LACKS: f32 = 2.0;
+/// Bits against a function of a console when it stands in structs, but in none
+/// with that console's name.
+const OF_ANOTHER: f32 = 9.0;
+/// A name stands in the struct itself, this many bytes before the last function at
+/// most (include/linux/console.h: name, write, read, device, unblank, setup, in
+/// later versions some more between them).
+const CONSOLE: u32 = 64;
 /// Words of a struct that are looked at.
 const WORDS: u32 = 48;
 /// Words that may stand before the one with the text.
@@ -45,6 +52,9 @@ pub(super) struct Shapes {
     /// By what the vector page leads to.
     entry: ByName<(Vec<Node>, String)>,
     tables: HashMap<Named, Table>,
+    /// The name of the console whose functions they are: it stands in the struct
+    /// itself, as characters.
+    consoles: HashMap<Named, String>,
     /// In which tables a function stands, by [`Named`].
     members: Vec<Vec<Named>>,
     /// Functions whose addresses stand from an address on.
@@ -75,6 +85,7 @@ impl Shapes {
             shapes.lead("asm_do_IRQ", calls, &why, source);
         }
         for initialiser in facts.initialisers() {
+            shapes.console(initialiser, source);
             let Some(named) = source.named(&initialiser.name) else {
                 continue;
             };
@@ -95,6 +106,26 @@ impl Shapes {
             shapes.tables.insert(named, table);
         }
         shapes
+    }
+
+    /// Functions of a console's own file.
+    fn console(&mut self, initialiser: &Initialiser, source: &Source) {
+        let mut members = initialiser.members.iter();
+        let name = members.find_map(|(member, value)| match value {
+            Argument::Text(text) if member == "name" => Some(text),
+            _ => None,
+        });
+        let Some(name) = name.filter(|_| initialiser.tag == "console") else {
+            return;
+        };
+        for (_, value) in &initialiser.members {
+            if let Argument::Address(function) = value
+                && let Some(named) = source.named(function)
+                && !source.node(named).global
+            {
+                self.consoles.insert(named, name.clone());
+            }
+        }
     }
 
     fn lead(&mut self, name: &str, nodes: Vec<Node>, why: &str, source: &Source) {
@@ -128,6 +159,9 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             });
         }
     }
+    if let Some(name) = matcher.shapes.consoles.get(&named) {
+        of_console(matcher, name, node, tally);
+    }
     for table in &matcher.shapes.members[named.0 as usize] {
         let Some(place) = matcher.node_of(*table) else {
             continue;
@@ -145,6 +179,31 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         && let Some(table) = matcher.shapes.tables.get(&named)
     {
         contents(matcher, table, node, tally);
+    }
+}
+
+/// Whether a function stands in the console of this name, and not in another's.
+fn of_console(matcher: &Matcher, name: &str, node: Node, tally: &mut Tally) {
+    let pointers = matcher
+        .binary
+        .code
+        .pointers_to(matcher.binary.node(node).address);
+    if pointers.is_empty() {
+        return;
+    }
+    let named = |start: u32| {
+        let at = matcher.kernel.offset(start);
+        at.and_then(|at| crate::bytes::c_str(&matcher.kernel.bytes, at, 16)) == Some(name)
+    };
+    let own = pointers.iter().any(|&pointer| {
+        let starts = (4..=CONSOLE).step_by(4);
+        starts.map(|it| pointer.wrapping_sub(it)).any(named)
+    });
+    match own {
+        true => tally.add(Shape, NAMED, || format!("stands in the console {name:?}")),
+        false => tally.add(Shape, -OF_ANOTHER, || {
+            format!("stands in structs, none of them the console {name:?}")
+        }),
     }
 }
 

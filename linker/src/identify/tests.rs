@@ -51,7 +51,6 @@ fn sources_that_disagree_are_ambiguous() {
             ("setup_irq", '?', 0x100, Source::Exports),
         ],
         &Options {
-            no_symbols: false,
             extra: Some(extra),
             ..Options::default()
         },
@@ -89,18 +88,13 @@ fn the_global_function_is_meant_among_static_ones() {
 fn without_symbols_only_the_users_are_left() {
     let extra = table(&[("printk", '?', 0x500, Source::File)]);
     let found = identified(
-        &[
-            ("setup_irq", 'T', 0x100, Source::Kallsyms),
-            ("free_irq", '?', 0x200, Source::Exports),
-        ],
+        &[],
         &Options {
-            no_symbols: true,
             extra: Some(extra),
             ..Options::default()
         },
     );
     assert_eq!(found.pointer("setup_irq").unwrap().status, Status::Missing);
-    assert_eq!(found.address("free_irq"), None);
     assert_eq!(found.address("printk"), Some(BASE + 0x500));
     let strategy = found.pointer("printk").unwrap().strategy.clone();
     assert_eq!(strategy.as_deref(), Some("symbols_file"));

@@ -10,6 +10,10 @@
 //! Nor does it take two functions where the size of the struct, which other code
 //! shows, has grown by just as much as its last fields have moved.
 //!
+//! Where the table fits but for one field, and the one function that shows it
+//! elsewhere shows the place of another, then that function is not the one it is
+//! taken for.
+//!
 //! Vendors carry structs of later versions back. So where the table of this
 //! version does not fit, or there is none, others are tried: when all fields
 //! that the code shows, and they are not few, fit one, the others of its fields
@@ -28,6 +32,9 @@ use crate::kernel::Version;
 
 /// So many fields that are shown tell a layout of another version.
 const ENOUGH: usize = 3;
+
+/// And so many that one more which does not fit is a mistake.
+const PLENTY: usize = 6;
 
 /// What is known of one struct.
 #[derive(Default)]
@@ -69,7 +76,22 @@ pub(super) fn merge(
         let solution = solve::solve(era, conditions, &observed.of_era(era));
         (!solution.fields.is_empty()).then_some(solution)
     };
-    match era.map(|era| (era, fits(era))) {
+    let fitting = era.and_then(fits);
+    let odd = match (era, &fitting) {
+        (Some(era), None) => odd(era, conditions, &observed, &shown),
+        _ => None,
+    };
+    let fitting = odd.map_or(fitting, |(field, solution)| {
+        if let Some(read) = shown.remove(field) {
+            let words = format!(
+                "{:#x}: {}; all else is as the layout table has it",
+                read.value, read.evidence
+            );
+            merged.contradictions.insert(field.to_owned(), words);
+        }
+        Some(solution)
+    });
+    match era.map(|era| (era, fitting)) {
         Some((era, Some(together))) => agreement(era, &together, &shown, &mut merged),
         other => {
             let others: Vec<&Era> = match (table, &other) {
@@ -106,6 +128,30 @@ pub(super) fn merge(
         }
     }
     merged
+}
+
+/// The one field without which the table fits, and where all lie then.
+fn odd<'s>(
+    era: &Era,
+    conditions: &Conditions,
+    observed: &Observed<'_>,
+    shown: &BTreeMap<&'s str, Shown>,
+) -> Option<(&'s str, Solution)> {
+    if shown.len() <= PLENTY {
+        return None;
+    }
+    let single = shown.iter().filter(|(_, read)| read.reads == 1);
+    let mut found = single.filter_map(|(&field, read)| {
+        let mut observed = observed.clone();
+        observed.fields.remove(field);
+        let mut solution = solve::solve(era, conditions, &observed.of_era(era));
+        solution.fields.remove(field);
+        let mut others = solution.fields.values();
+        let anothers = others.any(|known| known.value == read.value);
+        anothers.then_some((field, solution))
+    });
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 /// Layouts of other versions fit: what they agree on.

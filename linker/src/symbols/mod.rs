@@ -55,12 +55,32 @@ pub fn recover(kernel: &Kernel) -> SymbolTable {
     SymbolTable::new(symbols)
 }
 
+/// A copy of a kernel in which its symbol table, its export tables and their names
+/// are zeros, so that no phase can see them, wherever it looks.
+///
+/// Everything else stays as it is, other tables that hold addresses of functions
+/// (initcalls, exception tables, structs of operations) included: a stripped kernel
+/// has them as well.
+pub fn hidden(kernel: &Kernel) -> Kernel {
+    let mut masked = kernel.clone();
+    for span in spans(kernel) {
+        if let Some(bytes) = masked.bytes.get_mut(span) {
+            bytes.fill(0);
+        }
+    }
+    masked
+}
+
 /// Offsets in the image of everything that [`recover`] reads: the arrays of
 /// kallsyms, the export tables and the names they point to.
-pub fn spans(kernel: &Kernel) -> Vec<Range<usize>> {
-    let mut spans = kallsyms::recover(kernel).spans;
-    spans.extend(exports::recover(kernel).spans);
-    spans
+fn spans(kernel: &Kernel) -> Vec<Range<usize>> {
+    let (kallsyms, exports) = std::thread::scope(|scope| {
+        let exports = scope.spawn(|| exports::recover(kernel).spans);
+        let kallsyms = kallsyms::recover(kernel).spans;
+        let exports = exports.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (kallsyms, exports)
+    });
+    kallsyms.into_iter().chain(exports).collect()
 }
 
 /// All symbols known of a kernel, sorted by address. A copy costs nothing.

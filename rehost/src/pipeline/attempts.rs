@@ -17,7 +17,7 @@ use super::prepare::Prepared;
 use super::running::{Finish, Patience, run};
 use super::{Error, Settings, opaque_range, outcome, transplanting};
 use crate::plan::{self, Plan, UserSpace, Wishes};
-use crate::remedy::help::Help;
+use crate::remedy::help::{Boot, Help};
 use crate::remedy::{Omitted, Remedy};
 use crate::report::Tried;
 use crate::session::Session;
@@ -117,7 +117,8 @@ impl<'a> Attempts<'a> {
         let Some(end) = attempt.ran.end.as_ref().filter(|_| !self.last) else {
             // What came of the others was no use.
             let old = self.best.take();
-            self.tried.extend(old.into_iter().flat_map(|best| best.entries));
+            self.tried
+                .extend(old.into_iter().flat_map(|best| best.entries));
             return Some(attempt.ran);
         };
         if attempt.open.is_empty() && self.best.is_none() {
@@ -195,12 +196,12 @@ impl<'a> Attempts<'a> {
             Patience::Endless => Vec::new(),
             _ => open.iter().map(|one| one.chosen & !1).collect(),
         };
-        let mut help = Help::new(
-            &mut session,
-            self.prepared,
-            (&self.omitted, doubtful),
-            &mut self.code,
-        )?;
+        let boot = Boot {
+            omitted: &self.omitted,
+            doubtful,
+            less_ram: self.wishes.ram_mib.is_some(),
+        };
+        let mut help = Help::new(&mut session, self.prepared, boot, &mut self.code)?;
         let patience = self.patience;
         let finish = run(self.settings, &mut session, &mut help, patience, observer)?;
         let cut = matches!(finish, Finish::Cut(_));

@@ -28,14 +28,14 @@ pub fn open(name: &str, bytes: &[u8]) -> Result<Firmware, Error> {
 /// Recovers names and identifies pointers.
 pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error> {
     let kernel = &firmware.kernel;
+    let hidden;
+    let mut subject = kernel;
     let (symbols, options) = match source {
         Symbols::Own => (symbols::recover(kernel), identify::Options::default()),
         Symbols::Hidden => {
-            let options = identify::Options {
-                no_symbols: true,
-                ..identify::Options::default()
-            };
-            (SymbolTable::default(), options)
+            hidden = symbols::hidden(kernel);
+            subject = &hidden;
+            (SymbolTable::default(), identify::Options::default())
         }
         Symbols::Listed { file, text } => {
             let list = system_map::parse(text).map_err(|error| Error::Input {
@@ -43,14 +43,13 @@ pub fn identify(firmware: Firmware, source: &Symbols) -> Result<Prepared, Error>
                 why: error.to_string(),
             })?;
             let options = identify::Options {
-                no_symbols: false,
                 extra: Some(list),
                 ..identify::Options::default()
             };
             (symbols::recover(kernel), options)
         }
     };
-    let identification = identify::identify(kernel, &symbols, &options);
+    let identification = identify::identify(subject, &symbols, &options);
     let symbols = identification.symbols().clone();
     Ok(Prepared {
         firmware,

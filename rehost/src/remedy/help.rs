@@ -2,9 +2,11 @@
 
 use emu::machine::Registers;
 use linker::code::{self, Code};
+use linker::kernel::Kernel;
+use linker::machine::Machines;
 
 use super::chain::Named;
-use super::watch::{Stopped, Watch};
+use super::watch::{Known, Stopped, Watch};
 use super::{Omitted, Remedy};
 use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
@@ -12,11 +14,20 @@ use crate::session::Session;
 /// The help that one boot has.
 pub struct Help<'a>(Option<Parts<'a>>);
 
+/// What is special about one boot.
+#[derive(Debug, Clone)]
+pub struct Boot<'a> {
+    /// What is left out.
+    pub omitted: &'a [Omitted],
+    /// Addresses, bit 0 clear, that the driver took on trust.
+    pub doubtful: Vec<u32>,
+    /// Whether the machine has less RAM than it could have.
+    pub less_ram: bool,
+}
+
 struct Parts<'a> {
     prepared: &'a Prepared,
-    omitted: &'a [Omitted],
-    /// Functions that the driver calls on trust.
-    doubtful: Vec<u32>,
+    boot: Boot<'a>,
     code: &'a mut Option<Code>,
     watch: Watch,
 }
@@ -27,20 +38,18 @@ impl<'a> Help<'a> {
         Self(None)
     }
 
-    /// For a machine that is about to start. `omitted` is left out already,
-    /// `doubtful` are the addresses, bit 0 clear, that the driver took on trust,
-    /// and `code` is filled when it is needed first.
+    /// For a machine that is about to start; `code` is filled when it is needed
+    /// first.
     pub fn new(
         session: &mut Session,
         prepared: &'a Prepared,
-        (omitted, doubtful): (&'a [Omitted], Vec<u32>),
+        boot: Boot<'a>,
         code: &'a mut Option<Code>,
     ) -> Result<Self, emu::machine::Error> {
         let watch = Watch::new(session.machine_mut(), &prepared.symbols)?;
         Ok(Self(Some(Parts {
             prepared,
-            omitted,
-            doubtful,
+            boot,
             code,
             watch,
         })))
@@ -74,14 +83,38 @@ impl<'a> Help<'a> {
         let code = parts
             .code
             .get_or_insert_with(|| Code::analyse(kernel, &code::Options::default()));
-        let functions = Named {
-            code,
-            symbols: &parts.prepared.symbols,
+        let machines = &parts.prepared.identification.machines;
+        let known = Known {
+            functions: Named {
+                code,
+                symbols: &parts.prepared.symbols,
+            },
+            omitted: parts.boot.omitted,
+            doubtful: parts.boot.doubtful.clone(),
+            callbacks: callbacks(kernel, machines),
+            less_ram: parts.boot.less_ram,
         };
-        let remedy = stopped.remedy(kernel, &functions, parts.omitted, &parts.doubtful);
+        let remedy = stopped.remedy(kernel, &known);
         if remedy.is_none() {
             self.0 = None;
         }
         remedy
     }
+}
+
+/// Functions of the board: what the machine descriptors point to, bit 0 clear.
+fn callbacks(kernel: &Kernel, machines: &Machines) -> Vec<u32> {
+    let fields = machines.fields.values().map(|field| field.value);
+    let fields: Vec<u32> = fields.collect();
+    let descriptors = machines.descriptors.iter();
+    descriptors
+        .flat_map(|descriptor| {
+            fields
+                .iter()
+                .map(|field| descriptor.va.wrapping_add(*field))
+        })
+        .filter_map(|place| kernel.word(place))
+        .map(|word| word & !1)
+        .filter(|&word| kernel.offset(word).is_some())
+        .collect()
 }

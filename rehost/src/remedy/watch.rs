@@ -5,7 +5,7 @@ use emu::machine::{Machine, Registers};
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
-use super::chain::{self, Named, Place};
+use super::chain::{self, Frame, Named, Place};
 use super::choice;
 use super::{MOST, Omitted, Remedy};
 use crate::session::Session;
@@ -69,6 +69,8 @@ pub struct Stopped {
     running: Option<u32>,
     /// Whether it is that call and no other function, whatever the stack says.
     sure: bool,
+    /// Whether it was before the kernel could handle a fault.
+    early: bool,
     why: String,
 }
 
@@ -141,6 +143,7 @@ impl Watch {
                 place,
                 running: None,
                 sure: false,
+                early: false,
                 why: "a fault in it".to_owned(),
             });
         }
@@ -157,6 +160,7 @@ impl Watch {
             place,
             running: self.running.map(|running| running.call),
             sure: false,
+            early: false,
             why: why.to_owned(),
         })
     }
@@ -201,9 +205,24 @@ impl Watch {
             },
             running: Some(running.call),
             sure: true,
+            early: false,
             why: why.to_owned(),
         })
     }
+}
+
+/// What a remedy depends on.
+pub struct Known<'a> {
+    /// The kernel's functions.
+    pub functions: Named<'a>,
+    /// What is left out already.
+    pub omitted: &'a [Omitted],
+    /// Functions that the driver calls on trust.
+    pub doubtful: Vec<u32>,
+    /// Functions that the machine descriptors point to.
+    pub callbacks: Vec<u32>,
+    /// Whether the machine has less RAM already than it could have.
+    pub less_ram: bool,
 }
 
 impl Stopped {
@@ -217,18 +236,19 @@ impl Stopped {
             },
             running: None,
             sure: false,
+            early: true,
             why: "a fault in it, before the kernel can handle any".to_owned(),
         }
     }
 
     /// What the next boot is to leave out; `None` when that is nothing.
-    pub fn remedy(
-        &self,
-        kernel: &Kernel,
-        functions: &Named<'_>,
-        omitted: &[Omitted],
-        doubtful: &[u32],
-    ) -> Option<Remedy> {
+    pub fn remedy(&self, kernel: &Kernel, with: &Known<'_>) -> Option<Remedy> {
+        let Known {
+            functions,
+            omitted,
+            doubtful,
+            ..
+        } = with;
         let symbols = functions.symbols;
         if omitted.len() >= MOST {
             return None;
@@ -241,7 +261,7 @@ impl Stopped {
         {
             return Some(Remedy::AnotherPointer);
         }
-        if choice::is_in_memory_setup(&chain, symbols) {
+        if choice::is_in_memory_setup(&chain, symbols) || self.may_be_memory(&chain, with) {
             return Some(Remedy::LessRam);
         }
         let choice = match self.running {
@@ -261,6 +281,16 @@ impl Stopped {
             initcall: choice.initcall,
             why: self.why.clone(),
         }))
+    }
+}
+
+impl Stopped {
+    /// Whether it may be the account of RAM that the kernel stopped at. Without
+    /// names all that can be told is that no code of the machine was at work so
+    /// early, so that is tried once.
+    fn may_be_memory(&self, chain: &[Frame], known: &Known<'_>) -> bool {
+        let of_machine = |frame: &Frame| known.callbacks.contains(&(frame.start & !1));
+        self.early && !known.less_ram && !chain.is_empty() && !chain.iter().any(of_machine)
     }
 }
 

@@ -32,11 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
             ..Facts::usual(VERSIONS[usize::from(choice & 3)])
         },
     };
-    let options = Options {
-        no_symbols: true,
-        ..Options::default()
-    };
-    let found = identify(&kernel, &SymbolTable::default(), &options);
+    let found = identify(&kernel, &SymbolTable::default(), &Options::default());
     for pointer in &found.pointers {
         assert!(pointer.address().is_none() || pointer.candidates.len() == 1);
     }

@@ -47,7 +47,6 @@ fuzz_target!(|bytes: &[u8]| {
         source: Source::File,
     });
     let options = Options {
-        no_symbols: false,
         extra: Some(SymbolTable::new(known.collect())),
         // The others have a target of their own.
         strategies: StrategySet::NONE,
