@@ -191,20 +191,24 @@ fn of_console(matcher: &Matcher, name: &str, node: Node, tally: &mut Tally) {
     if pointers.is_empty() {
         return;
     }
-    let named = |start: u32| {
-        let at = matcher.kernel.offset(start);
-        at.and_then(|at| crate::bytes::c_str(&matcher.kernel.bytes, at, 16)) == Some(name)
-    };
-    let own = pointers.iter().any(|&pointer| {
-        let starts = (4..=CONSOLE).step_by(4);
-        starts.map(|it| pointer.wrapping_sub(it)).any(named)
-    });
-    match own {
+    match stands_in_console(matcher.kernel, pointers, name) {
         true => tally.add(Shape, NAMED, || format!("stands in the console {name:?}")),
         false => tally.add(Shape, -OF_ANOTHER, || {
             format!("stands in structs, none of them the console {name:?}")
         }),
     }
+}
+
+/// Whether one of these words lies in a struct that has this name in front.
+fn stands_in_console(kernel: &Kernel, words: &[u32], name: &str) -> bool {
+    let named = |start: u32| {
+        let at = kernel.offset(start);
+        at.and_then(|at| crate::bytes::c_str(&kernel.bytes, at, 16)) == Some(name)
+    };
+    words.iter().any(|&word| {
+        let starts = (4..=CONSOLE).step_by(4);
+        starts.map(|it| word.wrapping_sub(it)).any(named)
+    })
 }
 
 /// A struct's texts and functions.
@@ -244,4 +248,28 @@ fn functions_at(matcher: &Matcher, start: u32) -> Rc<[Node]> {
         all.dedup();
         all.into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        kernel::Version,
+        machine::testing::{BASE, Image},
+    };
+
+    #[test]
+    fn a_console_has_its_own_name() {
+        let mut image = Image::new(0x1000, Version(3, 0, 0));
+        image.text(BASE + 0x100, "ttySAC");
+        image.text(BASE + 0x200, "ttyS");
+        let kernel = image.kernel();
+        let stands = |words: &[u32]| stands_in_console(&kernel, words, "ttyS");
+        assert!(stands(&[BASE + 0x220]));
+        assert!(stands(&[BASE + 0x120, BASE + 0x240]));
+        // Another console's, too far behind, in front, at the image's end.
+        assert!(!stands(&[BASE + 0x120]));
+        assert!(!stands(&[BASE + 0x244, BASE + 0x1fc, BASE, u32::MAX]));
+        assert!(!stands(&[]));
+    }
 }

@@ -70,6 +70,12 @@ pub fn is_in_memory_setup(frames: &[Frame], symbols: &SymbolTable) -> bool {
     frames.iter().any(|frame| is(frame, &MEMORY, symbols))
 }
 
+/// Whether one of these functions, bit 0 clear, is in the chain.
+pub fn has_one_of(frames: &[Frame], functions: &[u32]) -> bool {
+    let mut starts = frames.iter().map(|frame| frame.start & !1);
+    starts.any(|start| functions.contains(&start))
+}
+
 /// Whether a function has one of these names.
 fn is(frame: &Frame, names: &[&str], symbols: &SymbolTable) -> bool {
     let here = |name: &&str| {
@@ -194,6 +200,17 @@ mod tests {
         // It ended in a jump to what the stack shows.
         let chosen = choose(&chain, Some(0x400), &symbols(), &[]);
         assert_eq!(name(chosen), Some(("chip_init", true)));
+    }
+
+    #[test]
+    fn functions_of_a_chain_are_told_by_address() {
+        let thumb = Frame {
+            start: 0x401,
+            callers: 1,
+        };
+        assert!(has_one_of(&[thumb], &[0x300, 0x400]));
+        assert!(!has_one_of(&[thumb], &[0x300]));
+        assert!(!has_one_of(&[], &[0x300]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use emu::machine::{Machine, Registers};
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
-use super::chain::{self, Frame, Named, Place};
+use super::chain::{self, Named, Place};
 use super::choice;
 use super::{MOST, Omitted, Remedy};
 use crate::session::Session;
@@ -255,13 +255,14 @@ impl Stopped {
         }
         let known: Vec<u32> = omitted.iter().map(|one| one.va).collect();
         let chain = chain::chain(kernel, functions, &self.place);
-        if chain
-            .iter()
-            .any(|frame| doubtful.contains(&(frame.start & !1)))
-        {
+        if choice::has_one_of(&chain, doubtful) {
             return Some(Remedy::AnotherPointer);
         }
-        if choice::is_in_memory_setup(&chain, symbols) || self.may_be_memory(&chain, with) {
+        // Without names all that can be told so early is that no code of the
+        // machine was at work, so less RAM is tried once.
+        let may_be_memory =
+            self.early && !with.less_ram && !choice::has_one_of(&chain, &with.callbacks);
+        if choice::is_in_memory_setup(&chain, symbols) || may_be_memory {
             return Some(Remedy::LessRam);
         }
         let choice = match self.running {
@@ -281,16 +282,6 @@ impl Stopped {
             initcall: choice.initcall,
             why: self.why.clone(),
         }))
-    }
-}
-
-impl Stopped {
-    /// Whether it may be the account of RAM that the kernel stopped at. Without
-    /// names all that can be told is that no code of the machine was at work so
-    /// early, so that is tried once.
-    fn may_be_memory(&self, chain: &[Frame], known: &Known<'_>) -> bool {
-        let of_machine = |frame: &Frame| known.callbacks.contains(&(frame.start & !1));
-        self.early && !known.less_ram && !chain.is_empty() && !chain.iter().any(of_machine)
     }
 }
 

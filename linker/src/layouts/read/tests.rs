@@ -112,6 +112,34 @@ const CLOCKEVENTS_CONFIG_AND_REGISTER: &[u16] = &[
     0xbd10, // pop {r4, pc}
 ];
 
+const UART_WRITE_WAKEUP: &[u32] = &[
+    0xe590_3040, // ldr r3, [r0, #64]
+    0xe353_0000, // cmp r3, #0
+    0x1a00_0000, // bne below
+    0xe7f0_01f2, // udf #18
+    0xe593_0020, // ldr r0, [r3, #32]
+    0xeaff_fe00, // b tty_wakeup
+];
+
+const UART_REGISTER_DRIVER: &[u32] = &[
+    0xe92d_4070, // push {r4, r5, r6, lr}
+    0xe590_601c, // ldr r6, [r0, #28]
+    0xe286_006c, // add r0, r6, #108
+    0xe308_1500, // movw r1, #0x8500
+    0xe34c_1000, // movt r1, #0xc000
+    0xe1a0_2006, // mov r2, r6
+    0xebff_fe00, // bl tasklet_init
+    0xe8bd_8070, // pop {r4, r5, r6, pc}
+];
+
+/// At `CODE + 0x100`, which is 0xc0008500.
+const UART_TASKLET_ACTION: &[u32] = &[
+    0xe52d_e004, // push {lr}
+    0xebff_fd00, // bl __gnu_mcount_nc
+    0xe590_0004, // ldr r0, [r0, #4]
+    0xeaff_fd00, // b tty_wakeup
+];
+
 const UART_MATCH_PORT: &[u16] = &[
     0xf890, 0x303e, // ldrb.w r3, [r0, #62]
     0xf891, 0x203e, // ldrb.w r2, [r1, #62]
@@ -251,6 +279,84 @@ fn a_description_is_told_by_the_port_it_is_copied_to() {
         plat_serial8250_port.membase 0x4: serial8250_probe copies [description + 0x4] to [port + 0x8] at 0xc000841c
         plat_serial8250_port.regshift 0x1c: serial8250_probe copies [description + 0x1c] to [port + 0x4d] at 0xc0008424
     "#]].assert_eq(&text(&reads));
+}
+
+#[test]
+fn a_ports_terminal_is_the_one_that_is_woken() {
+    let image_of = |words| image(words, Version(3, 4, 0));
+    check(
+        &image_of(UART_WRITE_WAKEUP),
+        "uart_write_wakeup",
+        &expect![[r#"
+            tty_port.tty 0x20: uart_write_wakeup hands over [[port's state] + 0x20] at 0xc0008414
+        "#]],
+    );
+    let mut image = image_of(UART_REGISTER_DRIVER);
+    image.words(CODE + 0x100, UART_TASKLET_ACTION);
+    check(
+        &image,
+        "uart_register_driver",
+        &expect![[r#"
+            tty_port.tty 0x4: uart_tasklet_action loads nothing from the port but [port + 0x4], at 0xc0008508
+        "#]],
+    );
+}
+
+/// Functions of the serial core that call these fields of `uart_ops`, as the
+/// offset says, in an image.
+fn callers(offsets: &[u32]) -> Image {
+    let mut image = Image::new(0x2000, Version(3, 18, 0));
+    for (index, offset) in (0..).zip(offsets) {
+        let words = [
+            0xe92d_4010,          // push {r4, lr}
+            0xe590_3038,          // ldr r3, [r0, #56]
+            0xe593_3000 + offset, // ldr r3, [r3, #offset]
+            0xe12f_ff33,          // blx r3
+            0xe8bd_8010,          // pop {r4, pc}
+        ];
+        image.words(CODE + 0x40 * index, &words);
+    }
+    image
+}
+
+#[test]
+fn one_function_taken_for_another_does_not_spoil_a_struct() {
+    const NAMES: [&str; 8] = [
+        "uart_update_mctrl",
+        "uart_tiocmget",
+        "uart_stop",
+        "uart_start",
+        "uart_break_ctl",
+        "uart_port_shutdown",
+        "uart_set_ldisc",
+        "uart_change_pm",
+    ];
+    let known = |pm: u32| {
+        let image = callers(&[4, 8, 12, 16, 40, 48, 60, pm]);
+        let address = |name: &str| {
+            let index = NAMES.iter().position(|it| *it == name)?;
+            Some(CODE + 0x40 * index as u32)
+        };
+        let lookup = Lookup {
+            address: &address,
+            end: &|at| Some((at | 0x3f) + 1),
+        };
+        let layouts = Layouts::with(
+            Tables::built_in(),
+            &image.kernel(),
+            &SymbolTable::default(),
+            &Machines::default(),
+            &lookup,
+        );
+        let value = |name| layouts.get(name).map(|known| known.value);
+        let torn: Vec<String> = layouts.contradictions().map(|it| it.0.to_owned()).collect();
+        (value("uart_ops.pm"), value("uart_ops.startup"), torn)
+    };
+    assert_eq!(known(64), (Some(64), Some(44), vec![]));
+    // It calls set_termios.
+    assert_eq!(known(56), (None, Some(44), vec!["uart_ops.pm".to_owned()]));
+    // Where the table has nothing, so that the table may be wrong.
+    assert_eq!(known(300).0, None);
 }
 
 /// What is known of irqaction by one era's members and REQUEST_THREADED_IRQ.
