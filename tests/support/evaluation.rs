@@ -2,9 +2,11 @@
 //! true of the result.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use linker::evaluate::{self, Counts, Evaluation, Plan, Truth, table};
 use linker::kernel::Kernel;
+use linker::signatures::Signatures;
 use linker::{image, symbols};
 use rehost::pipeline::transplanting;
 
@@ -69,16 +71,25 @@ impl Case {
 /// # Panics
 /// When an image or a table cannot be read.
 pub fn all(cases: &[Case]) -> Vec<Evaluation> {
-    parallel::map(cases, one)
+    parallel::map(cases, |case| one(case, None))
 }
 
-fn one(case: &Case) -> Evaluation {
+/// The same, with these signatures and no others.
+///
+/// # Panics
+/// When an image or a table cannot be read.
+pub fn all_by(cases: &[Case], signatures: &Arc<Signatures>) -> Vec<Evaluation> {
+    parallel::map(cases, |case| one(case, Some(signatures)))
+}
+
+fn one(case: &Case, signatures: Option<&Arc<Signatures>>) -> Evaluation {
     let kernel = kernel(case);
     let truth = truth(case, &kernel);
     let driver = transplanting::driver(&kernel, None).expect("the built-in driver can be read");
     let plan = Plan {
         needs: &driver.needs(),
         each_strategy: false,
+        signatures,
     };
     evaluate::evaluate(&case.name, &kernel, &truth, plan)
 }

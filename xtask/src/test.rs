@@ -67,6 +67,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         eprintln!("test: no images at {} (ECMO_CORPUS)", folder.display());
         tests.args(["--skip", "corpus"]);
     }
+    if !setup::has_later_kernels()? {
+        eprintln!("test: no kernels of linux-source-6.12 (see the set-up above)");
+        tests.args(["--skip", "linux_source_6_12"]);
+    }
     tests.env("ECMO_COMMANDS", commands);
     note("tests", timed("tests", || counted(&mut tests, &mut count)));
     if arguments.is_empty() {

@@ -49,6 +49,10 @@ pub(super) struct Args {
     /// A driver: count what it requires of each kernel and was not found.
     #[arg(long, value_name = "LIB")]
     driver: Option<PathBuf>,
+    /// Signatures of the kernels' source, as `ecmo-link signatures` wrote them,
+    /// instead of those that come with the program.
+    #[arg(long, value_name = "FILE", conflicts_with = "mutations")]
+    signatures: Option<PathBuf>,
     /// Leave out what each strategy finds alone: a third of the time.
     #[arg(long)]
     together: bool,
@@ -87,9 +91,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         None => Vec::new(),
         Some(path) => Driver::read(&path.display().to_string(), &read(path)?)?.needs(),
     };
+    let signatures = match &args.signatures {
+        None => None,
+        Some(path) => Some(super::input::signatures(path)?),
+    };
     let plan = Plan {
         needs: &needs,
         each_strategy: !args.together,
+        signatures: signatures.as_ref(),
     };
     let evaluations = all(&cases, plan, args.jobs)?;
     if let Some(path) = &args.json {

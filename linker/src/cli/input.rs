@@ -1,11 +1,13 @@
 //! Reading what commands have in common: a kernel and what is known of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use linker::identify::{self, Identification, Options};
 use linker::image;
 use linker::kernel::Kernel;
+use linker::signatures::Signatures;
 use linker::symbols::{self, SymbolTable, system_map};
 
 /// The kernel, and where its symbols come from.
@@ -20,6 +22,10 @@ pub(super) struct KernelArgs {
     /// Use neither the kernel's symbol table nor its export table.
     #[arg(long)]
     no_symbols: bool,
+    /// Signatures of the kernel's source, as `ecmo-link signatures` wrote them,
+    /// instead of those that come with the program.
+    #[arg(long, value_name = "FILE")]
+    signatures: Option<PathBuf>,
 }
 
 impl KernelArgs {
@@ -38,6 +44,7 @@ impl KernelArgs {
         let kernel = firmware.kernel;
         let options = Options {
             extra,
+            signatures: self.signatures.as_deref().map(signatures).transpose()?,
             ..Options::default()
         };
         let identification = match self.no_symbols {
@@ -49,6 +56,12 @@ impl KernelArgs {
         };
         Ok((kernel, identification))
     }
+}
+
+/// Signatures from a file.
+pub(super) fn signatures(path: &Path) -> anyhow::Result<Arc<Signatures>> {
+    let read = Signatures::read(&read(path)?);
+    Ok(Arc::new(read.with_context(|| path.display().to_string())?))
 }
 
 /// A file's bytes; an error names it.

@@ -18,6 +18,7 @@ pub mod table;
 mod tests;
 mod truth;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -30,6 +31,7 @@ use crate::code::{self, Code};
 use crate::identify::{self, Identification, Options, Strategy, StrategySet};
 use crate::kernel::Kernel;
 use crate::object::Need;
+use crate::signatures::Signatures;
 use crate::symbols::{self, Source, SymbolTable};
 
 /// The paper's three strategies together, and nothing beyond them.
@@ -138,6 +140,8 @@ pub struct Plan<'a> {
     /// Each strategy alone too, and not only some of them together: three times
     /// as much work.
     pub each_strategy: bool,
+    /// What is known of the kernel's source, instead of what comes with the linker.
+    pub signatures: Option<&'a Arc<Signatures>>,
 }
 
 /// Measures one kernel.
@@ -165,7 +169,7 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
     });
 
     let start = Instant::now();
-    let found = hidden(&masked, StrategySet::ALL);
+    let found = hidden(&masked, StrategySet::ALL, plan);
     let pointers_seconds = start.elapsed().as_secs_f64();
     let all = judged(&found);
 
@@ -182,7 +186,7 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
             let found = match strategy {
                 Strategy::SymbolTable => open(kernel, only, Source::Kallsyms),
                 Strategy::ExportTable => open(kernel, only, Source::Exports),
-                _ => hidden(&masked, only),
+                _ => hidden(&masked, only, plan),
             };
             let mut judged = judged(&found);
             if strategy != Strategy::MachineDesc {
@@ -192,7 +196,7 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
         })
         .collect();
     let signatures = [Strategy::Lexical, Strategy::Relation, Strategy::Structure];
-    let mut signatures = judged(&hidden(&masked, StrategySet::of(&signatures)));
+    let mut signatures = judged(&hidden(&masked, StrategySet::of(&signatures), plan));
     pointers::fields_by_functions(&mut signatures);
     strategies.push(alone(SIGNATURES, &signatures));
     strategies.push(alone(COMBINED, &all));
@@ -217,14 +221,16 @@ fn reference(kernel: &Kernel, truth: &Truth) -> Identification {
     let options = Options {
         extra: Some(truth.symbols().clone()),
         strategies: StrategySet::of(&[Strategy::SymbolsFile, Strategy::MachineDesc]),
+        ..Options::default()
     };
     identify::identify(kernel, &SymbolTable::default(), &options)
 }
 
 /// Identification of a kernel without names.
-fn hidden(masked: &Kernel, strategies: StrategySet) -> Identification {
+fn hidden(masked: &Kernel, strategies: StrategySet, plan: Plan<'_>) -> Identification {
     let options = Options {
         strategies,
+        signatures: plan.signatures.cloned(),
         ..Options::default()
     };
     identify::identify(masked, &SymbolTable::default(), &options)

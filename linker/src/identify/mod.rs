@@ -19,6 +19,7 @@
 //! silently.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -131,6 +132,8 @@ pub struct Options {
     pub extra: Option<SymbolTable>,
     /// What may be used to find names; all by default.
     pub strategies: StrategySet,
+    /// What is known of the kernel's source, instead of what comes with the linker.
+    pub signatures: Option<Arc<Signatures>>,
 }
 
 /// What is known of a kernel.
@@ -252,7 +255,9 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
     if given.iter().any(own) {
         return Findings::new();
     }
-    let facts = Signatures::shipped().for_version(kernel.facts.version);
+    let own = options.signatures.as_deref();
+    let signatures = own.unwrap_or_else(|| Signatures::shipped());
+    let facts = signatures.for_version(kernel.facts.version);
     let code = Code::analyse(kernel, &code::Options::default());
     let source = graph::Source::of(&facts);
     let binary = graph::Binary::of(&code, &source);

@@ -50,6 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
         extra: Some(SymbolTable::new(known.collect())),
         // The others have a target of their own.
         strategies: StrategySet::NONE,
+        ..Options::default()
     };
     let found = identify(&kernel, &read, &options);
     for descriptor in &found.machines.descriptors {

@@ -97,8 +97,20 @@ impl Archive {
     /// Fetches a package (`name` or `name:architecture`) and lays its files out
     /// in `folder`, which must not exist yet. Returns the package's version.
     pub(super) fn unpack(&self, package: &str, folder: &Path) -> Result<String> {
+        self.unpack_of(SUITE, package, folder)
+    }
+
+    /// The same, of the suite with security updates, which has later kernels'
+    /// source than the release itself.
+    pub(super) fn unpack_update(&self, package: &str, folder: &Path) -> Result<String> {
+        self.unpack_of(&format!("{SUITE}-security"), package, folder)
+    }
+
+    fn unpack_of(&self, suite: &str, package: &str, folder: &Path) -> Result<String> {
         self.open()?;
         say("archive", &format!("fetching {package}"));
+        let package = format!("{package}/{suite}");
+        let package = package.as_str();
         let landing = self.root.join("landing");
         workspace::remove_folder(&landing)?;
         std::fs::create_dir_all(&landing)?;
@@ -165,22 +177,34 @@ fn sources() -> Option<String> {
     let texts = files
         .iter()
         .filter_map(|path| std::fs::read_to_string(path).ok());
-    sources_from(&texts.collect::<Vec<_>>().join("\n\n"))
+    let host = process::output(Command::new("dpkg").arg("--print-architecture"));
+    let host = host.unwrap_or_else(|_| "amd64".to_owned());
+    sources_from(&texts.collect::<Vec<_>>().join("\n\n"), host.trim())
 }
 
 /// As [`sources`], from the text of the host's files (both forms of them).
 ///
-/// A mirror of Debian proper is told by the last part of its address; everything
-/// else (other vendors' archives, Debian's own security archive, which no longer
-/// has packages for `armel`) is passed over.
-fn sources_from(text: &str) -> Option<String> {
+/// A mirror of Debian proper and one of its security archive are told by the last
+/// part of their addresses; other vendors' archives are passed over. Of the
+/// security archive only packages for every architecture are wanted, and read from
+/// the host's list: it no longer has one for `armel`.
+fn sources_from(text: &str, host: &str) -> Option<String> {
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'));
-    let mut words = lines.flat_map(str::split_whitespace);
-    words
-        .find(|word| word.contains("://") && word.trim_end_matches('/').ends_with("/debian"))
-        .map(source_line)
+    let words: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+    let mirror = |end: &str| {
+        let of_kind =
+            |word: &&&str| word.contains("://") && word.trim_end_matches('/').ends_with(end);
+        words.iter().find(of_kind).copied()
+    };
+    let mut text = source_line(mirror("/debian")?);
+    if let Some(updates) = mirror("/debian-security") {
+        text.push_str(&format!(
+            "deb [arch={host} signed-by={KEYRING}] {updates} {SUITE}-security main\n"
+        ));
+    }
+    Some(text)
 }
 
 fn source_line(mirror: &str) -> String {
@@ -195,6 +219,7 @@ fn by_hand(cache: &Path, reason: &str) -> String {
          {cache}/userland/busybox-armel   a static busybox for Armv5TE Linux\n  \
          {cache}/userland/busybox-armhf   a static busybox for Armv7 Linux with VFP\n  \
          {cache}/downloads/linux-source-6.1.tar.xz   the source of Linux 6.1\n  \
+         {cache}/downloads/linux-source-6.12.tar.xz   the source of Linux 6.12 (for one test)\n  \
          {cache}/kernels/debian-marvell/vmlinuz   Debian's linux-image-marvell (6.1)\n  \
          {cache}/kernels/debian-rpi/vmlinuz   Debian's linux-image-rpi (6.1)"
     )
@@ -209,18 +234,22 @@ mod tests {
         let text = "Types: deb\nURIs: http://mirror.example/debian-security/\n\n\
                     Types: deb\n# http://old.example/debian\nURIs: http://mirror.example/debian\n\
                     Suites: trixie trixie-updates\nSigned-By: /usr/share/keyrings/x.gpg\n";
-        let line = sources_from(text).unwrap();
-        assert!(
-            line.ends_with("] http://mirror.example/debian bookworm main\n"),
-            "{line}"
-        );
+        let lines = sources_from(text, "amd64").unwrap();
+        let ends = [
+            "] http://mirror.example/debian bookworm main",
+            "] http://mirror.example/debian-security/ bookworm-security main",
+        ];
+        for (line, end) in lines.lines().zip(ends) {
+            assert!(line.ends_with(end), "{line}");
+        }
+        assert_eq!(lines.lines().count(), 2);
     }
 
     #[test]
     fn mirrors_are_taken_from_one_line_sources() {
         let text = "deb https://vendor.example/apt stable main\n\
                     deb [signed-by=/k.gpg] https://mirror.example/debian/ bookworm main";
-        let line = sources_from(text).unwrap();
+        let line = sources_from(text, "amd64").unwrap();
         assert!(
             line.ends_with("] https://mirror.example/debian/ bookworm main\n"),
             "{line}"
@@ -230,7 +259,7 @@ mod tests {
     #[test]
     fn other_vendors_archives_are_no_mirror() {
         assert_eq!(
-            sources_from("deb https://vendor.example/ubuntu noble main"),
+            sources_from("deb https://vendor.example/ubuntu noble main", "amd64"),
             None
         );
     }

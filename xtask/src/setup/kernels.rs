@@ -1,5 +1,6 @@
 //! Kernels to boot: two as Debian ships them, and two built from Debian's
-//! kernel source with the fragments in `tests/kernels`.
+//! kernel source with the fragments in `tests/kernels`; and two from a later source
+//! that are only looked at.
 //!
 //! A built kernel comes with a stamp that holds everything its recipe consists
 //! of; it is built again when the recipe has changed. Who built it, when and in
@@ -39,6 +40,7 @@ struct Recipe {
     name: &'static str,
     /// File in `tests/kernels` with the options that matter.
     fragment: &'static str,
+    source: &'static Source,
     base: Base,
     targets: &'static [&'static str],
     /// What is kept, as paths in the build folder.
@@ -54,12 +56,30 @@ enum Base {
     Defconfig(&'static str),
 }
 
-const SOURCE_PACKAGE: &str = "linux-source-6.1";
+/// A kernel's source as Debian packs it.
+struct Source {
+    package: &'static str,
+    /// Whether it is among the security updates, and not in the release. Not every
+    /// system reads those, so what is built from it may be missing.
+    update: bool,
+}
+
+const LINUX_6_1: Source = Source {
+    package: "linux-source-6.1",
+    update: false,
+};
+const LINUX_6_12: Source = Source {
+    package: "linux-source-6.12",
+    update: true,
+};
+/// In the order in which they are unpacked.
+const SOURCES: [&Source; 2] = [&LINUX_6_1, &LINUX_6_12];
 
 const RECIPES: &[Recipe] = &[
     Recipe {
         name: "bcm5301x-6.1",
         fragment: "bcm5301x.config",
+        source: &LINUX_6_1,
         base: Base::AllNo,
         targets: &["zImage"],
         products: &[
@@ -74,6 +94,7 @@ const RECIPES: &[Recipe] = &[
     Recipe {
         name: "versatile-6.1",
         fragment: "versatile.config",
+        source: &LINUX_6_1,
         base: Base::Defconfig("versatile_defconfig"),
         targets: &["zImage", "dtbs"],
         products: &[
@@ -84,6 +105,24 @@ const RECIPES: &[Recipe] = &[
             "System.map",
             ".config",
         ],
+        scope: Scope::Everything,
+    },
+    Recipe {
+        name: "fast-arm-6.12",
+        fragment: "fast-arm.config",
+        source: &LINUX_6_12,
+        base: Base::AllNo,
+        targets: &["Image"],
+        products: &["arch/arm/boot/Image", "System.map", ".config"],
+        scope: Scope::Everything,
+    },
+    Recipe {
+        name: "small-thumb-6.12",
+        fragment: "small-thumb.config",
+        source: &LINUX_6_12,
+        base: Base::AllNo,
+        targets: &["Image"],
+        products: &["arch/arm/boot/Image", "System.map", ".config"],
         scope: Scope::Everything,
     },
 ];
@@ -118,15 +157,44 @@ pub(super) fn ensure(cache: &Path, archive: &Archive, scope: Scope) -> Result<()
         kernel.fetch(archive, cache)?;
     }
     if !outdated.is_empty() {
-        let work = cache.join("work");
-        workspace::remove_folder(&work)?;
-        let source = unpack_source(cache, archive, &work)?;
-        for (recipe, stamp) in &outdated {
-            recipe.build(&source, &work, &kernels, stamp)?;
+        for source in SOURCES {
+            let package = source.package;
+            let of_source = |it: &&(&Recipe, String)| it.0.source.package == package;
+            let recipes: Vec<&(&Recipe, String)> = outdated.iter().filter(of_source).collect();
+            if recipes.is_empty() {
+                continue;
+            }
+            let work = cache.join("work");
+            workspace::remove_folder(&work)?;
+            let tree = match source.unpack(cache, archive, &work) {
+                Err(error) if source.update => {
+                    let names: Vec<&str> = recipes.iter().map(|it| it.0.name).collect();
+                    say(
+                        "kernels",
+                        &format!(
+                            "{package} cannot be had here ({error:#}): going on without {}, \
+                             and without the test that needs them",
+                            names.join(" and ")
+                        ),
+                    );
+                    continue;
+                }
+                other => other?,
+            };
+            for (recipe, stamp) in recipes {
+                recipe.build(&tree, &work, &kernels, stamp)?;
+            }
+            workspace::remove_folder(&work)?;
         }
-        workspace::remove_folder(&work)?;
     }
     Ok(())
+}
+
+/// Whether all is there that is built from source among the security updates.
+pub(super) fn has_updates(cache: &Path) -> bool {
+    let kernels = cache.join("kernels");
+    let mut recipes = RECIPES.iter().filter(|recipe| recipe.source.update);
+    recipes.all(|recipe| recipe.is_complete(&kernels))
 }
 
 impl Shipped {
@@ -156,40 +224,43 @@ impl Shipped {
     }
 }
 
-/// The kernel's source tree, unpacked below `work`.
-///
-/// A tarball that lies in `downloads` is used as it is; else Debian's source
-/// package is fetched and kept there.
-fn unpack_source(cache: &Path, archive: &Archive, work: &Path) -> Result<PathBuf> {
-    let tarball = cache
-        .join("downloads")
-        .join(format!("{SOURCE_PACKAGE}.tar.xz"));
-    if !tarball.is_file() {
-        let unpacked = cache.join("downloads").join(SOURCE_PACKAGE);
-        workspace::remove_folder(&unpacked)?;
-        let version = archive.unpack(SOURCE_PACKAGE, &unpacked)?;
-        let inside = unpacked
-            .join("usr/src")
-            .join(format!("{SOURCE_PACKAGE}.tar.xz"));
-        std::fs::rename(&inside, &tarball)
-            .with_context(|| format!("package {SOURCE_PACKAGE} has no {}", inside.display()))?;
-        workspace::write_whole(&tarball.with_extension("version"), version.as_bytes())?;
-        workspace::remove_folder(&unpacked)?;
+impl Source {
+    /// The kernel's source tree, unpacked below `work`.
+    ///
+    /// A tarball that lies in `downloads` is used as it is; else Debian's source
+    /// package is fetched and kept there.
+    fn unpack(&self, cache: &Path, archive: &Archive, work: &Path) -> Result<PathBuf> {
+        let package = self.package;
+        let tarball = cache.join("downloads").join(format!("{package}.tar.xz"));
+        if !tarball.is_file() {
+            let unpacked = cache.join("downloads").join(package);
+            workspace::remove_folder(&unpacked)?;
+            let version = match self.update {
+                true => archive.unpack_update(package, &unpacked)?,
+                false => archive.unpack(package, &unpacked)?,
+            };
+            let inside = unpacked.join("usr/src").join(format!("{package}.tar.xz"));
+            std::fs::rename(&inside, &tarball)
+                .with_context(|| format!("package {package} has no {}", inside.display()))?;
+            workspace::write_whole(&tarball.with_extension("version"), version.as_bytes())?;
+            workspace::remove_folder(&unpacked)?;
+        }
+        say("kernels", &format!("unpacking {}", tarball.display()));
+        std::fs::create_dir_all(work)
+            .with_context(|| format!("cannot create {}", work.display()))?;
+        process::run(
+            Command::new("tar")
+                .arg("-C")
+                .arg(work)
+                .arg("-xf")
+                .arg(&tarball),
+        )?;
+        let folders = std::fs::read_dir(work)?.flatten().map(|entry| entry.path());
+        let mut trees = folders.filter(|path| path.join("Kbuild").is_file());
+        trees
+            .next()
+            .with_context(|| format!("{} holds no kernel source tree", tarball.display()))
     }
-    say("kernels", &format!("unpacking {}", tarball.display()));
-    std::fs::create_dir_all(work).with_context(|| format!("cannot create {}", work.display()))?;
-    process::run(
-        Command::new("tar")
-            .arg("-C")
-            .arg(work)
-            .arg("-xf")
-            .arg(&tarball),
-    )?;
-    let folders = std::fs::read_dir(work)?.flatten().map(|entry| entry.path());
-    let mut trees = folders.filter(|path| path.join("Kbuild").is_file());
-    trees
-        .next()
-        .with_context(|| format!("{} holds no kernel source tree", tarball.display()))
 }
 
 impl Recipe {
@@ -200,7 +271,8 @@ impl Recipe {
             Base::AllNo => "allnoconfig",
             Base::Defconfig(name) => name,
         };
-        let mut text = format!("# {SOURCE_PACKAGE}, {base}, {}\n", self.targets.join(" "));
+        let package = self.source.package;
+        let mut text = format!("# {package}, {base}, {}\n", self.targets.join(" "));
         for (name, value) in IDENTITY {
             text.push_str(&format!("# {name}={value}\n"));
         }
@@ -218,12 +290,18 @@ impl Recipe {
             .join(self.fragment)
     }
 
+    /// Whether every file that matters is there.
+    fn is_complete(&self, kernels: &Path) -> bool {
+        let folder = kernels.join(self.name);
+        self.products.iter().all(|product| {
+            product.ends_with(".config") || folder.join(file_name(product)).is_file()
+        })
+    }
+
     /// A folder without a stamp was filled by hand and counts as built.
     fn is_built(&self, kernels: &Path, stamp: &str) -> bool {
         let folder = kernels.join(self.name);
-        let complete = self.products.iter().all(|product| {
-            product.ends_with(".config") || folder.join(file_name(product)).is_file()
-        });
+        let complete = self.is_complete(kernels);
         let same = match std::fs::read_to_string(folder.join("recipe")) {
             Ok(text) => text == stamp,
             Err(_) => true,

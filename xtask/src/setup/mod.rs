@@ -71,6 +71,11 @@ pub(crate) fn ensure(scope: Scope) -> Result<()> {
     Ok(())
 }
 
+/// Whether the kernels are there that not every system can have.
+pub(crate) fn has_later_kernels() -> Result<bool> {
+    Ok(kernels::has_updates(&workspace::cache()?))
+}
+
 /// Keeps a second set-up out of the same cache folder while the file is open.
 fn lock(cache: &std::path::Path) -> Result<File> {
     let path = cache.join("setup.lock");
