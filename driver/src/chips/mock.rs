@@ -176,7 +176,8 @@ impl Mock {
 }
 
 /// Slots that some test fills with a pointer.
-const POINTERS: [&Slot; 21] = [
+const POINTERS: [&Slot; 22] = [
+    &clock::timer_tick::SLOT,
     &clock::clockevents_register_device::SLOT,
     &irq::irq_set_chip_and_handler_name::SLOT,
     &irq::irq_modify_status::SLOT,
@@ -201,7 +202,8 @@ const POINTERS: [&Slot; 21] = [
 ];
 
 /// Slots that some test fills with an offset.
-const VALUES: [&Slot; 13] = [
+const VALUES: [&Slot; 14] = [
+    &irq::IRQF_DISABLED::SLOT,
     &clock::clock_event_device::mult::SLOT,
     &clock::clock_event_device::shift::SLOT,
     &clock::clock_event_device::min_delta_ns::SLOT,
@@ -352,6 +354,11 @@ pub(super) extern "C" fn clockevents_register_device(device: *mut ClockEventDevi
 
 extern "C" fn msecs_to_jiffies(milliseconds: u32) -> usize {
     milliseconds as usize * HZ / 1000
+}
+
+/// For the tests that want it.
+pub(super) extern "C" fn timer_tick(regs: *mut PtRegs) {
+    record(format!("timer_tick {:#x}", regs.addr()));
 }
 
 /// For the tests that want it.

@@ -2,6 +2,7 @@
 //! each declared once. Versions are those of the mainline sources.
 
 pub(crate) mod clock;
+pub(crate) mod files;
 pub(crate) mod irq;
 mod machine;
 pub(crate) mod platform;

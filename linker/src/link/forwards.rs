@@ -76,6 +76,8 @@ pub(super) fn decide<'a>(
             Ok(_) => {}
         }
     }
+    // What lacks a whole group takes no place from another.
+    settle_groups(&mut candidates);
     prefer_lowest_rank(&mut candidates);
     settle_groups(&mut candidates);
     require(graph, &candidates)?;

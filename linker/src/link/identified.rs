@@ -3,12 +3,14 @@
 use super::{Place, Provide, Resolved, Spot};
 use crate::identify::{Identification, Kind, Pointer, Status};
 use crate::layouts::Known;
-use crate::machine::IrqLoop;
+use crate::machine::{IrqLoop, Machines};
 
 /// Forwards into a field of the machine descriptor start with this.
 const MACHINE_DESC: &str = "machine_desc.";
 /// The field that holds no function but a `struct sys_timer` with one.
 const TIMER: &str = "timer";
+/// What such a timer says of the time since the last tick.
+const TIMER_OFFSET: &str = "sys_timer.offset";
 /// What the interrupt vector's code does in kernels without `handle_arch_irq`.
 const IRQ_ENTRY: &str = "irq_entry";
 
@@ -44,6 +46,9 @@ impl Provide for Identification {
         if name == IRQ_ENTRY {
             return irq_entry(&self.machines.irq_loops);
         }
+        if name == TIMER_OFFSET {
+            return timer_offset(&self.machines);
+        }
         let field = name
             .strip_prefix(MACHINE_DESC)
             .ok_or("no place that is known")?;
@@ -70,6 +75,19 @@ impl Provide for Identification {
             format!("offset {:#x}: {}", known.value, known.evidence),
         ))
     }
+}
+
+/// The word in every timer that the kernel asks for the time since the last tick.
+fn timer_offset(machines: &Machines) -> Result<Place, String> {
+    let known = machines
+        .variables
+        .get(TIMER_OFFSET)
+        .ok_or("this kernel does not ask for it")?;
+    let words = machines.timer_offsets.iter().copied();
+    Ok(Place::words(
+        words,
+        format!("offset {:#x}: {}", known.value, known.evidence),
+    ))
 }
 
 /// The loops over a chip's interrupts become a call of the driver each.

@@ -63,12 +63,16 @@ pub struct Machines {
     /// Offsets of fields within a descriptor by their name in C, as far as the
     /// binary itself shows them.
     pub fields: BTreeMap<String, Known>,
-    /// Other things that the same code shows: `sys_timer.init` (an offset), and
-    /// addresses of variables such as `machine_desc` and `handle_arch_irq`.
+    /// Other things that the same code shows: `sys_timer.init` and
+    /// `sys_timer.offset` (offsets), and addresses of variables such as
+    /// `machine_desc` and `handle_arch_irq`.
     pub variables: BTreeMap<String, Known>,
     /// Words that hold what time_init calls, in kernels whose descriptors point
     /// to a `struct sys_timer` (arch/arm/include/asm/mach/time.h, to 3.8).
     pub timer_calls: Vec<u32>,
+    /// Words that hold what such a kernel asks for the time since the last tick,
+    /// where it does.
+    pub timer_offsets: Vec<u32>,
     /// The processor table, in its order.
     pub processors: Vec<Processor>,
     /// Where the interrupt vectors ask the chip which interrupt it is, in

@@ -119,6 +119,16 @@ pub fn boot(
             (UserSpace::Archive(&builtin), shell::Expected::Builtin)
         }
     };
+    let rom;
+    let user_space = match user_space {
+        UserSpace::Archive(bytes)
+            if settings.board == Board::Transplant && !userland::unpacks_archives(kernel) =>
+        {
+            rom = userland::unpacked(bytes);
+            UserSpace::Rom(&rom)
+        }
+        other => other,
+    };
     match settings.board {
         Board::Versatile => on_versatile(settings, prepared, user_space, expected, began, observer),
         Board::Transplant => {
@@ -190,7 +200,7 @@ fn transplanted(
                 ranges.len()
             )));
         };
-        let transplant = match transplanting::link(prepared, &driver, range, plan.ram) {
+        let transplant = match transplanting::link(prepared, &driver, range, plan.ram, user_space) {
             Err(link::Error::Overlap { .. } | link::Error::Range { .. })
                 if refused.len() + 1 < ranges.len() =>
             {
@@ -210,7 +220,7 @@ fn transplanted(
         for one in &omitted {
             one.apply(kernel, &mut bytes);
         }
-        let map = transplanting::opaque_map(&transplant);
+        let map = transplanting::opaque_map(&transplant, user_space);
         let machine = machine(&plan, BoardConfig::Transplant(map), &bytes)?;
         let mut session = Session::new(machine, expected, began);
         let init_irq = transplanting::forward(&transplant, "machine_desc.init_irq");

@@ -6,7 +6,10 @@
 
 pub mod cpio;
 
+use std::borrow::Cow;
+
 use linker::bytes::le32;
+use linker::image::compress::{self, Work};
 use linker::kernel::{Arch, Kernel, Version};
 
 use crate::embedded;
@@ -49,6 +52,24 @@ fn has_helpers(kernel: &Kernel) -> bool {
         le32(bytes, offset) == Some(0xe59f_0008) && le32(bytes, offset + 8) == Some(0xee1d_0f70)
     };
     kernel.facts.version < Version(3, 11, 0) || (0..bytes.len()).step_by(4).any(get_tls)
+}
+
+/// Whether the kernel can unpack an archive by itself (CONFIG_BLK_DEV_INITRD).
+/// Known by what its unpacker says of something that is none, in all versions
+/// (init/initramfs.c).
+pub fn unpacks_archives(kernel: &Kernel) -> bool {
+    memchr::memmem::find(&kernel.bytes, b"no cpio magic").is_some()
+}
+
+/// An archive without its compression, for who cannot undo it. What is not
+/// compressed in a way that is known stays as it is.
+pub fn unpacked(archive: &[u8]) -> Cow<'_, [u8]> {
+    /// More than the largest initial RAM disks give.
+    const LIMIT: usize = 512 << 20;
+    let mut work = Work::new(2 * LIMIT as u64);
+    compress::recognise(archive)
+        .and_then(|format| compress::decode(format, archive, LIMIT, &mut work).ok())
+        .map_or(Cow::Borrowed(archive), |decoded| Cow::Owned(decoded.bytes))
 }
 
 /// The built-in user space as a cpio archive.
