@@ -75,7 +75,9 @@ impl Header {
             minor: number(pages, 10)?,
             name: number(pages, 11)? as usize,
         };
-        (1..CONTENTS - HEADER).contains(&header.name).then_some(header)
+        (1..CONTENTS - HEADER)
+            .contains(&header.name)
+            .then_some(header)
     }
 
     fn is_trailer(&self, pages: &Pages) -> bool {
@@ -144,11 +146,7 @@ fn next_header(rom: &mut UniqueMmioPointer<Registers>, pages: &mut Pages) -> Opt
 
 /// Makes one file. What is there already stays; None when its contents cannot be
 /// written.
-fn entry(
-    rom: &mut UniqueMmioPointer<Registers>,
-    pages: &mut Pages,
-    header: &Header,
-) -> Option<()> {
+fn entry(rom: &mut UniqueMmioPointer<Registers>, pages: &mut Pages, header: &Header) -> Option<()> {
     let path = pages.at(HEADER).cast_const().cast();
     match header.mode & KIND {
         FILE => return contents(rom, pages, header),
@@ -160,14 +158,12 @@ fn entry(
             pages.put_byte(CONTENTS + header.size, 0);
             let target = pages.at(CONTENTS).cast_const().cast();
             // SAFETY: both are texts in the kernel's memory.
-            unsafe { files::sys_symlink(target, path) };
+            unsafe { files::symlink(target, path) };
         }
         // SAFETY: as above.
-        DIRECTORY => {
-            let _ = unsafe { files::sys_mkdir(path, header.mode & !KIND) };
-        },
+        DIRECTORY => unsafe { files::mkdir(path, header.mode & !KIND) },
         // SAFETY: as above.
-        _ => drop(unsafe { files::sys_mknod(path, header.mode, header.device()) }),
+        _ => unsafe { files::mknod(path, header.mode, header.device()) },
     }
     Some(())
 }

@@ -17,16 +17,29 @@ pub(crate) const WRITE_A_NEW_FILE: i32 = 0o1 | 0o100 | 0o1000;
 /// bit of include/linux/gfp.h means anything else in any version.
 const AT_ONCE: u32 = 0;
 
+crate::constant! {
+    /// include/linux/init_syscalls.h: whether the functions with `init_` are these, 5.9 and later.
+    optional INIT_MAKES_FILES;
+}
+
 crate::backward! {
-    /// fs/namei.c, and fs/init.c from 5.9 on.
-    pub(crate) required fn sys_mkdir(path: *const c_char, mode: u32) -> isize
-        as "init_mkdir|sys_mkdir";
-    /// The same.
-    pub(crate) required fn sys_mknod(path: *const c_char, mode: u32, device: u32) -> isize
-        as "init_mknod|sys_mknod";
-    /// The same.
-    pub(crate) required fn sys_symlink(target: *const c_char, path: *const c_char) -> isize
-        as "init_symlink|sys_symlink";
+    /// fs/namei.c.
+    pub(crate) group("directories") fn sys_mkdir(path: *const c_char, mode: u32) -> isize;
+    /// fs/init.c.
+    pub(crate) group("directories") fn init_mkdir(path: *const c_char, mode: u32) -> isize;
+    /// fs/namei.c.
+    pub(crate) group("device nodes") fn sys_mknod(
+        path: *const c_char, mode: u32, device: u32,
+    ) -> isize;
+    /// fs/init.c.
+    pub(crate) group("device nodes") fn init_mknod(
+        path: *const c_char, mode: u32, device: u32,
+    ) -> isize;
+    /// fs/namei.c.
+    pub(crate) group("links") fn sys_symlink(target: *const c_char, path: *const c_char) -> isize;
+    /// fs/init.c.
+    pub(crate) group("links") fn init_symlink(target: *const c_char, path: *const c_char) -> isize;
+
     /// fs/open.c. An error is a pointer into the last page.
     pub(crate) required fn filp_open(
         path: *const c_char, flags: i32, mode: u32,
@@ -42,6 +55,50 @@ crate::backward! {
         as "__get_free_pages|get_free_pages_noprof";
     /// mm/page_alloc.c.
     pub(crate) required fn free_pages(address: usize, order: u32);
+}
+
+/// The one of two functions that makes files for the kernel.
+fn of_this_kernel<F>(init: Option<F>, sys: Option<F>) -> Option<F> {
+    match INIT_MAKES_FILES() {
+        Some(1) => init.or(sys),
+        _ => sys,
+    }
+}
+
+/// Makes a directory.
+///
+/// # Safety
+///
+/// `path` must be a text in the kernel's memory.
+pub(crate) unsafe fn mkdir(path: *const c_char, mode: u32) {
+    if let Some(mkdir) = of_this_kernel(init_mkdir(), sys_mkdir()) {
+        // SAFETY: the caller vouches for the path.
+        unsafe { mkdir(path, mode) };
+    }
+}
+
+/// Makes a device node or the like.
+///
+/// # Safety
+///
+/// As for [`mkdir`].
+pub(crate) unsafe fn mknod(path: *const c_char, mode: u32, device: u32) {
+    if let Some(mknod) = of_this_kernel(init_mknod(), sys_mknod()) {
+        // SAFETY: the caller vouches for the path.
+        unsafe { mknod(path, mode, device) };
+    }
+}
+
+/// Makes a symbolic link.
+///
+/// # Safety
+///
+/// Both must be texts in the kernel's memory.
+pub(crate) unsafe fn symlink(target: *const c_char, path: *const c_char) {
+    if let Some(symlink) = of_this_kernel(init_symlink(), sys_symlink()) {
+        // SAFETY: the caller vouches for both.
+        unsafe { symlink(target, path) };
+    }
 }
 
 /// Two pages of the kernel's own memory. What is passed to functions made for

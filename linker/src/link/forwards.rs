@@ -43,7 +43,7 @@ struct Candidate<'a> {
     /// Where it goes, or why it does not.
     verdict: Result<(String, Place), Vec<String>>,
     needs: Needs<'a>,
-    /// Another of its group has its place, so that nothing is lacking.
+    /// Nothing is lacking without it.
     spare: bool,
 }
 
@@ -220,7 +220,8 @@ fn prefer_lowest_rank(candidates: &mut [Candidate<'_>]) {
     }
 }
 
-/// What is left out of a group that has another one installed is to spare.
+/// What is left out of a group that has another one installed is to spare, and so
+/// is the driver of a chip that the board does not have.
 fn note_spare(candidates: &mut [Candidate<'_>]) {
     let served: BTreeSet<(usize, String)> = candidates
         .iter()
@@ -229,7 +230,8 @@ fn note_spare(candidates: &mut [Candidate<'_>]) {
         .collect();
     for candidate in candidates {
         let group = candidate.note.group.clone();
-        candidate.spare = group.is_some_and(|group| served.contains(&(candidate.driver, group)));
+        candidate.spare = group.is_some_and(|group| served.contains(&(candidate.driver, group)))
+            || candidate.needs.absent_chip;
     }
 }
 

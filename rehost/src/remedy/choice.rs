@@ -51,7 +51,13 @@ const FRAME: [&str; 32] = [
 /// What runs the initial calls.
 const RUNNERS: [&str; 2] = ["do_one_initcall", "do_initcalls"];
 /// The end of a boot, which nothing here can help.
-const ROOT: [&str; 3] = ["prepare_namespace", "mount_root", "run_init_process"];
+const ROOT: [&str; 5] = [
+    "prepare_namespace",
+    "mount_root",
+    "run_init_process",
+    "init_post",
+    "do_exit",
+];
 
 /// Code that sets up the kernel's account of RAM. All of it has to be there; what
 /// it stops on is more RAM than the machine's account has room for.

@@ -4,6 +4,7 @@
 //! packed as an uncompressed cpio archive: every kernel that takes an initramfs
 //! at all takes that form.
 
+pub mod auxv;
 pub mod cpio;
 
 use std::borrow::Cow;
@@ -26,6 +27,8 @@ pub enum Abi {
     /// Armv5TE, soft float (Debian `armel`): runs on every processor, but calls
     /// the kernel's helpers in the vector page.
     Soft,
+    /// The same with what kernels before 2.6.29 do not give it: see [`auxv`].
+    SoftOld,
     /// Armv7 with VFP and Thumb (Debian `armhf`): needs no helpers.
     Hard,
 }
@@ -34,7 +37,9 @@ impl Abi {
     /// What runs on this kernel. An Armv7 kernel may lack VFP, Thumb or the
     /// helpers, each by its configuration; only of the helpers its bytes tell.
     pub fn of(kernel: &Kernel) -> Self {
-        if kernel.facts.arch < Arch::V7 || has_helpers(kernel) {
+        if kernel.facts.version < Version(2, 6, 29) {
+            Abi::SoftOld
+        } else if kernel.facts.arch < Arch::V7 || has_helpers(kernel) {
             Abi::Soft
         } else {
             Abi::Hard
@@ -75,12 +80,14 @@ pub fn unpacked(archive: &[u8]) -> Cow<'_, [u8]> {
 /// The built-in user space as a cpio archive.
 pub fn builtin(abi: Abi) -> Vec<u8> {
     let busybox = match abi {
-        Abi::Soft => embedded::BUSYBOX_ARMEL,
-        Abi::Hard => embedded::BUSYBOX_ARMHF,
+        Abi::Soft => Cow::Borrowed(embedded::BUSYBOX_ARMEL),
+        Abi::SoftOld => auxv::interpreted(embedded::BUSYBOX_ARMEL)
+            .map_or(Cow::Borrowed(embedded::BUSYBOX_ARMEL), Cow::Owned),
+        Abi::Hard => Cow::Borrowed(embedded::BUSYBOX_ARMHF),
     };
     let mut archive = cpio::Archive::new();
     for path in [
-        "bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var",
+        "bin", "dev", "etc", "lib", "proc", "root", "run", "sys", "tmp", "var",
     ] {
         archive.directory(path);
     }
@@ -89,7 +96,10 @@ pub fn builtin(abi: Abi) -> Vec<u8> {
     archive.character_device("dev/null", 1, 3);
     archive.character_device("dev/tty", 5, 0);
     archive.character_device("dev/ttyS0", 4, 64);
-    archive.file("bin/busybox", 0o755, busybox);
+    archive.file("bin/busybox", 0o755, &busybox);
+    if abi == Abi::SoftOld {
+        archive.file(auxv::INTERPRETER_PATH, 0o755, &auxv::interpreter());
+    }
     for applet in ["sh", "mount", "cttyhack"] {
         archive.symlink(&format!("bin/{applet}"), "busybox");
     }
@@ -110,7 +120,7 @@ mod tests {
     #[test]
     fn built_in_archives_hold_busybox_of_their_abi() {
         // e_flags of the ELF header inside: bit 10 says hard float.
-        for (abi, hard) in [(Abi::Soft, false), (Abi::Hard, true)] {
+        for (abi, hard) in [(Abi::Soft, false), (Abi::SoftOld, false), (Abi::Hard, true)] {
             let archive = builtin(abi);
             let elf = archive.windows(4).position(|window| window == b"\x7fELF");
             let flags = archive[elf.unwrap() + 0x24..][..4].try_into().unwrap();

@@ -22,12 +22,7 @@ extern "C" fn start_ticks() {
     let hz = sp804::clock_hz() as u32;
     let period = super::period().unwrap_or(hz / USUAL_HZ);
     acknowledge();
-    if request_timer_irq(
-        sp804::irq() as u32,
-        tick,
-        c"sp804",
-        core::ptr::null_mut(),
-    ) {
+    if request_timer_irq(sp804::irq() as u32, tick, c"sp804", core::ptr::null_mut()) {
         set_event_timer(ENABLE | INTERRUPT | WIDE | PERIODIC, Some(period));
     }
 }
