@@ -48,6 +48,8 @@ const FRAME: [&str; 32] = [
     "handle_IRQ",
     "__handle_domain_irq",
 ];
+/// What prints a message.
+const PRINT: [&str; 2] = ["printk", "_printk"];
 /// What runs the initial calls.
 const RUNNERS: [&str; 2] = ["do_one_initcall", "do_initcalls"];
 /// The end of a boot, which nothing here can help.
@@ -74,6 +76,17 @@ const MEMORY: [&str; 7] = [
 /// Whether the chain has such code in it.
 pub fn is_in_memory_setup(frames: &[Frame], symbols: &SymbolTable) -> bool {
     frames.iter().any(|frame| is(frame, &MEMORY, symbols))
+}
+
+/// The function that has called what prints messages, if the chain goes through
+/// that.
+pub fn who_prints(frames: &[Frame], symbols: &SymbolTable) -> Option<Choice> {
+    let printk = frames.iter().position(|frame| is(frame, &PRINT, symbols))?;
+    let caller = frames.get(printk + 1)?;
+    Some(Choice {
+        va: caller.start,
+        initcall: false,
+    })
 }
 
 /// Whether a function has one of these names.
@@ -145,7 +158,7 @@ mod tests {
     use super::*;
 
     /// Functions by name, at 0x100 times their number from 1 on.
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "start_kernel",
         "setup_arch",
         "board_map_io",
@@ -155,6 +168,7 @@ mod tests {
         "do_one_initcall",
         "memmap_init_zone",
         "prepare_namespace",
+        "printk",
     ];
 
     fn symbols() -> SymbolTable {
@@ -200,6 +214,15 @@ mod tests {
         // It ended in a jump to what the stack shows.
         let chosen = choose(&chain, Some(0x400), &symbols(), &[]);
         assert_eq!(name(chosen), Some(("chip_init", true)));
+    }
+
+    #[test]
+    fn who_prints_is_the_caller_of_printk() {
+        let chain = frames(&["strcmp", "printk", "chip_init", "setup_arch"]);
+        let found = who_prints(&chain, &symbols());
+        assert_eq!(name(found), Some(("chip_init", false)));
+        assert_eq!(who_prints(&frames(&["strcmp", "printk"]), &symbols()), None);
+        assert_eq!(who_prints(&frames(&["strcmp"]), &symbols()), None);
     }
 
     #[test]

@@ -28,6 +28,14 @@ const POLLING: u64 = 100_000;
 /// Virtual time that an initial call may sleep, in ns.
 const LONGEST_SLEEP: u64 = 60_000_000_000;
 
+/// Instructions that the kernel may run with interrupts off, by all that can be
+/// seen. On one processor nothing ends a wait of that kind.
+const LONGEST_DEAF: u64 = 500_000_000;
+/// In a program status: interrupts are off, and the mode's low bits, which are 0
+/// for programs only.
+const INTERRUPTS_OFF: u32 = 1 << 7;
+const PRIVILEGED: u32 = 0xf;
+
 /// Traps are set where these names lie.
 const FAULT: &str = "die";
 const PANIC: &str = "panic";
@@ -58,6 +66,8 @@ pub struct Watch {
     no_division: Option<u32>,
     divisions: u32,
     running: Option<Running>,
+    /// Since how many instructions interrupts were off at every look.
+    deaf: Option<u64>,
     /// A fault that came after user space had begun, and when.
     last_fault: Option<(u64, Place)>,
 }
@@ -70,6 +80,8 @@ pub struct Stopped {
     running: Option<u32>,
     /// Whether it is that call and no other function, whatever the stack says.
     sure: bool,
+    /// Whether it waits for what its own processor holds.
+    locked: bool,
     why: String,
 }
 
@@ -142,6 +154,7 @@ impl Watch {
                 place,
                 running: None,
                 sure: false,
+                locked: false,
                 why: "a fault in it".to_owned(),
             });
         }
@@ -158,12 +171,39 @@ impl Watch {
             place,
             running: self.running.map(|running| running.call),
             sure: false,
+            locked: false,
             why: why.to_owned(),
         })
     }
 
-    /// Looks whether the initial call under way will never come back.
+    /// Looks whether the kernel waits for ever.
     pub fn look(&mut self, session: &Session) -> Option<Stopped> {
+        let deaf = self.look_for_interrupts(session);
+        deaf.or_else(|| self.look_at_call(session))
+    }
+
+    /// Looks whether interrupts have been off for too long: a lock is taken twice,
+    /// or a chip asked that is not there.
+    fn look_for_interrupts(&mut self, session: &Session) -> Option<Stopped> {
+        let machine = session.machine();
+        let registers = machine.registers();
+        let now = machine.instructions();
+        if registers.cpsr & INTERRUPTS_OFF == 0 || registers.cpsr & PRIVILEGED == 0 {
+            self.deaf = None;
+            return None;
+        }
+        let since = *self.deaf.get_or_insert(now);
+        (now - since > LONGEST_DEAF).then(|| Stopped {
+            place: place(machine, &registers),
+            running: None,
+            sure: false,
+            locked: true,
+            why: "it waits with interrupts off".to_owned(),
+        })
+    }
+
+    /// Looks whether the initial call under way will never come back.
+    fn look_at_call(&mut self, session: &Session) -> Option<Stopped> {
         let running = self.running?;
         if session.has_passed(Milestone::Initcalls) || session.has_passed(Milestone::Userspace) {
             return None;
@@ -193,15 +233,11 @@ impl Watch {
         } else {
             return None;
         };
-        let registers = machine.registers();
         Some(Stopped {
-            place: Place {
-                pc: registers.r[15],
-                lr: registers.r[14],
-                stack: stack(machine, registers.r[13]),
-            },
+            place: place(machine, &machine.registers()),
             running: Some(running.call),
             sure: true,
+            locked: false,
             why: why.to_owned(),
         })
     }
@@ -211,13 +247,10 @@ impl Stopped {
     /// At an exception for which there is no code yet.
     pub fn unserved(session: &Session, at: &Registers) -> Self {
         Self {
-            place: Place {
-                pc: at.r[15],
-                lr: at.r[14],
-                stack: stack(session.machine(), at.r[13]),
-            },
+            place: place(session.machine(), at),
             running: None,
             sure: false,
+            locked: false,
             why: "a fault in it, before the kernel can handle any".to_owned(),
         }
     }
@@ -238,9 +271,13 @@ impl Stopped {
         if choice::is_in_memory_setup(&chain, symbols) {
             return Some(Remedy::LessRam);
         }
-        let choice = match self.running {
-            Some(va) if self.sure => choice::Choice { va, initcall: true },
-            running => choice::choose(&chain, running, symbols, &known)?,
+        // What takes a lock twice is mostly a message, printed by who was called
+        // with the console's lock held.
+        let printed = choice::who_prints(&chain, symbols).filter(|_| self.locked);
+        let choice = match (self.running, printed) {
+            (Some(va), _) if self.sure => choice::Choice { va, initcall: true },
+            (_, Some(choice)) if !known.contains(&choice.va) => choice,
+            (running, _) => choice::choose(&chain, running, symbols, &known)?,
         };
         if known.contains(&choice.va) || kernel.offset(choice.va).is_none() {
             return None;
@@ -255,6 +292,15 @@ impl Stopped {
             initcall: choice.initcall,
             why: self.why.clone(),
         }))
+    }
+}
+
+/// Where the processor stands.
+fn place(machine: &Machine, registers: &Registers) -> Place {
+    Place {
+        pc: registers.r[15],
+        lr: registers.r[14],
+        stack: stack(machine, registers.r[13]),
     }
 }
 
