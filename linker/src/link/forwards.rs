@@ -152,7 +152,7 @@ fn candidates<'a>(
                     function: function(graph, driver, index, note)?,
                     verdict: place(note, provide),
                     needs: Needs::default(),
-                    spare: false,
+                    spare: is_not_wanted(note, provide),
                 });
             }
         }
@@ -172,6 +172,12 @@ fn place(note: &Note, provide: &dyn Provide) -> Result<(String, Place), Vec<Stri
         }
     }
     Err(reasons)
+}
+
+/// Whether the kernel has no use for any of the places.
+fn is_not_wanted(note: &Note, provide: &dyn Provide) -> bool {
+    let mut places = note.names.iter().map(|name| provide.place(name));
+    places.all(|place| place.is_ok_and(|words| words.spots.is_empty()))
 }
 
 /// The function that a forward's note points to.
@@ -230,7 +236,7 @@ fn note_spare(candidates: &mut [Candidate<'_>]) {
         .collect();
     for candidate in candidates {
         let group = candidate.note.group.clone();
-        candidate.spare = group.is_some_and(|group| served.contains(&(candidate.driver, group)))
+        candidate.spare |= group.is_some_and(|group| served.contains(&(candidate.driver, group)))
             || candidate.needs.absent_chip;
     }
 }

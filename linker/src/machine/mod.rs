@@ -18,6 +18,7 @@ pub(crate) mod flow;
 mod irq_loop;
 pub(crate) mod isa;
 mod processors;
+mod system_calls;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub struct Processor {
 }
 
 pub use irq_loop::IrqLoop;
+pub use system_calls::SystemCalls;
 
 /// What a kernel was built for.
 #[derive(Debug, Clone, Default)]
@@ -78,6 +80,8 @@ pub struct Machines {
     /// Where the interrupt vectors ask the chip which interrupt it is, in
     /// kernels without `handle_arch_irq`.
     pub irq_loops: Vec<IrqLoop>,
+    /// How system calls are taken, in kernels older than the programs at hand.
+    pub system_calls: Option<SystemCalls>,
 }
 
 /// Finds descriptors, their fields and the processor table.
@@ -98,6 +102,7 @@ pub fn find_by(kernel: &Kernel, symbols: &SymbolTable, lookup: &Lookup<'_>) -> M
     let mut machines = Machines {
         processors: processors::find(kernel),
         irq_loops: irq_loop::find(kernel),
+        system_calls: system_calls::find(kernel),
         ..Machines::default()
     };
     if let Some(array) = array {

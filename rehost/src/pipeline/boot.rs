@@ -217,6 +217,7 @@ fn transplanted(
         let mut bytes = kernel.bytes.clone();
         transplant.apply(&mut bytes, kernel.base)?;
         plan::command_line::replace_built_in(&mut bytes, &plan.command_line);
+        userland::accept_new_calls(&mut bytes, kernel.base, &prepared.identification.machines);
         for one in &omitted {
             one.apply(kernel, &mut bytes);
         }

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use linker::bytes::le32;
 use linker::image::compress::{self, Work};
 use linker::kernel::{Arch, Kernel, Version};
+use linker::machine::Machines;
 
 use crate::embedded;
 
@@ -64,6 +65,20 @@ fn has_helpers(kernel: &Kernel) -> bool {
 /// (init/initramfs.c).
 pub fn unpacks_archives(kernel: &Kernel) -> bool {
     memchr::memmem::find(&kernel.bytes, b"no cpio magic").is_some()
+}
+
+/// Makes a kernel that knows the old way of system calls alone (their number in
+/// the instruction) understand that of the EABI too, which all programs use that
+/// are at hand. `bytes` are the kernel's, which lies at `base`.
+pub fn accept_new_calls(bytes: &mut [u8], base: u32, machines: &Machines) {
+    for word in machines.system_calls.iter().flat_map(|calls| &calls.code) {
+        let at = word.va.wrapping_sub(base) as usize;
+        if let Some(place) = bytes.get_mut(at..at.saturating_add(4))
+            && *place == word.old.to_le_bytes()
+        {
+            place.copy_from_slice(&word.new.to_le_bytes());
+        }
+    }
 }
 
 /// An archive without its compression, for who cannot undo it. What is not
