@@ -14,6 +14,7 @@
 //! | [`kit`] | macros and types that make slots and notes |
 //! | `kernel` | the kernel's functions and structs that the chips' drivers use |
 //! | `chips` | the drivers |
+//! | `old_abi` | system calls of new programs, on kernels that are older |
 
 pub mod kit;
 pub mod note;
@@ -22,6 +23,8 @@ pub mod note;
 mod chips;
 #[cfg(feature = "chips")]
 mod kernel;
+#[cfg(feature = "chips")]
+mod old_abi;
 
 #[cfg(target_os = "none")]
 mod panic;

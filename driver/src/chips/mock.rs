@@ -8,6 +8,7 @@ use core::ffi::{CStr, c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::kernel::clock::{self, ClockEventDevice, Clocksource};
+use crate::kernel::files::{self, File};
 use crate::kernel::irq::{self, Handler, IrqAction, IrqChip, PtRegs};
 use crate::kernel::platform::{self, PlatformDevice};
 use crate::kit::{Function, Slot, UNKNOWN};
@@ -173,10 +174,26 @@ impl Mock {
         self.fill(&platform::serial8250_driver::SLOT, 0x1000);
         self.fill(&platform::serial8250_console::SLOT, 0x1000);
     }
+
+    /// The functions for files, of before 5.9.
+    pub(super) fn files(&self) {
+        self.fill(&files::sys_mkdir::SLOT, sys_mkdir as *const () as usize);
+        self.fill(&files::sys_mknod::SLOT, sys_mknod as *const () as usize);
+        self.fill(&files::sys_symlink::SLOT, sys_symlink as *const () as usize);
+        self.fill(&files::filp_open::SLOT, filp_open as *const () as usize);
+        self.fill(&files::filp_close::SLOT, filp_close as *const () as usize);
+        self.fill(&files::vfs_write::SLOT, vfs_write as *const () as usize);
+        self.fill(
+            &files::__get_free_pages::SLOT,
+            get_free_pages as *const () as usize,
+        );
+        self.fill(&files::free_pages::SLOT, free_pages as *const () as usize);
+    }
 }
 
 /// Slots that some test fills with a pointer.
-const POINTERS: [&Slot; 21] = [
+const POINTERS: [&Slot; 22] = [
+    &clock::timer_tick::SLOT,
     &clock::clockevents_register_device::SLOT,
     &irq::irq_set_chip_and_handler_name::SLOT,
     &irq::irq_modify_status::SLOT,
@@ -201,7 +218,8 @@ const POINTERS: [&Slot; 21] = [
 ];
 
 /// Slots that some test fills with an offset.
-const VALUES: [&Slot; 13] = [
+const VALUES: [&Slot; 14] = [
+    &irq::IRQF_DISABLED::SLOT,
     &clock::clock_event_device::mult::SLOT,
     &clock::clock_event_device::shift::SLOT,
     &clock::clock_event_device::min_delta_ns::SLOT,
@@ -355,6 +373,11 @@ extern "C" fn msecs_to_jiffies(milliseconds: u32) -> usize {
 }
 
 /// For the tests that want it.
+pub(super) extern "C" fn timer_tick(regs: *mut PtRegs) {
+    record(format!("timer_tick {:#x}", regs.addr()));
+}
+
+/// For the tests that want it.
 pub(super) extern "C" fn clocksource_mmio_init(
     base: *mut c_void,
     name: *const c_char,
@@ -430,3 +453,51 @@ extern "C" fn platform_device_add(_: *mut PlatformDevice) -> i32 {
     record("add".to_owned());
     0
 }
+
+extern "C" fn sys_mkdir(path: *const c_char, mode: u32) -> isize {
+    record(format!("mkdir {} {mode:o}", text(path)));
+    0
+}
+
+extern "C" fn sys_mknod(path: *const c_char, mode: u32, device: u32) -> isize {
+    record(format!("mknod {} {mode:o} {device:#x}", text(path)));
+    0
+}
+
+extern "C" fn sys_symlink(target: *const c_char, path: *const c_char) -> isize {
+    record(format!("symlink {} -> {}", text(path), text(target)));
+    0
+}
+
+extern "C" fn filp_open(path: *const c_char, flags: i32, mode: u32) -> *mut File {
+    record(format!("open {} {flags:#x} {mode:o}", text(path)));
+    core::ptr::dangling_mut()
+}
+
+extern "C" fn filp_close(_: *mut File, owner: *mut c_void) -> i32 {
+    assert!(owner.is_null());
+    record("close".to_owned());
+    0
+}
+
+extern "C" fn vfs_write(
+    _: *mut File,
+    from: *const c_void,
+    size: usize,
+    position: *mut i64,
+) -> isize {
+    // SAFETY: the driver passes four bytes or more, and a place of its own.
+    let (start, at) = unsafe { (*from.cast::<[u8; 4]>(), &mut *position) };
+    record(format!("write {size} {at} {}", start.escape_ascii()));
+    *at += size as i64;
+    size as isize
+}
+
+extern "C" fn get_free_pages(_: u32, order: u32) -> usize {
+    let pages = vec![0u8; 4096 << order];
+    Box::leak(pages.into_boxed_slice())
+        .as_mut_ptr()
+        .expose_provenance()
+}
+
+extern "C" fn free_pages(_: usize, _: u32) {}

@@ -12,8 +12,10 @@ use crate::kernel::clock::{
     self, CONTINUOUS, ClockEventDevice, Clocksource, FEATURE_ONESHOT, FEATURE_PERIODIC,
     MODE_PERIODIC,
 };
-use crate::kernel::irq::{IRQ_HANDLED, request_timer_irq};
+use crate::kernel::irq::{IRQ_HANDLED, PtRegs, request_timer_irq};
 use crate::kit::{Storage, barrier};
+
+mod ticks;
 
 crate::chip! {
     /// ARM DDI 0271.
@@ -22,7 +24,7 @@ crate::chip! {
 
 crate::forward! {
     /// Starts the clocks.
-    required machine_desc.init_time | machine_desc.timer => fn init_time();
+    group("clocks", 0) machine_desc.init_time | machine_desc.timer => fn init_time();
 }
 
 /// The registers of one timer, DDI 0271 table 3-1. The two are 0x20 apart.
@@ -146,13 +148,18 @@ extern "C" fn set_mode(mode: i32, device: *mut ClockEventDevice) {
     };
 }
 
-/// The interrupt handler.
-extern "C" fn tick(_: i32, device: *mut c_void) -> i32 {
-    let device = device.cast::<ClockEventDevice>();
+/// Takes the event timer's interrupt back.
+fn acknowledge() {
     let mut timer = event_timer();
     field!(timer, int_clear).write(1);
     // The line must be down before the handler returns, or it is taken twice.
     barrier::dsb();
+}
+
+/// The interrupt handler.
+extern "C" fn tick(_: i32, device: *mut c_void, _: *mut PtRegs) -> i32 {
+    let device = device.cast::<ClockEventDevice>();
+    acknowledge();
     // SAFETY: `device` is EVENT, which `init_time` passed on, and the kernel
     // has set its handler before it turned the timer on.
     unsafe {
@@ -258,8 +265,7 @@ fn start_events() {
     }
 
     set_event_timer(0, None);
-    let mut timer = event_timer();
-    field!(timer, int_clear).write(1);
+    acknowledge();
     if request_timer_irq(sp804::irq() as u32, tick, c"sp804", device.cast()) {
         register_events(device);
     }

@@ -2,6 +2,8 @@
 
 use core::ffi::{c_char, c_void};
 
+use super::irq::PtRegs;
+
 crate::layout! {
     /// include/linux/clockchips.h. set_mode up to 4.2, set_state_shutdown and its like from 4.1 on.
     pub(crate) struct clock_event_device as ClockEventDevice {
@@ -67,6 +69,9 @@ pub(crate) const FEATURE_ONESHOT: u32 = 2;
 /// CLOCK_EVT_MODE_PERIODIC: the argument of `set_mode`, as long as that existed.
 pub(crate) const MODE_PERIODIC: i32 = 2;
 
+/// What most configurations have for HZ, the kernel's ticks in a second.
+pub(crate) const USUAL_HZ: u32 = 100;
+
 /// CLOCK_SOURCE_IS_CONTINUOUS of include/linux/clocksource.h, since 2.6.20.
 pub(crate) const CONTINUOUS: usize = 1;
 
@@ -79,6 +84,10 @@ crate::backward! {
     pub(crate) group("clock events") fn clockevents_register_device(
         device: *mut ClockEventDevice,
     );
+
+    /// arch/arm/kernel/time.c, without CONFIG_GENERIC_CLOCKEVENTS: what a timer's handler calls in
+    /// every tick. It takes the registers up to 2.6.18.
+    pub(crate) required fn timer_tick(regs: *mut PtRegs);
 
     /// kernel/time/time.c (kernel/time.c before 3.17); with the underscores since 4.4.
     pub(crate) optional fn msecs_to_jiffies(

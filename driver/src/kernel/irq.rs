@@ -13,9 +13,9 @@ crate::opaque! {
 /// `struct irq_data`, before that the number of the interrupt itself.
 pub(crate) type ChipCallback = extern "C" fn(*const IrqData);
 
-/// `irqreturn_t (*irq_handler_t)(int, void *)`, include/linux/interrupt.h, since
-/// 2.6.19.
-pub(crate) type Handler = extern "C" fn(i32, *mut c_void) -> i32;
+/// `irq_handler_t`, include/linux/interrupt.h. The registers of whom was
+/// interrupted are there up to 2.6.18; later kernels hand over nothing there.
+pub(crate) type Handler = extern "C" fn(i32, *mut c_void, *mut PtRegs) -> i32;
 
 /// `IRQ_HANDLED` of include/linux/irqreturn.h: 1 in every version.
 pub(crate) const IRQ_HANDLED: i32 = 1;

@@ -12,6 +12,8 @@
 /// | `machine_desc.init_irq` | by `init_IRQ`, interrupts off | `fn()` |
 /// | `machine_desc.init_time` | by `time_init`, interrupts off | `fn()` |
 /// | `machine_desc.timer` | the same, by way of a `struct sys_timer`, to 3.8 | `fn()` |
+/// | `sys_timer.offset` | for the microseconds since the last tick, where the kernel has no clock source | `fn() -> usize` |
+/// | `system_call.stat64` and its like | for the call, by programs of the EABI on a kernel of the old ABI | that of the call |
 /// | `machine_desc.init_machine` | by `customize_machine`, an arch_initcall | `fn()` |
 /// | `machine_desc.init_late` | by `init_machine_late`, a late_initcall | `fn()` |
 /// | `machine_desc.handle_irq` | for every interrupt, where the kernel has the field | `fn(regs)` |

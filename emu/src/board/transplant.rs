@@ -1,5 +1,5 @@
 //! The board of a transplanted kernel: interrupt controller, timer and serial
-//! port, at the physical addresses that the opaque map gives them. The driver
+//! port, and a memory for some, at the physical addresses that the opaque map gives them. The driver
 //! reaches them through the opaque range, the kernel's own drivers through
 //! `ioremap`.
 
@@ -7,6 +7,7 @@ use super::Wiring;
 use crate::clock::Time;
 use crate::devices::Device;
 use crate::devices::pl190::Pl190;
+use crate::devices::rom::Rom;
 use crate::devices::sp804::Sp804;
 use crate::devices::uart16550::Uart16550;
 use crate::mmu::opaque::{Chip, ChipKind, OpaqueMap};
@@ -16,13 +17,14 @@ const TIMER_HZ: u32 = 1_000_000;
 /// Clock of the serial port: 115200 baud at divisor 1.
 const UART_HZ: u32 = 1_843_200;
 
-/// The three chips and where they are.
+/// The chips and where they are.
 #[derive(Debug, Clone)]
 pub struct Transplant {
     chips: Vec<Chip>,
     pl190: Pl190,
     sp804: Sp804,
     uart: Uart16550,
+    rom: Rom,
 }
 
 impl Transplant {
@@ -33,6 +35,7 @@ impl Transplant {
             pl190: Pl190::new(),
             sp804: Sp804::new([TIMER_HZ; 2]),
             uart: Uart16550::new(0, UART_HZ),
+            rom: Rom::new(map.rom.clone()),
         }
     }
 
@@ -45,6 +48,7 @@ impl Transplant {
             ChipKind::Pl190 => &mut self.pl190,
             ChipKind::Sp804 => &mut self.sp804,
             ChipKind::Uart16550 => &mut self.uart,
+            ChipKind::Rom => &mut self.rom,
         })
     }
 
@@ -52,7 +56,7 @@ impl Transplant {
     fn wire(&mut self) {
         for chip in &self.chips {
             let level = match chip.chip {
-                ChipKind::Pl190 => continue,
+                ChipKind::Pl190 | ChipKind::Rom => continue,
                 ChipKind::Sp804 => self.sp804.irq(),
                 ChipKind::Uart16550 => self.uart.irq(),
             };

@@ -5,6 +5,7 @@
 //! * [`pl190`]: vectored interrupt controller
 //! * [`sp804`]: dual timer
 //! * [`uart16550`]: UART of the transplant
+//! * [`rom`]: what the transplant brings a kernel that cannot unpack archives
 //! * [`pl011`], [`sic`], [`versatile_sysreg`], [`sp810`], [`versatile_i2c`]: the
 //!   further chips of ARM's Versatile board, for kernels that bring their own
 //!   drivers for them
@@ -16,6 +17,7 @@ use crate::clock::Time;
 pub mod pl011;
 pub mod pl190;
 mod primecell;
+pub mod rom;
 pub mod serial_line;
 pub mod sic;
 pub mod sp804;

@@ -12,6 +12,7 @@ pub mod milestone;
 pub mod poll;
 pub mod unassigned;
 
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use thiserror::Error;
@@ -275,6 +276,12 @@ impl Machine {
         self.engine.watch(va & !1)?;
         self.engine.parts().0.traps.push(va & !1);
         Ok(())
+    }
+
+    /// Lets privileged code that reads or writes one of these virtual addresses
+    /// find nothing there, instead of a fault, as long as nothing is mapped.
+    pub fn leave_to_nobody(&mut self, addresses: RangeInclusive<u32>) {
+        self.engine.parts().0.mmu.nobodys = Some(addresses);
     }
 
     /// Runs until something is worth a return, and for `instructions` and a

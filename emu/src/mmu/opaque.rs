@@ -27,6 +27,8 @@ pub enum ChipKind {
     Sp804,
     /// Serial port.
     Uart16550,
+    /// Read-only memory.
+    Rom,
 }
 
 /// A piece of the driver.
@@ -51,7 +53,7 @@ pub struct Chip {
     pub va: u32,
     /// Where the kernel's own drivers can map it: a page outside of memory.
     pub phys: u32,
-    /// Its line into the interrupt controller; not used for the controller.
+    /// Its line into the interrupt controller; not used for a chip that has none.
     pub irq: u32,
 }
 
@@ -66,6 +68,8 @@ pub struct OpaqueMap {
     pub segments: Vec<Segment>,
     /// The chips.
     pub chips: Vec<Chip>,
+    /// What the read-only memory holds, if it is among them.
+    pub rom: Vec<u8>,
 }
 
 /// An opaque map that cannot be.

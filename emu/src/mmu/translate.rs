@@ -11,6 +11,7 @@
 //! programs are used again for data. A page where that happens often stays
 //! checked.
 
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use super::Access;
@@ -59,6 +60,8 @@ pub(crate) struct Mmu {
     /// kernel's own, which later ones are copies of.
     master: Option<Regime>,
     refusal: Option<Refusal>,
+    /// Where privileged code finds nothing, and no fault, if nothing is mapped.
+    pub(crate) nobodys: Option<RangeInclusive<u32>>,
     /// Something happened that the machine wants to know of.
     pub(crate) news: News,
 }
@@ -94,6 +97,7 @@ impl Mmu {
             regime: None,
             master: None,
             refusal: None,
+            nobodys: None,
             news: News::default(),
         }
     }
@@ -140,6 +144,12 @@ impl Mmu {
                 },
             }
         };
+        let found = found.or_else(
+            |fault| match self.is_nobodys(address, access, user, fault) {
+                true => Ok(identity(address)),
+                false => Err(fault),
+            },
+        );
         let granted = found.and_then(|mapping| {
             user = user
                 || mapping.user != mapping.privileged && is_unprivileged(cpu, count, cpsr, access);
@@ -167,6 +177,20 @@ impl Mmu {
                 None
             }
         }
+    }
+
+    /// Whether a fault is one that [`nobodys`](Self::nobodys) is there for.
+    fn is_nobodys(&self, address: u32, access: Access, user: bool, fault: Fault) -> bool {
+        let unmapped = matches!(
+            fault.status,
+            Status::SectionTranslation | Status::PageTranslation
+        );
+        let here = |range: &RangeInclusive<u32>| range.contains(&address);
+        unmapped
+            && !user
+            && access != Access::Fetch
+            && self.nobodys.as_ref().is_some_and(here)
+            && self.ram.page_of(u64::from(address)).is_none()
     }
 
     /// The access that [`fill`](Self::fill) refused last.

@@ -25,6 +25,18 @@ fn abort(cpu: CpuModel, program: &[u32], r6: u32, prepare: impl FnOnce(&mut Benc
 }
 
 #[test]
+fn where_nobody_is_privileged_code_finds_nothing() {
+    let status = |program, address| {
+        let prepare = |bench: &mut Bench| bench.machine.leave_to_nobody(0x7000_0000..=0x7fff_ffff);
+        abort(CpuModel::Arm926, program, address, prepare).r[0]
+    };
+    for program in [p::LOAD, p::STORE] {
+        assert_eq!(status(program, 0x7000_0120), 0);
+        assert_eq!(status(program, 0x8000_0120) & 0xf, 5);
+    }
+}
+
+#[test]
 fn statuses_of_armv7() {
     let cpu = CpuModel::CortexA9;
     let case = |program, r6, prepare: &dyn Fn(&mut Bench)| {

@@ -52,6 +52,7 @@ pub(crate) fn map() -> OpaqueMap {
             chip(ChipKind::Sp804, UART - 0x1000, 0xfeec_1000, 4),
             chip(ChipKind::Uart16550, UART, 0xfeec_2000, 5),
         ],
+        rom: Vec::new(),
     }
 }
 

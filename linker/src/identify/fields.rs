@@ -1,7 +1,11 @@
 //! The callbacks of the machine descriptors as pointers.
 
 use super::{Candidate, Kind, Pointer, Status, names};
-use crate::{kernel::Kernel, layouts::Layouts, machine::Machines};
+use crate::{
+    kernel::Kernel,
+    layouts::{Known, Layouts},
+    machine::Machines,
+};
 
 /// Adds to the fields that the binary shows those that a table knows, and what
 /// follows from them.
@@ -17,14 +21,15 @@ pub(super) fn complete(kernel: &Kernel, machines: &mut Machines, layouts: &Layou
     if machines.size.is_none() {
         machines.size = layouts.get("machine_desc").map(|known| known.value);
     }
-    machines.timer_calls = timer_calls(kernel, machines, layouts);
+    machines.timer_calls = in_timers(kernel, machines, layouts.get("sys_timer.init"));
+    machines.timer_offsets =
+        in_timers(kernel, machines, machines.variables.get("sys_timer.offset"));
 }
 
-/// The words through which time_init calls in kernels with a `struct sys_timer`:
-/// a struct for each descriptor, or one for several.
-fn timer_calls(kernel: &Kernel, machines: &Machines, layouts: &Layouts) -> Vec<u32> {
-    let (Some(timer), Some(init)) = (machines.fields.get("timer"), layouts.get("sys_timer.init"))
-    else {
+/// The words at an offset in kernels with a `struct sys_timer`: a struct for each
+/// descriptor, or one for several.
+fn in_timers(kernel: &Kernel, machines: &Machines, offset: Option<&Known>) -> Vec<u32> {
+    let (Some(timer), Some(offset)) = (machines.fields.get("timer"), offset) else {
         return Vec::new();
     };
     let structs = machines
@@ -32,7 +37,7 @@ fn timer_calls(kernel: &Kernel, machines: &Machines, layouts: &Layouts) -> Vec<u
         .iter()
         .filter_map(|descriptor| kernel.word(descriptor.va.wrapping_add(timer.value)));
     let mut words: Vec<u32> = structs
-        .map(|address| address.wrapping_add(init.value))
+        .map(|address| address.wrapping_add(offset.value))
         .filter(|&word| kernel.word(word).is_some())
         .collect();
     words.sort_unstable();

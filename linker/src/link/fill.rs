@@ -156,6 +156,8 @@ pub(super) struct Needs<'a> {
     /// Groups of which a slot is in use: whether one has a value, and why the
     /// others have none.
     pub(super) groups: BTreeMap<GroupId<'a>, (bool, Vec<String>)>,
+    /// A chip that the board does not have is among them.
+    pub(super) absent_chip: bool,
 }
 
 /// What the code in these sections needs.
@@ -170,6 +172,7 @@ pub(super) fn needs<'a>(
         let here = slots.get(id).into_iter().flatten();
         for slot in here.filter(|slot| slot.note.required) {
             let why = slot.value.as_ref().err();
+            needs.absent_chip |= slot.note.kind == NoteKind::Chip && why.is_some();
             let why =
                 why.map(|why| format!("{} {}: {why}", slot.note.kind.word(), slot.note.wanted()));
             match (&slot.note.group, why) {

@@ -43,7 +43,7 @@ struct Candidate<'a> {
     /// Where it goes, or why it does not.
     verdict: Result<(String, Place), Vec<String>>,
     needs: Needs<'a>,
-    /// Another of its group has its place, so that nothing is lacking.
+    /// Nothing is lacking without it.
     spare: bool,
 }
 
@@ -76,6 +76,8 @@ pub(super) fn decide<'a>(
             Ok(_) => {}
         }
     }
+    // What lacks a whole group takes no place from another.
+    settle_groups(&mut candidates);
     prefer_lowest_rank(&mut candidates);
     settle_groups(&mut candidates);
     require(graph, &candidates)?;
@@ -150,7 +152,7 @@ fn candidates<'a>(
                     function: function(graph, driver, index, note)?,
                     verdict: place(note, provide),
                     needs: Needs::default(),
-                    spare: false,
+                    spare: is_not_wanted(note, provide),
                 });
             }
         }
@@ -170,6 +172,12 @@ fn place(note: &Note, provide: &dyn Provide) -> Result<(String, Place), Vec<Stri
         }
     }
     Err(reasons)
+}
+
+/// Whether the kernel has no use for any of the places.
+fn is_not_wanted(note: &Note, provide: &dyn Provide) -> bool {
+    let mut places = note.names.iter().map(|name| provide.place(name));
+    places.all(|place| place.is_ok_and(|words| words.spots.is_empty()))
 }
 
 /// The function that a forward's note points to.
@@ -218,7 +226,8 @@ fn prefer_lowest_rank(candidates: &mut [Candidate<'_>]) {
     }
 }
 
-/// What is left out of a group that has another one installed is to spare.
+/// What is left out of a group that has another one installed is to spare, and so
+/// is the driver of a chip that the board does not have.
 fn note_spare(candidates: &mut [Candidate<'_>]) {
     let served: BTreeSet<(usize, String)> = candidates
         .iter()
@@ -227,7 +236,8 @@ fn note_spare(candidates: &mut [Candidate<'_>]) {
         .collect();
     for candidate in candidates {
         let group = candidate.note.group.clone();
-        candidate.spare = group.is_some_and(|group| served.contains(&(candidate.driver, group)));
+        candidate.spare |= group.is_some_and(|group| served.contains(&(candidate.driver, group)))
+            || candidate.needs.absent_chip;
     }
 }
 

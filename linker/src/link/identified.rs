@@ -3,12 +3,18 @@
 use super::{Place, Provide, Resolved, Spot};
 use crate::identify::{Identification, Kind, Pointer, Status};
 use crate::layouts::Known;
-use crate::machine::IrqLoop;
+use crate::machine::{IrqLoop, Machines};
 
 /// Forwards into a field of the machine descriptor start with this.
 const MACHINE_DESC: &str = "machine_desc.";
 /// The field that holds no function but a `struct sys_timer` with one.
 const TIMER: &str = "timer";
+/// What such a timer says of the time since the last tick.
+const TIMER_OFFSET: &str = "sys_timer.offset";
+/// What refuses system calls that the kernel does not know.
+const UNKNOWN: &str = "unknown";
+/// The functions of a kernel's system calls.
+const SYSTEM_CALL: &str = "system_call.";
 /// What the interrupt vector's code does in kernels without `handle_arch_irq`.
 const IRQ_ENTRY: &str = "irq_entry";
 
@@ -44,6 +50,12 @@ impl Provide for Identification {
         if name == IRQ_ENTRY {
             return irq_entry(&self.machines.irq_loops);
         }
+        if name == TIMER_OFFSET {
+            return Ok(timer_offset(&self.machines));
+        }
+        if let Some(call) = name.strip_prefix(SYSTEM_CALL) {
+            return Ok(system_call(&self.machines, call));
+        }
         let field = name
             .strip_prefix(MACHINE_DESC)
             .ok_or("no place that is known")?;
@@ -69,6 +81,47 @@ impl Provide for Identification {
             words.map(|descriptor| descriptor.va.wrapping_add(known.value)),
             format!("offset {:#x}: {}", known.value, known.evidence),
         ))
+    }
+}
+
+/// The word in every timer that the kernel asks for the time since the last tick;
+/// none where it does not ask.
+fn timer_offset(machines: &Machines) -> Place {
+    let known = machines.variables.get(TIMER_OFFSET);
+    let how = known.map(|known| format!("offset {:#x}: {}", known.value, known.evidence));
+    let words = machines.timer_offsets.iter().copied();
+    Place::words(words, how.unwrap_or_default())
+}
+
+/// A system call that new programs make in another way than the kernel expects;
+/// none where the kernel knows them.
+fn system_call(machines: &Machines, name: &str) -> Place {
+    if name == UNKNOWN {
+        return refusal(machines);
+    }
+    let entry = machines
+        .system_calls
+        .as_ref()
+        .and_then(|calls| calls.entry(name));
+    Place::words(
+        entry.into_iter(),
+        "the table that the code of system calls adds to the program counter".to_owned(),
+    )
+}
+
+/// The function that refuses what the kernel does not know; none where it knows
+/// what all programs use.
+fn refusal(machines: &Machines) -> Place {
+    /// `ldr pc, [pc, #-4]`: goes to the address in the next word.
+    const JUMP: u32 = 0xe51f_f004;
+    let calls = machines.system_calls.as_ref();
+    let spots = calls.and_then(|calls| calls.refusal).map(|start| Spot {
+        va: start.wrapping_add(4),
+        code: vec![JUMP],
+    });
+    Place {
+        spots: spots.into_iter().collect(),
+        evidence: "the jump behind the one by the table of system calls".to_owned(),
     }
 }
 

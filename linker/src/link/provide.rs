@@ -12,7 +12,8 @@ pub struct Resolved {
 /// Where the kernel is made to call one function of a driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// One for each machine descriptor, for example.
+    /// One for each machine descriptor, for example; none when this kernel has no
+    /// use for what would be called.
     pub spots: Vec<Spot>,
     /// For a person.
     pub evidence: String,

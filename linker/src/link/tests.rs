@@ -50,7 +50,9 @@ impl Provide for Known {
         self.get(name)
     }
     fn place(&self, name: &str) -> Result<Place, String> {
+        // 0: the kernel has no use for it.
         let words = vec![self.get(name)?.value];
+        let words = words.into_iter().filter(|&word| word != 0);
         let evidence = "test".to_owned();
         Ok(Place::words(words, evidence))
     }
@@ -271,6 +273,44 @@ fn of_a_group_the_lowest_rank_takes_a_place() {
     assert_eq!(transplant.forwards.len(), 1);
     assert_eq!(word(&transplant, transplant.forwards[0].target), 0);
     // The other is to spare; the kernel lacks nothing.
+    assert_eq!(transplant.left_out, []);
+}
+
+/// A group of slots that has nothing counts before ranks do.
+#[test]
+fn what_lacks_a_group_takes_no_place() {
+    let mut object = Builder::new();
+    let (text, clocks) = object.function("clocks", &[0, BX_LR]);
+    let slot = object.slot(Backward, 1, "clockevents_register_device", "events");
+    object.relocation(text, 0, ABS32, slot);
+    object.note(Forward, 1, clocks, ["place", "clocks", "", ""]);
+    let (_, ticks) = object.function("ticks", &[7, BX_LR]);
+    object.note(Forward, 1 | 1 << 8, ticks, ["place", "clocks", "", ""]);
+    let bytes = object.finish();
+
+    let first = |known: Known| {
+        let transplant = links(std::slice::from_ref(&bytes), &known).unwrap();
+        assert_eq!(transplant.forwards.len(), 1);
+        word(&transplant, transplant.forwards[0].target)
+    };
+    assert_eq!(first(known()), 7);
+    let events = known().with("clockevents_register_device", 0xc000_9000);
+    assert_ne!(first(events), 7);
+}
+
+/// The driver of a chip that is not there, and a place that nothing calls.
+#[test]
+fn what_nobody_has_a_use_for_is_not_left_out() {
+    let mut object = using(&[]);
+    let (text, function) = object.function("unpack", &[0]);
+    let slot = object.slot(Chip, 1, "rom.va", "");
+    object.relocation(text, 0, ABS32, slot);
+    object.note(Forward, 0, function, ["second", "", "", ""]);
+    let (_, function) = object.function("offset", &[BX_LR]);
+    object.note(Forward, 0, function, ["third", "", "", ""]);
+    let known = known().with("second", BASE + 8).with("third", 0);
+    let transplant = links(&[object.finish()], &known).unwrap();
+    assert_eq!(transplant.forwards.len(), 1);
     assert_eq!(transplant.left_out, []);
 }
 

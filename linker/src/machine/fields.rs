@@ -29,6 +29,7 @@ pub(super) fn read(kernel: &Kernel, lookup: &Lookup<'_>, machines: &mut Machines
     }
     if let Some(use_) = code.called_pointer("time_init") {
         found.timer(&use_);
+        found.timer_offset(&use_, kernel, &code.events("time_init"));
     }
     if let Some(use_) = code.called_pointer("customize_machine") {
         found.callback("init_machine", "init_machine", &use_);
@@ -234,6 +235,33 @@ impl Found<'_> {
             init,
             format!("time_init calls [system_timer + {init:#x}] at {at:#x}"),
         );
+    }
+
+    /// The callback of `struct sys_timer` that tells the time since the last
+    /// tick: time_init sets it where the board has none.
+    fn timer_offset(&mut self, use_: &Use, kernel: &Kernel, events: &[Event]) {
+        let Some((timer, init)) = use_.pointer.field() else {
+            return;
+        };
+        let set = events.iter().find_map(|event| match event {
+            Event::Store {
+                at,
+                base,
+                offset,
+                value: Value::Const(function),
+                ..
+            } if *base == *timer && kernel.offset(*function).is_some() => {
+                Some((*at, offset.cast_unsigned()))
+            }
+            _ => None,
+        });
+        if let Some((at, offset)) = set.filter(|&(_, offset)| offset > init) {
+            self.variable(
+                "sys_timer.offset",
+                offset,
+                format!("time_init sets [system_timer + {offset:#x}] at {at:#x}"),
+            );
+        }
     }
 
     fn handle_irq(&mut self, address: u32, how: Option<String>) {

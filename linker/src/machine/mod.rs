@@ -18,6 +18,7 @@ pub(crate) mod flow;
 mod irq_loop;
 pub(crate) mod isa;
 mod processors;
+mod system_calls;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub struct Processor {
 }
 
 pub use irq_loop::IrqLoop;
+pub use system_calls::SystemCalls;
 
 /// What a kernel was built for.
 #[derive(Debug, Clone, Default)]
@@ -63,17 +65,23 @@ pub struct Machines {
     /// Offsets of fields within a descriptor by their name in C, as far as the
     /// binary itself shows them.
     pub fields: BTreeMap<String, Known>,
-    /// Other things that the same code shows: `sys_timer.init` (an offset), and
-    /// addresses of variables such as `machine_desc` and `handle_arch_irq`.
+    /// Other things that the same code shows: `sys_timer.init` and
+    /// `sys_timer.offset` (offsets), and addresses of variables such as
+    /// `machine_desc` and `handle_arch_irq`.
     pub variables: BTreeMap<String, Known>,
     /// Words that hold what time_init calls, in kernels whose descriptors point
     /// to a `struct sys_timer` (arch/arm/include/asm/mach/time.h, to 3.8).
     pub timer_calls: Vec<u32>,
+    /// Words that hold what such a kernel asks for the time since the last tick,
+    /// where it does.
+    pub timer_offsets: Vec<u32>,
     /// The processor table, in its order.
     pub processors: Vec<Processor>,
     /// Where the interrupt vectors ask the chip which interrupt it is, in
     /// kernels without `handle_arch_irq`.
     pub irq_loops: Vec<IrqLoop>,
+    /// How system calls are taken, in kernels older than the programs at hand.
+    pub system_calls: Option<SystemCalls>,
 }
 
 /// Finds descriptors, their fields and the processor table.
@@ -94,6 +102,7 @@ pub fn find_by(kernel: &Kernel, symbols: &SymbolTable, lookup: &Lookup<'_>) -> M
     let mut machines = Machines {
         processors: processors::find(kernel),
         irq_loops: irq_loop::find(kernel),
+        system_calls: system_calls::find(kernel),
         ..Machines::default()
     };
     if let Some(array) = array {

@@ -344,6 +344,32 @@ fn old_kernels_copy_the_fields_first() {
 }
 
 #[test]
+fn a_timer_without_an_offset_gets_one_from_time_init() {
+    let mut image = Image::new(0x6000, Version(2, 6, 28));
+    image.words(
+        TIME_INIT,
+        &[
+            0xe59f_3024, // ldr r3, =system_timer
+            0xe593_2000, // ldr r2, [r3]
+            0xe592_3038, // ldr r3, [r2, #56]
+            0xe353_0000, // cmp r3, #0
+            0x059f_3018, // ldreq r3, =dummy_gettimeoffset
+            0x0582_3038, // streq r3, [r2, #56]
+            0xe59f_300c, // ldr r3, =system_timer
+            0xe593_3000, // ldr r3, [r3]
+            0xe1a0_e00f, // mov lr, pc
+            0xe593_f02c, // ldr pc, [r3, #44]
+            0xe12f_ff1e, // bx lr
+            VARIABLES,
+            INIT_IRQ,
+        ],
+    );
+    let machines = super::find(&image.kernel(), &functions());
+    assert_eq!(machines.variables["sys_timer.init"].value, 44);
+    assert_eq!(machines.variables["sys_timer.offset"].value, 56);
+}
+
+#[test]
 fn a_timer_of_the_years_between_is_a_struct() {
     let mut image = Image::new(0x6000, Version(3, 4, 0));
     image.words(

@@ -21,6 +21,7 @@ use crate::remedy::help::{Boot, Help};
 use crate::remedy::{Omitted, Remedy};
 use crate::report::Tried;
 use crate::session::Session;
+use crate::userland;
 use crate::verdict::reason::End;
 use crate::verdict::{Milestone, fault, shell};
 
@@ -178,15 +179,16 @@ impl<'a> Attempts<'a> {
             )));
         };
         let others = self.refused.len() + 1 < ranges.len();
-        let (choices, ram) = (self.guesses.choices(), self.plan.ram);
-        let transplant = match transplanting::link(self.prepared, &self.driver, range, ram, choices)
-        {
-            Err(link::Error::Overlap { .. } | link::Error::Range { .. }) if others => {
-                self.refuse(range, None);
-                return Ok(None);
-            }
-            other => other?,
-        };
+        let choices = self.guesses.choices();
+        let machine = (self.plan.ram, self.user_space.0);
+        let transplant =
+            match transplanting::link(self.prepared, &self.driver, range, machine, choices) {
+                Err(link::Error::Overlap { .. } | link::Error::Range { .. }) if others => {
+                    self.refuse(range, None);
+                    return Ok(None);
+                }
+                other => other?,
+            };
         let open = guesses::open(&self.prepared.identification, &transplant);
         if open.is_empty() && self.best.is_none() {
             self.patience = Patience::Endless;
@@ -246,10 +248,12 @@ impl<'a> Attempts<'a> {
         let mut bytes = kernel.bytes.clone();
         transplant.apply(&mut bytes, kernel.base)?;
         plan::command_line::replace_built_in(&mut bytes, &self.plan.command_line);
+        let machines = &self.prepared.identification.machines;
+        userland::accept_new_calls(&mut bytes, kernel.base, machines);
         for one in &self.omitted {
             one.apply(kernel, &mut bytes);
         }
-        let map = BoardConfig::Transplant(transplanting::opaque_map(transplant));
+        let map = BoardConfig::Transplant(transplanting::opaque_map(transplant, self.user_space.0));
         let machine = machine(&self.plan, map, &bytes)?;
         let mut session = Session::new(machine, self.user_space.1, self.began);
         let init_irq = transplanting::forward(transplant, "machine_desc.init_irq");

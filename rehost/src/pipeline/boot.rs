@@ -115,6 +115,16 @@ pub fn boot(
             (UserSpace::Archive(&builtin), shell::Expected::Builtin)
         }
     };
+    let rom;
+    let user_space = match user_space {
+        UserSpace::Archive(bytes)
+            if settings.board == Board::Transplant && !userland::unpacks_archives(kernel) =>
+        {
+            rom = userland::unpacked(bytes);
+            UserSpace::Rom(&rom)
+        }
+        other => other,
+    };
     match settings.board {
         Board::Versatile => on_versatile(settings, prepared, user_space, expected, began, observer),
         Board::Transplant => {

@@ -5,13 +5,13 @@ use emu::mmu::opaque::{Chip, ChipKind, OpaqueMap, Segment};
 use linker::kernel::{Arch, Kernel};
 use linker::link::{self, OpaqueRequest};
 use linker::object::Driver;
-use linker::transplant::{ChipPage, Transplant};
+use linker::transplant::{ChipPage, PAGE, Transplant};
 
 use super::Error;
 use super::guesses::Choices;
 use super::prepare::Prepared;
 use crate::embedded;
-use crate::plan::Ram;
+use crate::plan::{Ram, UserSpace};
 
 /// Slot through which a driver learns where the UART is. A linked driver that
 /// has it serves the console.
@@ -42,7 +42,7 @@ pub fn link(
     prepared: &Prepared,
     driver: &Driver,
     range: OpaqueRequest,
-    ram: Ram,
+    (ram, user_space): (Ram, UserSpace),
     choices: &Choices,
 ) -> Result<Transplant, link::Error> {
     let provide = link::Choosing {
@@ -54,13 +54,21 @@ pub fn link(
         &provide,
         std::slice::from_ref(driver),
         range,
-        &board(ram),
+        &board(ram, user_space),
     )
 }
 
 /// The chips, at physical addresses outside RAM.
-fn board(ram: Ram) -> link::Board {
+fn board(ram: Ram, user_space: UserSpace) -> link::Board {
     let mut board = link::Board::default();
+    if let UserSpace::Rom(_) = user_space {
+        board.chips.push(link::Chip {
+            name: "rom".to_owned(),
+            phys: board.chips.len() as u32 * PAGE,
+            irq: None,
+            clock_hz: None,
+        });
+    }
     let free = |base: &u32| !ram.contains(*base) && !ram.contains(base + 0xffff);
     let base = CHIP_BASES.into_iter().find(free).unwrap_or(CHIP_BASES[0]);
     for chip in &mut board.chips {
@@ -93,13 +101,14 @@ pub fn forward(transplant: &Transplant, place: &str) -> Option<u32> {
 
 /// Opaque memory as the machine wants it. Chips that it does not model are left
 /// out.
-pub fn opaque_map(transplant: &Transplant) -> OpaqueMap {
+pub fn opaque_map(transplant: &Transplant, user_space: UserSpace) -> OpaqueMap {
     let opaque = &transplant.opaque;
     let chip = |page: &ChipPage| {
         let chip = match page.chip.as_str() {
             "pl190" => ChipKind::Pl190,
             "sp804" => ChipKind::Sp804,
             "uart16550" => ChipKind::Uart16550,
+            "rom" => ChipKind::Rom,
             _ => return None,
         };
         Some(Chip {
@@ -123,6 +132,10 @@ pub fn opaque_map(transplant: &Transplant) -> OpaqueMap {
             })
             .collect(),
         chips: opaque.chips.iter().filter_map(chip).collect(),
+        rom: match user_space {
+            UserSpace::Rom(archive) => archive.to_vec(),
+            _ => Vec::new(),
+        },
     }
 }
 
@@ -181,9 +194,10 @@ mod tests {
 
     #[test]
     fn the_machine_gets_the_chips_that_it_models() {
-        let map = opaque_map(&transplant(&[]));
+        let map = opaque_map(&transplant(&[]), UserSpace::Rom(b"070701"));
         let chips: Vec<_> = map.chips.iter().map(|chip| (chip.chip, chip.irq)).collect();
         assert_eq!(chips, [(ChipKind::Pl190, 0), (ChipKind::Uart16550, 5)]);
+        assert_eq!(map.rom, b"070701");
     }
 
     #[test]
@@ -193,10 +207,22 @@ mod tests {
                 base,
                 size: 0x1000_0000,
             };
-            board(ram).chips[1].phys
+            board(ram, UserSpace::None).chips[1].phys
         };
         assert_eq!(phys(0), 0xfeec_1000);
         assert_eq!(phys(0xf000_0000), 0x7eec_1000);
+    }
+
+    #[test]
+    fn a_memory_is_there_when_something_is_in_it() {
+        let ram = Ram {
+            base: 0,
+            size: 0x1000_0000,
+        };
+        let chips = |user_space| board(ram, user_space).chips;
+        assert_eq!(chips(UserSpace::Archive(b"")).len(), 3);
+        let with = chips(UserSpace::Rom(b""));
+        assert_eq!(with.last().map(|chip| chip.phys), Some(0xfeec_3000));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// Console on this UART, `/init`, and what keeps a kernel for several processors on one.
 ///
-/// `archive`: an initial RAM disk goes with the kernel. `append` comes last, so
+/// `archive`: an archive with a user space goes with the kernel. `append` comes last, so
 /// that it wins over what stands before it.
 pub fn build(uart: &str, smp: bool, archive: bool, append: Option<&str>) -> String {
     let console = format!("console={uart},115200");

@@ -106,6 +106,9 @@ pub struct Wishes {
 pub enum UserSpace<'a> {
     /// This archive as initial RAM disk; `/init` in it is started.
     Archive(&'a [u8]),
+    /// This archive in a memory of the machine's, which is not compressed: the
+    /// driver unpacks it, and the kernel starts `/init` in it.
+    Rom(&'a [u8]),
     /// The one inside the kernel.
     InKernel,
     /// None: the kernel looks for a root file system and panics.
@@ -178,7 +181,7 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     let kernel = input.kernel;
     let facts = &kernel.facts;
     let archive = match input.user_space {
-        UserSpace::Archive(bytes) => bytes,
+        UserSpace::Archive(bytes) | UserSpace::Rom(bytes) => bytes,
         UserSpace::InKernel | UserSpace::None => &[],
     };
     let cpu = cpu(kernel, input.machines);
@@ -198,7 +201,8 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     let mut places = memory::Places::new(ram, facts, kernel.bytes.len());
     let mut loads = Vec::new();
     let mut initrd = None;
-    if !archive.is_empty() {
+    let in_ram = matches!(input.user_space, UserSpace::Archive(_));
+    if in_ram && !archive.is_empty() {
         let start = places.take("initial RAM disk", archive.len())?;
         loads.push(Load {
             what: "initial RAM disk",

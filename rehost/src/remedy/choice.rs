@@ -48,10 +48,18 @@ const FRAME: [&str; 32] = [
     "handle_IRQ",
     "__handle_domain_irq",
 ];
+/// What prints a message.
+const PRINT: [&str; 2] = ["printk", "_printk"];
 /// What runs the initial calls.
 const RUNNERS: [&str; 2] = ["do_one_initcall", "do_initcalls"];
 /// The end of a boot, which nothing here can help.
-const ROOT: [&str; 3] = ["prepare_namespace", "mount_root", "run_init_process"];
+const ROOT: [&str; 5] = [
+    "prepare_namespace",
+    "mount_root",
+    "run_init_process",
+    "init_post",
+    "do_exit",
+];
 
 /// Code that sets up the kernel's account of RAM. All of it has to be there; what
 /// it stops on is more RAM than the machine's account has room for.
@@ -74,6 +82,17 @@ pub fn is_in_memory_setup(frames: &[Frame], symbols: &SymbolTable) -> bool {
 pub fn has_one_of(frames: &[Frame], functions: &[u32]) -> bool {
     let mut starts = frames.iter().map(|frame| frame.start & !1);
     starts.any(|start| functions.contains(&start))
+}
+
+/// The function that has called what prints messages, if the chain goes through
+/// that.
+pub fn who_prints(frames: &[Frame], symbols: &SymbolTable) -> Option<Choice> {
+    let printk = frames.iter().position(|frame| is(frame, &PRINT, symbols))?;
+    let caller = frames.get(printk + 1)?;
+    Some(Choice {
+        va: caller.start,
+        initcall: false,
+    })
 }
 
 /// Whether a function has one of these names.
@@ -145,7 +164,7 @@ mod tests {
     use super::*;
 
     /// Functions by name, at 0x100 times their number from 1 on.
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "start_kernel",
         "setup_arch",
         "board_map_io",
@@ -155,6 +174,7 @@ mod tests {
         "do_one_initcall",
         "memmap_init_zone",
         "prepare_namespace",
+        "printk",
     ];
 
     fn symbols() -> SymbolTable {
@@ -211,6 +231,15 @@ mod tests {
         assert!(has_one_of(&[thumb], &[0x300, 0x400]));
         assert!(!has_one_of(&[thumb], &[0x300]));
         assert!(!has_one_of(&[], &[0x300]));
+    }
+
+    #[test]
+    fn who_prints_is_the_caller_of_printk() {
+        let chain = frames(&["strcmp", "printk", "chip_init", "setup_arch"]);
+        let found = who_prints(&chain, &symbols());
+        assert_eq!(name(found), Some(("chip_init", false)));
+        assert_eq!(who_prints(&frames(&["strcmp", "printk"]), &symbols()), None);
+        assert_eq!(who_prints(&frames(&["strcmp"]), &symbols()), None);
     }
 
     #[test]

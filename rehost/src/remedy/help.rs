@@ -1,5 +1,7 @@
 //! Joins the parts for one boot: what is watched, and what is made of it.
 
+use std::ops::RangeInclusive;
+
 use emu::machine::Registers;
 use linker::code::{self, Code};
 use linker::kernel::Kernel;
@@ -10,6 +12,10 @@ use super::watch::{Known, Stopped, Watch};
 use super::{Omitted, Remedy};
 use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
+
+/// Where boards map their chips for good (`map_io`), above everything else that a
+/// kernel has and below the vectors.
+const CHIPS: RangeInclusive<u32> = 0xf000_0000..=0xfeff_ffff;
 
 /// The help that one boot has.
 pub struct Help<'a>(Option<Parts<'a>>);
@@ -46,6 +52,11 @@ impl<'a> Help<'a> {
         boot: Boot<'a>,
         code: &'a mut Option<Code>,
     ) -> Result<Self, emu::machine::Error> {
+        // What maps a board's chips may be among what is left out; who then asks
+        // them is to find them as absent as the others.
+        if boot.omitted.iter().any(|one| !one.initcall) {
+            session.machine_mut().leave_to_nobody(CHIPS);
+        }
         let watch = Watch::new(session.machine_mut(), &prepared.symbols)?;
         Ok(Self(Some(Parts {
             prepared,

@@ -27,6 +27,14 @@ const POLLING: u64 = 100_000;
 /// Virtual time that an initial call may sleep, in ns.
 const LONGEST_SLEEP: u64 = 60_000_000_000;
 
+/// Instructions that the kernel may run with interrupts off, by all that can be
+/// seen. On one processor nothing ends a wait of that kind.
+const LONGEST_DEAF: u64 = 500_000_000;
+/// In a program status: interrupts are off, and the mode's low bits, which are 0
+/// for programs only.
+const INTERRUPTS_OFF: u32 = 1 << 7;
+const PRIVILEGED: u32 = 0xf;
+
 /// Traps are set where these names lie.
 const FAULT: &str = "die";
 const PANIC: &str = "panic";
@@ -36,6 +44,9 @@ const RUNNER: &str = "do_one_initcall";
 const NO_DIVISION: &str = "__div0";
 /// So many of those: it is done again and again, with a rate that is 0.
 const DIVISIONS: u32 = 40;
+
+/// The T bit of the CPSR.
+const THUMB_STATE: u32 = 1 << 5;
 
 /// An initial call that is under way.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +68,23 @@ pub struct Watch {
     no_division: Option<u32>,
     divisions: u32,
     running: Option<Running>,
+    /// Since how many instructions interrupts were off at every look.
+    deaf: Option<u64>,
     /// A fault that came after user space had begun, and when.
     last_fault: Option<(u64, Place)>,
+}
+
+/// How it can be told that a boot cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// By the kernel's own words, or where it stands.
+    Plain,
+    /// The same, before the kernel could handle a fault.
+    Early,
+    /// It waits for what its own processor holds.
+    Locked,
+    /// It is the initial call and no other function, whatever the stack says.
+    Call,
 }
 
 /// A boot that cannot go on.
@@ -67,10 +93,7 @@ pub struct Stopped {
     place: Place,
     /// The initial call under way.
     running: Option<u32>,
-    /// Whether it is that call and no other function, whatever the stack says.
-    sure: bool,
-    /// Whether it was before the kernel could handle a fault.
-    early: bool,
+    how: How,
     why: String,
 }
 
@@ -142,8 +165,7 @@ impl Watch {
             return (now - when < AFTERMATH).then(|| Stopped {
                 place,
                 running: None,
-                sure: false,
-                early: false,
+                how: How::Plain,
                 why: "a fault in it".to_owned(),
             });
         }
@@ -159,14 +181,62 @@ impl Watch {
         Some(Stopped {
             place,
             running: self.running.map(|running| running.call),
-            sure: false,
-            early: false,
+            how: How::Plain,
             why: why.to_owned(),
         })
     }
 
-    /// Looks whether the initial call under way will never come back.
+    /// Looks whether the kernel waits for ever.
     pub fn look(&mut self, session: &Session) -> Option<Stopped> {
+        let deaf = self.look_for_interrupts(session);
+        let never = deaf.or_else(|| self.look_for_loop(session));
+        never.or_else(|| self.look_at_call(session))
+    }
+
+    /// Looks whether the kernel stands at a jump to itself, which is what `BUG`
+    /// is without CONFIG_BUG. Only interrupts are still served.
+    fn look_for_loop(&self, session: &Session) -> Option<Stopped> {
+        const ARM: u32 = 0xeaff_fffe;
+        const THUMB: u32 = 0xe7fe;
+        let machine = session.machine();
+        let registers = machine.registers();
+        if registers.cpsr & PRIVILEGED == 0 || session.has_passed(Milestone::Userspace) {
+            return None;
+        }
+        let at = word(machine, registers.r[15] & !1)?;
+        let stands = match registers.cpsr & THUMB_STATE {
+            0 => at == ARM,
+            _ => at & 0xffff == THUMB,
+        };
+        stands.then(|| Stopped {
+            place: place(machine, &registers),
+            running: self.running.map(|running| running.call),
+            how: How::Plain,
+            why: "it ends in an endless loop, as BUG does in this kernel".to_owned(),
+        })
+    }
+
+    /// Looks whether interrupts have been off for too long: a lock is taken twice,
+    /// or a chip asked that is not there.
+    fn look_for_interrupts(&mut self, session: &Session) -> Option<Stopped> {
+        let machine = session.machine();
+        let registers = machine.registers();
+        let now = machine.instructions();
+        if registers.cpsr & INTERRUPTS_OFF == 0 || registers.cpsr & PRIVILEGED == 0 {
+            self.deaf = None;
+            return None;
+        }
+        let since = *self.deaf.get_or_insert(now);
+        (now - since > LONGEST_DEAF).then(|| Stopped {
+            place: place(machine, &registers),
+            running: None,
+            how: How::Locked,
+            why: "it waits with interrupts off".to_owned(),
+        })
+    }
+
+    /// Looks whether the initial call under way will never come back.
+    fn look_at_call(&mut self, session: &Session) -> Option<Stopped> {
         let running = self.running?;
         if session.has_passed(Milestone::Initcalls) || session.has_passed(Milestone::Userspace) {
             return None;
@@ -196,16 +266,10 @@ impl Watch {
         } else {
             return None;
         };
-        let registers = machine.registers();
         Some(Stopped {
-            place: Place {
-                pc: registers.r[15],
-                lr: registers.r[14],
-                stack: stack(machine, registers.r[13]),
-            },
+            place: place(machine, &machine.registers()),
             running: Some(running.call),
-            sure: true,
-            early: false,
+            how: How::Call,
             why: why.to_owned(),
         })
     }
@@ -229,14 +293,9 @@ impl Stopped {
     /// At an exception for which there is no code yet.
     pub fn unserved(session: &Session, at: &Registers) -> Self {
         Self {
-            place: Place {
-                pc: at.r[15],
-                lr: at.r[14],
-                stack: stack(session.machine(), at.r[13]),
-            },
+            place: place(session.machine(), at),
             running: None,
-            sure: false,
-            early: true,
+            how: How::Early,
             why: "a fault in it, before the kernel can handle any".to_owned(),
         }
     }
@@ -260,14 +319,19 @@ impl Stopped {
         }
         // Without names all that can be told so early is that no code of the
         // machine was at work, so less RAM is tried once.
-        let may_be_memory =
-            self.early && !with.less_ram && !choice::has_one_of(&chain, &with.callbacks);
+        let may_be_memory = self.how == How::Early
+            && !with.less_ram
+            && !choice::has_one_of(&chain, &with.callbacks);
         if choice::is_in_memory_setup(&chain, symbols) || may_be_memory {
             return Some(Remedy::LessRam);
         }
-        let choice = match self.running {
-            Some(va) if self.sure => choice::Choice { va, initcall: true },
-            running => choice::choose(&chain, running, symbols, &known)?,
+        // What takes a lock twice is mostly a message, printed by who was called
+        // with the console's lock held.
+        let printed = choice::who_prints(&chain, symbols).filter(|_| self.how == How::Locked);
+        let choice = match (self.running, printed) {
+            (Some(va), _) if self.how == How::Call => choice::Choice { va, initcall: true },
+            (_, Some(choice)) if !known.contains(&choice.va) => choice,
+            (running, _) => choice::choose(&chain, running, symbols, &known)?,
         };
         if known.contains(&choice.va) || kernel.offset(choice.va).is_none() {
             return None;
@@ -282,6 +346,15 @@ impl Stopped {
             initcall: choice.initcall,
             why: self.why.clone(),
         }))
+    }
+}
+
+/// Where the processor stands.
+fn place(machine: &Machine, registers: &Registers) -> Place {
+    Place {
+        pc: registers.r[15],
+        lr: registers.r[14],
+        stack: stack(machine, registers.r[13]),
     }
 }
 

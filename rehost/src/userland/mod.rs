@@ -4,10 +4,15 @@
 //! packed as an uncompressed cpio archive: every kernel that takes an initramfs
 //! at all takes that form.
 
+pub mod auxv;
 pub mod cpio;
 
+use std::borrow::Cow;
+
 use linker::bytes::le32;
+use linker::image::compress::{self, Work};
 use linker::kernel::{Arch, Kernel, Version};
+use linker::machine::Machines;
 
 use crate::embedded;
 
@@ -23,6 +28,8 @@ pub enum Abi {
     /// Armv5TE, soft float (Debian `armel`): runs on every processor, but calls
     /// the kernel's helpers in the vector page.
     Soft,
+    /// The same with what kernels before 2.6.29 do not give it: see [`auxv`].
+    SoftOld,
     /// Armv7 with VFP and Thumb (Debian `armhf`): needs no helpers.
     Hard,
 }
@@ -31,7 +38,9 @@ impl Abi {
     /// What runs on this kernel. An Armv7 kernel may lack VFP, Thumb or the
     /// helpers, each by its configuration; only of the helpers its bytes tell.
     pub fn of(kernel: &Kernel) -> Self {
-        if kernel.facts.arch < Arch::V7 || has_helpers(kernel) {
+        if kernel.facts.version < Version(2, 6, 29) {
+            Abi::SoftOld
+        } else if kernel.facts.arch < Arch::V7 || has_helpers(kernel) {
             Abi::Soft
         } else {
             Abi::Hard
@@ -51,15 +60,49 @@ fn has_helpers(kernel: &Kernel) -> bool {
     kernel.facts.version < Version(3, 11, 0) || (0..bytes.len()).step_by(4).any(get_tls)
 }
 
+/// Whether the kernel can unpack an archive by itself (CONFIG_BLK_DEV_INITRD).
+/// Known by what its unpacker says of something that is none, in all versions
+/// (init/initramfs.c).
+pub fn unpacks_archives(kernel: &Kernel) -> bool {
+    memchr::memmem::find(&kernel.bytes, b"no cpio magic").is_some()
+}
+
+/// Makes a kernel that knows the old way of system calls alone (their number in
+/// the instruction) understand that of the EABI too, which all programs use that
+/// are at hand. `bytes` are the kernel's, which lies at `base`.
+pub fn accept_new_calls(bytes: &mut [u8], base: u32, machines: &Machines) {
+    for word in machines.system_calls.iter().flat_map(|calls| &calls.code) {
+        let at = word.va.wrapping_sub(base) as usize;
+        if let Some(place) = bytes.get_mut(at..at.saturating_add(4))
+            && *place == word.old.to_le_bytes()
+        {
+            place.copy_from_slice(&word.new.to_le_bytes());
+        }
+    }
+}
+
+/// An archive without its compression, for who cannot undo it. What is not
+/// compressed in a way that is known stays as it is.
+pub fn unpacked(archive: &[u8]) -> Cow<'_, [u8]> {
+    /// More than the largest initial RAM disks give.
+    const LIMIT: usize = 512 << 20;
+    let mut work = Work::new(2 * LIMIT as u64);
+    compress::recognise(archive)
+        .and_then(|format| compress::decode(format, archive, LIMIT, &mut work).ok())
+        .map_or(Cow::Borrowed(archive), |decoded| Cow::Owned(decoded.bytes))
+}
+
 /// The built-in user space as a cpio archive.
 pub fn builtin(abi: Abi) -> Vec<u8> {
     let busybox = match abi {
-        Abi::Soft => embedded::BUSYBOX_ARMEL,
-        Abi::Hard => embedded::BUSYBOX_ARMHF,
+        Abi::Soft => Cow::Borrowed(embedded::BUSYBOX_ARMEL),
+        Abi::SoftOld => auxv::interpreted(embedded::BUSYBOX_ARMEL)
+            .map_or(Cow::Borrowed(embedded::BUSYBOX_ARMEL), Cow::Owned),
+        Abi::Hard => Cow::Borrowed(embedded::BUSYBOX_ARMHF),
     };
     let mut archive = cpio::Archive::new();
     for path in [
-        "bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var",
+        "bin", "dev", "etc", "lib", "proc", "root", "run", "sys", "tmp", "var",
     ] {
         archive.directory(path);
     }
@@ -68,7 +111,10 @@ pub fn builtin(abi: Abi) -> Vec<u8> {
     archive.character_device("dev/null", 1, 3);
     archive.character_device("dev/tty", 5, 0);
     archive.character_device("dev/ttyS0", 4, 64);
-    archive.file("bin/busybox", 0o755, busybox);
+    archive.file("bin/busybox", 0o755, &busybox);
+    if abi == Abi::SoftOld {
+        archive.file(auxv::INTERPRETER_PATH, 0o755, &auxv::interpreter());
+    }
     for applet in ["sh", "mount", "cttyhack"] {
         archive.symlink(&format!("bin/{applet}"), "busybox");
     }
@@ -89,7 +135,7 @@ mod tests {
     #[test]
     fn built_in_archives_hold_busybox_of_their_abi() {
         // e_flags of the ELF header inside: bit 10 says hard float.
-        for (abi, hard) in [(Abi::Soft, false), (Abi::Hard, true)] {
+        for (abi, hard) in [(Abi::Soft, false), (Abi::SoftOld, false), (Abi::Hard, true)] {
             let archive = builtin(abi);
             let elf = archive.windows(4).position(|window| window == b"\x7fELF");
             let flags = archive[elf.unwrap() + 0x24..][..4].try_into().unwrap();

@@ -190,7 +190,7 @@ fn a_tick_clears_the_interrupt_and_calls_the_kernel() {
     let device = EVENT.get();
     // SAFETY: the storage has room for the field.
     unsafe { ClockEventDevice::event_handler().set(device, Some(count)) };
-    assert_eq!(tick(4, device.cast()), IRQ_HANDLED);
+    assert_eq!(tick(4, device.cast(), core::ptr::null_mut()), IRQ_HANDLED);
     assert_eq!(TICKS.load(Ordering::Relaxed), 1);
     assert_eq!(read(page, INT_CLEAR), 1);
 }

@@ -9,7 +9,7 @@ use super::registers::{
     TRANSMITTER_FREE,
 };
 use super::uart16550;
-use crate::kernel::irq::{self, IRQ_HANDLED};
+use crate::kernel::irq::{self, IRQ_HANDLED, PtRegs};
 use crate::kernel::platform::UPIO_MEM;
 use crate::kernel::serial::{
     self, CON_PRINTBUFFER, Console, LINES_UP, PORT_16550A, Receiver, TTY_BREAK, TTY_FRAME,
@@ -233,7 +233,7 @@ fn send_now(character: u8) {
 }
 
 /// The interrupt handler.
-pub(super) extern "C" fn interrupt(_: i32, port: *mut c_void) -> i32 {
+pub(super) extern "C" fn interrupt(_: i32, port: *mut c_void, _: *mut PtRegs) -> i32 {
     let port = port.cast::<UartPort>();
     // SAFETY: this is our port, which `startup` passed on; interrupts are off,
     // so on one processor nobody holds its lock.

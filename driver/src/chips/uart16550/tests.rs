@@ -221,7 +221,7 @@ fn received_characters_go_to_the_port_at_most_so_many_at_once() {
     // Registers in memory never run dry.
     page.set(LINE_STATUS, 1);
     page.set(DATA, b'x');
-    interrupt(5, port.cast());
+    interrupt(5, port.cast(), core::ptr::null_mut());
     let calls = mock.calls();
     assert_eq!(calls.len(), 257);
     assert_eq!(calls[0], "insert [120] 0");
@@ -236,7 +236,7 @@ fn nobody_is_handed_anything_while_no_terminal_is_open() {
     let (mut port, mut state) = ([0; 64], [0; 64]);
     let port = open_port(&mut port, &mut state);
     page.set(LINE_STATUS, 1);
-    interrupt(5, port.cast());
+    interrupt(5, port.cast(), core::ptr::null_mut());
     assert_eq!(mock.calls(), [""; 0]);
     // With one, it is what the tty layer of 3.8 and before wants.
     let (Some(tty), Some(of)) = (TtyPort::tty(), UartState::port()) else {
@@ -247,7 +247,7 @@ fn nobody_is_handed_anything_while_no_terminal_is_open() {
         let state = UartPort::state().get(port);
         tty.set(of.of(state), core::ptr::dangling_mut());
     }
-    interrupt(5, port.cast());
+    interrupt(5, port.cast(), core::ptr::null_mut());
     assert_eq!(mock.calls().len(), 257);
 }
 

@@ -5,6 +5,10 @@ use super::{Code, Function, Reads, only};
 use crate::kernel::Version;
 use crate::machine::flow::{Event, Value, Width};
 
+/// Where `info` lies in a `uart_state` that has one in it: behind four words, as
+/// the table of `uart_state` says.
+const INFO_IN_STATE: u32 = 16;
+
 pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
     for function in code.functions(&["uart_stop", "uart_break_ctl", "uart_start"]) {
         state_of_terminal(&function, reads);
@@ -130,11 +134,17 @@ fn buffer(code: &Code<'_>, function: &Function, reads: &mut Reads) {
             reads.add(("tty_port", "xmit_fifo"), head, function, what);
             return;
         }
-        let owner = if in_info { "uart_info" } else { "uart_state" };
-        reads.add((owner, "xmit.head"), head, function, what.clone());
-        reads.add((owner, "xmit.tail"), tail, function, what.clone());
-        if let Some(buf) = head.checked_sub(4) {
-            reads.add((owner, "xmit.buf"), buf, function, what);
+        // From 2.6.29 to 2.6.31 the uart_info is a part of the state.
+        let (owner, start) = match in_info {
+            true => ("uart_info", 0),
+            false if code.version() < Version(2, 6, 32) => ("uart_info", INFO_IN_STATE),
+            false => ("uart_state", 0),
+        };
+        let Some(buf) = head.checked_sub(4 + start) else {
+            return;
+        };
+        for (field, place) in [("xmit.buf", 0), ("xmit.head", 4), ("xmit.tail", 8)] {
+            reads.add((owner, field), buf + place, function, what.clone());
         }
     }
 }

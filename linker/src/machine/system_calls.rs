@@ -1,0 +1,284 @@
+//! System calls of kernels that are older than the programs they are to run.
+//!
+//! Some know the old way alone: the number stands in the `swi` instruction
+//! (0x900000 and more), and not in r7 (the EABI, an option since 2.6.16). The code
+//! that takes the number is in arch/arm/kernel/entry-common.S, the same in every
+//! kernel. One that knows both ways has the same code with another register and
+//! two conditions, so that four words make the one the other. What the two ways
+//! differ in besides, and what a kernel does not know yet, is for the driver,
+//! which takes the place of functions in the table of system calls.
+
+use crate::kernel::{Kernel, Version};
+
+/// Words on either side of one in which the others are looked for.
+const WINDOW: usize = 24;
+/// `ldrcc pc, [r8, r7, lsl #2]`: goes to the function of the call.
+const GO: u32 = 0x3798_f107;
+/// `addne r7, r7, #0x900000`: the number of a call from Thumb code.
+const THUMB_NUMBER: u32 = 0x1287_7609;
+/// `ldr r7, [lr, #-4]`, and the same unless the caller is Thumb code.
+const LOAD: u32 = 0xe51e_7004;
+const LOAD_ARM: u32 = 0x051e_7004;
+/// `bic r7, r7, #0xff000000`: what is left of the instruction is the number.
+const NUMBER: u32 = 0xe3c7_74ff;
+/// `eor r7, r7, #0x900000`.
+const FROM_ZERO: u32 = 0xe227_7609;
+
+/// The same words in a kernel that knows both ways: r10 holds the instruction's
+/// number, and only when it is not 0 that of the call comes from it.
+const BOTH: [(u32, u32); 5] = [
+    (THUMB_NUMBER, 0x13a0_a000), // movne r10, #0
+    (LOAD, 0xe51e_a004),         // ldr   r10, [lr, #-4]
+    (LOAD_ARM, 0x051e_a004),     // ldreq r10, [lr, #-4]
+    (NUMBER, 0xe3da_a4ff),       // bics  r10, r10, #0xff000000
+    (FROM_ZERO, 0x122a_7609),    // eorne r7, r10, #0x900000
+];
+
+/// Numbers of the calls that the two ways do not have alike
+/// (arch/arm/include/asm/unistd.h), by what serves them: `sys_` in front.
+const DIFFERENT: [(&str, u32); 10] = [
+    ("pread64", 180),
+    ("pwrite64", 181),
+    ("truncate64", 193),
+    ("ftruncate64", 194),
+    ("stat64", 195),
+    ("lstat64", 196),
+    ("fstat64", 197),
+    ("statfs64", 266),
+    ("fstatfs64", 267),
+    ("fstatat64", 327),
+];
+
+/// Calls that programs make with a flag that came with 2.6.24 (`F_DUPFD_CLOEXEC`).
+const GROWN: [(&str, u32); 2] = [("fcntl", 55), ("fcntl64", 221)];
+const GROWN_IN: Version = Version(2, 6, 24);
+/// Calls that all programs make came up to here: `pipe2` and its like.
+const COMPLETE_IN: Version = Version(2, 6, 27);
+
+/// A word of the kernel's code, and what makes it understand both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// Virtual address.
+    pub va: u32,
+    /// What stands there.
+    pub old: u32,
+    /// What is to stand there.
+    pub new: u32,
+}
+
+/// How a kernel takes its system calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemCalls {
+    /// The code that takes the number, where it knows the old way alone.
+    pub code: Vec<Word>,
+    /// Virtual address of the table of functions.
+    pub table: u32,
+    /// Entries of the table.
+    pub count: u32,
+    /// Virtual address of the function that refuses every other number.
+    pub refusal: Option<u32>,
+    /// The kernel's version.
+    version: Version,
+}
+
+impl SystemCalls {
+    /// The table's entry for a call that new programs make in a way that this
+    /// kernel does not know; `None` for every other.
+    pub fn entry(&self, name: &str) -> Option<u32> {
+        let different = DIFFERENT.iter().filter(|_| !self.code.is_empty());
+        let grown = GROWN.iter().filter(|_| self.version < GROWN_IN);
+        let (_, number) = different.chain(grown).find(|(known, _)| *known == name)?;
+        (*number < self.count).then(|| self.table.wrapping_add(number * 4))
+    }
+}
+
+/// Finds the code and the table. There is one of either in a kernel.
+pub(super) fn find(kernel: &Kernel) -> Option<SystemCalls> {
+    // Nothing is to be changed in later ones.
+    if kernel.facts.version >= COMPLETE_IN {
+        return None;
+    }
+    let words: Vec<u32> = kernel
+        .bytes
+        .chunks_exact(4)
+        .map(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+        .collect();
+    let all = |wanted: &dyn Fn(u32) -> bool| -> Vec<usize> {
+        let words = words.iter().enumerate();
+        words
+            .filter_map(|(at, &word)| wanted(word).then_some(at))
+            .collect()
+    };
+    // A second jump, for programs that are traced, may be as near.
+    let jumps = all(&|word| word == GO);
+    let mut tables = jumps
+        .iter()
+        .filter_map(|&at| Some((at, table(kernel, &words, at)?)));
+    let (go, (table, count)) = tables.next()?;
+    if !tables.all(|(_, other)| other == (table, count)) {
+        return None;
+    }
+    let loads = all(&|word| matches!(word, LOAD | LOAD_ARM));
+    let mut codes = loads.iter().filter_map(|&at| code(kernel, &words, at));
+    let code = codes.next().filter(|_| codes.next().is_none());
+    Some(SystemCalls {
+        code: code.unwrap_or_default(),
+        table,
+        count,
+        refusal: refusal(kernel, &words, go),
+        version: kernel.facts.version,
+    })
+}
+
+/// Virtual address of a word.
+fn va(kernel: &Kernel, index: usize) -> u32 {
+    kernel.base.wrapping_add(4 * index as u32)
+}
+
+/// The table, and how many entries it has, by the code in front of the jump.
+fn table(kernel: &Kernel, words: &[u32], go: usize) -> Option<(u32, u32)> {
+    let start = go.checked_sub(WINDOW)?;
+    let before = words.get(start..go)?;
+    let last = |wanted: u32| {
+        let at = before
+            .iter()
+            .rposition(|word| word & 0xffff_f000 == wanted)?;
+        Some((start + at, immediate(before[at])))
+    };
+    // add r8, pc, #table; cmp r7, #count.
+    let (at, distance) = last(0xe28f_8000)?;
+    let (_, count) = last(0xe357_0000)?;
+    let table = va(kernel, at).wrapping_add(8).wrapping_add(distance);
+    Some((table, count))
+}
+
+/// Where the code goes on that follows the jump by the table: calls of numbers that
+/// the table has not, but for ARM's own, end in one jump.
+fn refusal(kernel: &Kernel, words: &[u32], go: usize) -> Option<u32> {
+    let behind = words.get(go..go + WINDOW)?;
+    let at = behind.iter().position(|word| word >> 24 == 0xea)?;
+    let distance = (behind[at] << 8).cast_signed() >> 6;
+    let target = va(kernel, go + at)
+        .wrapping_add(8)
+        .wrapping_add_signed(distance);
+    // Room for a jump to anywhere.
+    kernel.word(target.wrapping_add(4)).map(|_| target)
+}
+
+/// The code around the load of the instruction, in a kernel that knows the old way
+/// alone.
+fn code(kernel: &Kernel, words: &[u32], load: usize) -> Option<Vec<Word>> {
+    let window = words.get(load..load + WINDOW)?;
+    let behind = |wanted: u32| {
+        let at = window.iter().position(|&word| word == wanted)?;
+        Some(load + at)
+    };
+    let mut places = vec![load, behind(NUMBER)?, behind(FROM_ZERO)?];
+    if words[load] == LOAD_ARM {
+        let before = load.checked_sub(1).filter(|&at| words[at] == THUMB_NUMBER);
+        places.push(before?);
+    }
+    let changed = |index: usize| {
+        let old = words[index];
+        let (_, new) = BOTH.iter().find(|(known, _)| *known == old)?;
+        Some(Word {
+            va: va(kernel, index),
+            old,
+            new: *new,
+        })
+    };
+    places.into_iter().map(changed).collect()
+}
+
+/// The number in an instruction of data processing.
+fn immediate(word: u32) -> u32 {
+    (word & 0xff).rotate_right((word >> 8 & 0xf) * 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Facts, Version};
+
+    const BASE: u32 = 0xc000_8000;
+
+    fn found_in(version: Version, words: &[u32]) -> Option<SystemCalls> {
+        let mut all = vec![0; 32];
+        all.extend(words);
+        all.resize(256, 0);
+        find(&Kernel {
+            bytes: all
+                .iter()
+                .flat_map(|word: &u32| word.to_le_bytes())
+                .collect(),
+            base: BASE,
+            facts: Facts::usual(version),
+        })
+    }
+
+    fn found(words: &[u32]) -> Option<SystemCalls> {
+        found_in(Version(2, 6, 22), words)
+    }
+
+    /// From 2.6.22 without Thumb.
+    const CODE: [u32; 9] = [
+        LOAD,
+        0xe321_f013, // msr   cpsr_c, #0x13
+        0xe28f_809c, // add   r8, pc, #156
+        NUMBER,
+        FROM_ZERO,
+        0xe357_0e16, // cmp   r7, #352
+        GO,
+        0x2a00_0100, // bcs   arm_syscall
+        0xeaff_fff6, // b     32 bytes back
+    ];
+
+    #[test]
+    fn the_number_is_taken_from_r7_when_the_instruction_has_none() {
+        let calls = found(&CODE).unwrap();
+        let new: Vec<(u32, u32)> = calls.code.iter().map(|word| (word.va, word.new)).collect();
+        assert_eq!(
+            new,
+            [
+                (BASE + 0x80, 0xe51e_a004),
+                (BASE + 0x8c, 0xe3da_a4ff),
+                (BASE + 0x90, 0x122a_7609),
+            ]
+        );
+        assert_eq!((calls.table, calls.count), (BASE + 0x88 + 8 + 156, 352));
+        assert_eq!(calls.entry("stat64"), Some(calls.table + 195 * 4));
+        assert_eq!(calls.entry("fcntl"), Some(calls.table + 55 * 4));
+        assert_eq!(calls.entry("read"), None);
+        assert_eq!(calls.refusal, Some(BASE + 0x80));
+    }
+
+    #[test]
+    fn code_that_thumb_may_call_has_one_word_more() {
+        let mut words = vec![THUMB_NUMBER, LOAD_ARM];
+        words.extend(&CODE[1..]);
+        let calls = found(&words).unwrap();
+        assert_eq!(calls.code.len(), 4);
+        assert_eq!(calls.code[3].new, 0x13a0_a000);
+    }
+
+    #[test]
+    fn in_a_kernel_that_knows_both_ways_only_new_flags_are_to_be_served() {
+        let both = CODE.map(|word| match BOTH.iter().find(|(old, _)| *old == word) {
+            Some((_, new)) => *new,
+            None => word,
+        });
+        let calls = found(&both).unwrap();
+        assert_eq!((calls.code.len(), calls.entry("stat64")), (0, None));
+        assert_eq!(calls.entry("fcntl64"), Some(calls.table + 221 * 4));
+        let later = found_in(Version(2, 6, 24), &both).unwrap();
+        assert_eq!(later.entry("fcntl64"), None);
+        assert_eq!(found_in(Version(2, 6, 27), &both), None);
+    }
+
+    #[test]
+    fn what_stands_there_twice_is_not_taken() {
+        let apart = [0; WINDOW];
+        let twice: Vec<u32> = CODE.iter().chain(&apart).chain(&CODE).copied().collect();
+        assert_eq!(found(&twice), None);
+    }
+}
