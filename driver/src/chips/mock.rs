@@ -218,7 +218,8 @@ const POINTERS: [&Slot; 22] = [
 ];
 
 /// Slots that some test fills with an offset.
-const VALUES: [&Slot; 14] = [
+const VALUES: [&Slot; 15] = [
+    &clock::CPUMASK_IS_POINTER::SLOT,
     &irq::IRQF_DISABLED::SLOT,
     &clock::clock_event_device::mult::SLOT,
     &clock::clock_event_device::shift::SLOT,

@@ -259,7 +259,7 @@ fn start_events() {
             field.set(device, sp804::irq() as i32);
         }
         if let Some(field) = ClockEventDevice::cpumask() {
-            field.set(device, FIRST_CPU.as_ptr());
+            field.set(device, first_cpu());
         }
         set_state_callbacks(device);
     }
@@ -268,6 +268,14 @@ fn start_events() {
     acknowledge();
     if request_timer_irq(sp804::irq() as u32, tick, c"sp804", device.cast()) {
         register_events(device);
+    }
+}
+
+/// The mask of the first processor, or in older kernels a pointer to it.
+fn first_cpu() -> *const u32 {
+    match clock::CPUMASK_IS_POINTER() {
+        Some(0) => core::ptr::without_provenance(FIRST_CPU[0] as usize),
+        _ => FIRST_CPU.as_ptr(),
     }
 }
 

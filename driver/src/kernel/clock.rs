@@ -15,7 +15,7 @@ crate::layout! {
         required rating: i32,
         /// The Linux interrupt number, 2.6.29 and later (s32 -1 would mean none).
         optional irq: i32,
-        /// The processors it serves; a pointer since 2.6.29.
+        /// The processors it serves: see CPUMASK_IS_POINTER.
         optional cpumask: *const u32,
         /// What the interrupt handler calls.
         required event_handler: Option<extern "C" fn(*mut ClockEventDevice)>,
@@ -56,6 +56,12 @@ crate::layout! {
         /// CLOCK_SOURCE_ bits.
         optional flags: usize,
     }
+}
+
+crate::constant! {
+    /// include/linux/clockchips.h: whether the mask of processors is pointed to, since 2.6.29.
+    /// Before, it is in the struct, of one word for up to 32 of them.
+    pub(crate) optional CPUMASK_IS_POINTER;
 }
 
 /// A callback of the new era. It returns 0 or an error.

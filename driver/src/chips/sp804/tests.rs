@@ -135,6 +135,16 @@ fn before_the_kernel_converted_ticks_the_driver_does() {
 }
 
 #[test]
+fn the_first_processor_is_a_mask_or_a_pointer_to_it() {
+    let mock = Mock::new();
+    assert_eq!(first_cpu(), FIRST_CPU.as_ptr());
+    mock.fill(&clock::CPUMASK_IS_POINTER::SLOT, 1);
+    assert_eq!(first_cpu(), FIRST_CPU.as_ptr());
+    mock.fill(&clock::CPUMASK_IS_POINTER::SLOT, 0);
+    assert_eq!(first_cpu().addr(), 1);
+}
+
+#[test]
 fn one_shot_counts_the_ticks_asked_for() {
     let mock = Mock::new();
     let page = timer(&mock);
