@@ -29,7 +29,7 @@ pub(super) fn variable(kernel: &Kernel, code: &Code) -> Option<(u32, usize)> {
         it.calls.iter().any(through)
     });
     for function in calling {
-        let mut called: Vec<(u32, u32)> = trace(kernel, function)
+        let mut called: Vec<(u32, u32)> = trace(kernel, code, function)
             .iter()
             .filter_map(called_field)
             .filter(|it| FIELDS.contains(&it.1))

@@ -1,8 +1,9 @@
 //! What a function does with its arguments, followed through its code: rules
 //! for names of which calls and constants alone say too little.
 //!
-//! Each file knows one family. [`console`], [`descriptor`] and [`entry`] look
-//! at the whole kernel once, for what does one thing and nothing else; the others tell
+//! Each file knows one family. [`console`], [`descriptor`], [`entry`] and
+//! [`pseudo_terminal`] look at the whole kernel once, for what does one thing and
+//! nothing else; the others tell
 //! siblings apart that are candidates already: [`flow_handlers`], [`habits`],
 //! [`exception`].
 
@@ -12,6 +13,7 @@ mod entry;
 mod exception;
 mod flow_handlers;
 mod habits;
+mod pseudo_terminal;
 
 use super::{
     Strategy::Arguments,
@@ -81,6 +83,17 @@ impl Sights {
             let why = format!("{:#x} alone sets it, and it is called", found.setter);
             sights.lead("handle_arch_irq", found.variable, why, (source, binary));
         }
+        if let Some(found) = pseudo_terminal::receiver(kernel, code) {
+            let why = "what writes to a pseudo-terminal calls it".to_owned();
+            let graphs = (source, binary);
+            sights.lead(
+                "tty_insert_flip_string_fixed_flag",
+                found.insert,
+                why.clone(),
+                graphs,
+            );
+            sights.lead("tty_flip_buffer_push", found.push, why, graphs);
+        }
         sights
     }
 
@@ -89,6 +102,13 @@ impl Sights {
         if let (Some(named), Some(node)) = (source.named(name), binary.at(address)) {
             self.leads.insert(named, Lead { node, why });
         }
+    }
+}
+
+impl Sights {
+    /// Whether a rule leads to this place for the name.
+    pub(super) fn leads_to(&self, named: Named, node: Node) -> bool {
+        self.leads.get(&named).is_some_and(|it| it.node == node)
     }
 }
 
@@ -108,6 +128,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
                 "another does what it must".to_owned()
             }),
         }
+    } else if matcher.sights.leads.iter().any(|it| it.1.node == node) {
+        tally.add(Arguments, -DOES_NOT, || "does what another must".to_owned());
     }
     let sights = &matcher.sights;
     sights.flow_handlers.score(matcher, named, node, tally);
@@ -116,8 +138,13 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
 }
 
 /// What a function does.
-fn trace(kernel: &Kernel, function: &Function) -> Vec<Event> {
-    flow::trace(kernel, function.start, function.thumb, Some(function.end))
+fn trace(kernel: &Kernel, code: &Code, function: &Function) -> Vec<Event> {
+    let never_returns = |target: u32| {
+        let callee = code.at(target);
+        callee.is_some_and(|it| code.function(it).no_return)
+    };
+    let end = Some(function.end);
+    flow::trace_until(kernel, function.start, function.thumb, end, &never_returns)
 }
 
 /// Functions of at most so many bytes that call nobody, or once: function tracing
