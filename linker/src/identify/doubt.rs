@@ -26,6 +26,11 @@ const AGAINST_FEW: f32 = 0.2;
 /// bits.
 const AGAINST_DATA: f32 = 0.1;
 const FEW_FOR_DATA: f32 = 40.0;
+const AGAINST_MANY_FOR_DATA: f32 = 0.2;
+/// Bits by which a variable against which something speaks must be better than another:
+/// compilers reach the variables of a file from one address among them, which then has
+/// the users of all.
+const ALIKE_DATA: f32 = 10.0;
 /// Few bits, in regard to what speaks against them, and to the size.
 const FEW: f32 = 24.0;
 const FEW_FOR_SIZE: f32 = 24.0;
@@ -80,7 +85,11 @@ impl Matcher<'_> {
             }
             let all = self.rank_anew(name, &mut votes);
             let near = all.iter().filter(|it| it.0 != node);
-            let near = near.filter(|it| tally.total() - it.1 < margin(&tally));
+            let wanted = match self.source.node(name).data && tally.share_against() > 0.0 {
+                true => ALIKE_DATA,
+                false => margin(&tally),
+            };
+            let near = near.filter(|it| tally.total() - it.1 < wanted);
             let near: Vec<Node> = near.map(|it| it.0).collect();
             if !near.is_empty() {
                 doubts.entry(name).or_default().extend(near);
@@ -99,6 +108,23 @@ impl Matcher<'_> {
             doubts.entry(name).or_default();
         }
         doubts
+    }
+
+    /// Names of the same file without a place that call the same or are called by the
+    /// same, and are no part of this one.
+    pub(super) fn unnamed_siblings(&self, named: Named) -> impl Iterator<Item = Named> + '_ {
+        let source = self.source.node(named);
+        self.source.ids().filter(move |&other| {
+            let rival = self.source.node(other);
+            other != named
+                && rival.known
+                && source.file.is_some()
+                && rival.file == source.file
+                && self.node_of(other).is_none()
+                && are_siblings(source, rival)
+                && !self.may_contain(named, other)
+                && !self.may_contain(other, named)
+        })
     }
 
     /// Names for which nothing but one fact speaks, and that through one in doubt.
@@ -177,7 +203,11 @@ impl Matcher<'_> {
             return true;
         }
         if !source.known {
-            return source.data && bits < FEW_FOR_DATA && tally.share_against() > AGAINST_DATA;
+            let limit = match bits < FEW_FOR_DATA {
+                true => AGAINST_DATA,
+                false => AGAINST_MANY_FOR_DATA,
+            };
+            return source.data && tally.share_against() > limit;
         }
         let callers = &self.binary.node(node).callers;
         let known: Vec<Named> = callers.iter().filter_map(|&it| self.name_of(it)).collect();
