@@ -100,7 +100,7 @@ pub(crate) fn comes_back(kernel: &Kernel, range: Range<u32>, call: u32, thumb: b
         let before = at.checked_sub(4).filter(|_| !thumb);
         let linked = before
             .and_then(|it| self::insn(kernel, it, false))
-            .is_some_and(|it| it.writes >> decode::LR & 1 == 1 && !it.op.calls());
+            .is_some_and(|it| it.op == Op::Copy(decode::LR, decode::PC));
         if insn.op.calls() || linked || !walk::ends(&insn) {
             waiting.push(at.wrapping_add(u32::from(insn.size)));
         }
@@ -151,5 +151,14 @@ mod tests {
             0xeaff_fffb,
         ];
         assert!(comes_back_to_second(&through_memory));
+        // push; bl; pop {r4, lr}; b elsewhere; b to the call: not behind the jump.
+        let tail = [
+            0xe92d_4010,
+            0xeb00_0100,
+            0xe8bd_4010,
+            0xea00_0100,
+            0xeaff_fffb,
+        ];
+        assert!(!comes_back_to_second(&tail));
     }
 }

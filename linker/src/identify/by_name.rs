@@ -19,6 +19,11 @@ impl<T> ByName<T> {
         found.map(|it| &it.1)
     }
 
+    /// Everything that is known.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(Named, T)> {
+        self.0.iter()
+    }
+
     /// Of several facts about one name the last counts.
     pub(super) fn insert(&mut self, named: Named, fact: T) {
         match self.0.iter_mut().find(|it| it.0 == named) {

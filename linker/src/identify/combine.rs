@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Candidate, Strategy,
-    graph::{Named, Node, Place},
+    graph::{Named, Node, Place, linked},
     matcher::Matcher,
     tally::Tally,
 };
@@ -14,6 +14,8 @@ use crate::kernel::Version;
 const WORTH_TRYING: f32 = 16.0;
 /// A candidate this many bits below the first is not handed on.
 const WITHIN: f32 = 4.0;
+/// Bits for a candidate that calls another one, where the source calls a rival.
+const CALLER: f32 = 6.0;
 /// Candidates handed on.
 const MAX_CANDIDATES: usize = 4;
 /// Evidence that is shown, the strongest first.
@@ -49,13 +51,18 @@ pub(super) fn findings(matcher: &Matcher, asked: &[&str]) -> Findings {
             continue;
         }
         let others = matcher.doubts.get(&named);
-        let nodes = std::iter::once(&node).chain(others.into_iter().flatten());
-        let candidates = nodes.take(MAX_CANDIDATES);
+        let mut nodes: Vec<Node> = std::iter::once(&node)
+            .chain(others.into_iter().flatten())
+            .take(MAX_CANDIDATES)
+            .copied()
+            .collect();
+        likeliest_first(matcher, named, &mut nodes);
         findings.insert(
             source.name.clone(),
             Finding {
-                candidates: candidates
-                    .map(|&node| candidate(matcher, named, node))
+                candidates: nodes
+                    .into_iter()
+                    .map(|node| candidate(matcher, named, node))
                     .collect(),
                 certain: others.is_none(),
                 function: matcher.binary.is_function(node),
@@ -71,11 +78,16 @@ pub(super) fn findings(matcher: &Matcher, asked: &[&str]) -> Findings {
         };
         let ranked = matcher.rank(named);
         let best = ranked.first().map_or(0.0, |it| it.1);
-        let candidates: Vec<_> = ranked
+        let mut nodes: Vec<Node> = ranked
             .iter()
             .take_while(|it| it.1 >= WORTH_TRYING && best - it.1 <= WITHIN)
             .take(MAX_CANDIDATES)
-            .map(|&(node, _)| candidate(matcher, named, node))
+            .map(|it| it.0)
+            .collect();
+        likeliest_first(matcher, named, &mut nodes);
+        let candidates: Vec<_> = nodes
+            .into_iter()
+            .map(|node| candidate(matcher, named, node))
             .collect();
         if candidates.len() > 1 {
             findings.insert(
@@ -89,6 +101,30 @@ pub(super) fn findings(matcher: &Matcher, asked: &[&str]) -> Findings {
         }
     }
     findings
+}
+
+/// Sorts places: first those where the function can stand alone, then by how good they
+/// are for this name, and how much better than for another of its file that has no place.
+fn likeliest_first(matcher: &Matcher, named: Named, nodes: &mut [Node]) {
+    if nodes.len() < 2 {
+        return;
+    }
+    let rivals: Vec<Named> = matcher.unnamed_siblings(named).collect();
+    let source = matcher.source.node(named);
+    // One of the rivals, which this function calls, is among the places as well.
+    let calls_rival = rivals.iter().any(|it| linked(&source.calls, *it).is_some());
+    let all = nodes.to_vec();
+    let lead = |&node: &Node| {
+        let bits = |named| matcher.score(named, node, Tally::default()).total();
+        let rival = rivals.iter().map(|&it| bits(it)).fold(0.0, f32::max);
+        let mut calls = matcher.binary.node(node).calls.iter();
+        let caller = calls_rival && calls.any(|it| all.contains(it));
+        bits(named) - rival / 2.0 + if caller { CALLER } else { 0.0 }
+    };
+    nodes.sort_by(|a, b| {
+        let stands = |it: &Node| matcher.stands_alone(named, *it);
+        stands(b).cmp(&stands(a)).then(lead(b).total_cmp(&lead(a)))
+    });
 }
 
 /// A static function whose address nobody takes need not take the arguments

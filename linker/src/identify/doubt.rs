@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    graph::{Link, Named, Node, Place, SourceNode},
+    graph::{Fact, Link, Named, Node, Place, SourceNode, linked},
     matcher::Matcher,
     tally::Tally,
     votes::Votes,
@@ -26,9 +26,14 @@ const AGAINST_FEW: f32 = 0.2;
 /// bits.
 const AGAINST_DATA: f32 = 0.1;
 const FEW_FOR_DATA: f32 = 40.0;
+const AGAINST_MANY_FOR_DATA: f32 = 0.2;
+/// Bits by which a variable against which something speaks must be better than another:
+/// compilers reach the variables of a file from one address among them, which then has
+/// the users of all.
+const ALIKE_DATA: f32 = 10.0;
 /// Few bits, in regard to what speaks against them, and to the size.
 const FEW: f32 = 24.0;
-const FEW_FOR_SIZE: f32 = 20.0;
+const FEW_FOR_SIZE: f32 = 24.0;
 /// So many times fewer blocks than the source has make a part of a function, if
 /// its own file calls it; and fewer than so many of a long function speak against few
 /// bits.
@@ -80,7 +85,11 @@ impl Matcher<'_> {
             }
             let all = self.rank_anew(name, &mut votes);
             let near = all.iter().filter(|it| it.0 != node);
-            let near = near.filter(|it| tally.total() - it.1 < margin(&tally));
+            let wanted = match self.source.node(name).data && tally.share_against() > 0.0 {
+                true => ALIKE_DATA,
+                false => margin(&tally),
+            };
+            let near = near.filter(|it| tally.total() - it.1 < wanted);
             let near: Vec<Node> = near.map(|it| it.0).collect();
             if !near.is_empty() {
                 doubts.entry(name).or_default().extend(near);
@@ -89,7 +98,94 @@ impl Matcher<'_> {
         for (_, all) in by_file {
             self.exchangeable(&all, &mut doubts);
         }
+        for &one in &named {
+            if let Some(other) = self.folded(one) {
+                doubts.entry(one.0).or_default().push(other.1);
+                doubts.entry(other.0).or_default().push(one.1);
+            }
+        }
+        for name in self.resting_on(&named, &doubts) {
+            doubts.entry(name).or_default();
+        }
         doubts
+    }
+
+    /// Names of the same file without a place that call the same or are called by the
+    /// same, and are no part of this one.
+    pub(super) fn unnamed_siblings(&self, named: Named) -> impl Iterator<Item = Named> + '_ {
+        let source = self.source.node(named);
+        self.source.ids().filter(move |&other| {
+            let rival = self.source.node(other);
+            other != named
+                && rival.known
+                && source.file.is_some()
+                && rival.file == source.file
+                && self.node_of(other).is_none()
+                && are_siblings(source, rival)
+                && !self.may_contain(named, other)
+                && !self.may_contain(other, named)
+        })
+    }
+
+    /// Names for which nothing but one fact speaks, and that through one in doubt.
+    fn resting_on(&mut self, named: &[(Named, Node)], doubts: &Doubts) -> Vec<Named> {
+        let (doubted, sure): (Vec<_>, Vec<_>) =
+            named.iter().partition(|it| doubts.contains_key(&it.0));
+        let score = |matcher: &Self, it: &(Named, Node)| {
+            let tally = matcher.score(it.0, it.1, Tally::default());
+            (tally.facts(), tally.total())
+        };
+        let one_fact = |it: &(Named, Node)| self.source.node(it.0).known && score(self, it).0 <= 1;
+        let few: Vec<(Named, Node)> = sure.into_iter().filter(one_fact).collect();
+        self.hide(&doubted);
+        let weak = |it: &&(Named, Node)| {
+            let (facts, bits) = score(self, it);
+            facts == 0 && bits < LEAST
+        };
+        let weak = few.iter().filter(weak).map(|it| it.0).collect();
+        self.place_at(&doubted);
+        weak
+    }
+
+    /// What a function that does nothing but call another may have changed names
+    /// with: the compiler finds that the two are the same once the one is put into
+    /// the other, and keeps the code of either.
+    fn folded(&self, (name, node): (Named, Node)) -> Option<(Named, Node)> {
+        let source = self.source.node(name);
+        if !(source.known && source.global && source.blocks == 1) {
+            return None;
+        }
+        source.order_of_calls.iter().find_map(|&(called, _)| {
+            let other = self.source.node(called);
+            let place = self.node_of(called)?;
+            let (outer, inner) = (self.binary.node(node), self.binary.node(place));
+            let same = other.known
+                && other.global
+                && other.file == source.file
+                && other.parameters == source.parameters;
+            let linked = outer.calls == [place] || inner.calls == [node];
+            let told = self.is_told(name, node)
+                || self.is_told(called, place)
+                || self.callers_tell(source, other, node)
+                || self.callers_tell(other, source, place);
+            (same && linked && !told).then_some((called, place))
+        })
+    }
+
+    /// Whether a rule about the whole binary leads to the place.
+    fn is_told(&self, name: Named, node: Node) -> bool {
+        self.sights.leads_to(name, node) || self.shapes.leads_to(name, node)
+    }
+
+    /// Whether a named function calls the place that calls the one in the source and
+    /// not the other.
+    fn callers_tell(&self, one: &SourceNode, other: &SourceNode, node: Node) -> bool {
+        let callers = self.binary.node(node).callers.iter();
+        let mut by = callers.filter_map(|it| self.name_of(*it));
+        let direct = |links: &[Link], by: Named| {
+            linked(links, by).is_some_and(|link| link.fact != Fact::Inherited)
+        };
+        by.any(|by| direct(&one.callers, by) && linked(&other.callers, by).is_none())
     }
 
     /// Whether what speaks for the pair is too little.
@@ -107,7 +203,11 @@ impl Matcher<'_> {
             return true;
         }
         if !source.known {
-            return source.data && bits < FEW_FOR_DATA && tally.share_against() > AGAINST_DATA;
+            let limit = match bits < FEW_FOR_DATA {
+                true => AGAINST_DATA,
+                false => AGAINST_MANY_FOR_DATA,
+            };
+            return source.data && tally.share_against() > limit;
         }
         let callers = &self.binary.node(node).callers;
         let known: Vec<Named> = callers.iter().filter_map(|&it| self.name_of(it)).collect();
@@ -148,9 +248,9 @@ impl Matcher<'_> {
     /// Bits of two pairs with their names exchanged.
     fn exchanged(&mut self, one: (Named, Node), other: (Named, Node)) -> f32 {
         let crossed = [(one.0, other.1), (other.0, one.1)];
-        self.place_at(crossed);
+        self.place_at(&crossed);
         let bits = crossed.map(|(name, node)| self.score(name, node, Tally::default()).total());
-        self.place_at([one, other]);
+        self.place_at(&[one, other]);
         bits.iter().sum()
     }
 }
@@ -182,7 +282,7 @@ fn is_fragment(source: u32, binary: u32, bits: f32, called_in_file: bool) -> boo
 }
 
 /// Whether both call the same, or are called by the same.
-fn are_siblings(one: &SourceNode, other: &SourceNode) -> bool {
+pub(super) fn are_siblings(one: &SourceNode, other: &SourceNode) -> bool {
     common(&one.calls, &other.calls) || common(&one.callers, &other.callers)
 }
 
@@ -199,7 +299,7 @@ fn common(one: &[Link], other: &[Link]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identify::{Strategy, graph::Fact};
+    use crate::identify::Strategy;
 
     fn tally(bits: &[f32]) -> Tally {
         let mut tally = Tally::default();
@@ -232,7 +332,7 @@ mod tests {
         assert!(!is_fragment(9, 1, 45.0, false));
         assert!(!is_fragment(7, 1, 45.0, true));
         // A long function of a few blocks needs more than a few bits.
-        assert!(is_fragment(20, 6, 19.0, false));
+        assert!(is_fragment(20, 6, 23.0, false));
         assert!(!is_fragment(20, 6, 25.0, false));
         assert!(!is_fragment(3, 1, 13.0, false));
     }

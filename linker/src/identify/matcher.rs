@@ -8,12 +8,14 @@
 //! that has become known, and one that no longer stands is given up.
 
 use super::{
-    StrategySet, arguments, cluster,
-    doubt::Doubts,
+    StrategySet, arguments,
+    assembly::{self, Assembly},
+    cluster,
+    doubt::{Doubts, are_siblings},
     graph::{Binary, Named, Node, Source},
     lexical, locality,
     place::Files,
-    relation,
+    presence, relation,
     shape::{self, Shapes},
     sights::{self, Sights},
     strategy::Strategy,
@@ -48,11 +50,19 @@ struct Winner {
     wider: f32,
 }
 
+/// What the whole binary shows before any name is known.
+pub(super) struct Known {
+    pub shapes: Shapes,
+    pub sights: Sights,
+    pub assembly: Assembly,
+}
+
 /// What is known, and what follows.
 pub(super) struct Matcher<'a> {
     pub kernel: &'a Kernel,
     pub shapes: Shapes,
     pub sights: Sights,
+    pub assembly: Assembly,
     pub source: &'a Source,
     pub binary: &'a Binary<'a>,
     set: StrategySet,
@@ -78,6 +88,8 @@ pub(super) struct Matcher<'a> {
     refuted: Vec<Vec<Node>>,
     /// Names that have a place and are not believed.
     pub doubts: Doubts,
+    /// Files of which the kernel has nothing.
+    absent: Vec<bool>,
     pub has_init: bool,
 }
 
@@ -86,15 +98,20 @@ impl<'a> Matcher<'a> {
         kernel: &'a Kernel,
         source: &'a Source,
         binary: &'a Binary<'a>,
-        shapes: Shapes,
-        sights: Sights,
+        known: Known,
         set: StrategySet,
     ) -> Self {
+        let Known {
+            shapes,
+            sights,
+            assembly,
+        } = known;
         let count = source.names.len();
         Self {
             kernel,
             shapes,
             sights,
+            assembly,
             source,
             binary,
             set,
@@ -110,6 +127,7 @@ impl<'a> Matcher<'a> {
             unchecked: vec![true; count],
             refuted: vec![Vec::new(); count],
             doubts: Doubts::new(),
+            absent: presence::absent(source, binary),
             has_init: binary
                 .code
                 .functions()
@@ -163,6 +181,7 @@ impl<'a> Matcher<'a> {
             self.files.add(source, node);
         }
         self.touch(named);
+        self.recheck(node);
     }
 
     fn give_up(&mut self, named: Named) {
@@ -172,19 +191,37 @@ impl<'a> Matcher<'a> {
         self.names[node.0 as usize] = None;
         self.files.remove(self.source.node(named), node);
         self.touch(named);
+        // Another of the file may have taken its place.
+        let file = self.source.node(named).file;
+        for other in self.source.ids().filter(|_| file.is_some()) {
+            if self.source.node(other).file == file {
+                self.unchecked[other.0 as usize] = true;
+            }
+        }
     }
 
-    /// Gives two names the places of each other.
-    pub(super) fn place_at(&mut self, pairs: [(Named, Node); 2]) {
-        for (named, _) in pairs {
+    /// Gives names other places.
+    pub(super) fn place_at(&mut self, pairs: &[(Named, Node)]) {
+        for &(named, _) in pairs {
             if let Some(old) = self.node_of(named) {
                 self.files.remove(self.source.node(named), old);
             }
         }
-        for (named, node) in pairs {
+        for &(named, node) in pairs {
             self.nodes[named.0 as usize] = Some(node);
             self.names[node.0 as usize] = Some(named);
-            self.files.add(self.source.node(named), node);
+            if self.binary.is_function(node) {
+                self.files.add(self.source.node(named), node);
+            }
+        }
+    }
+
+    /// Takes their places from names for a while.
+    pub(super) fn hide(&mut self, pairs: &[(Named, Node)]) {
+        for &(named, node) in pairs {
+            self.nodes[named.0 as usize] = None;
+            self.names[node.0 as usize] = None;
+            self.files.remove(self.source.node(named), node);
         }
     }
 
@@ -206,6 +243,23 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// What is near this place in the binary alone has to be checked again: a
+    /// neighbour with a name that the source does not have there is against one of
+    /// the two.
+    fn recheck(&mut self, node: Node) {
+        let binary = self.binary.node(node);
+        for near in [
+            &binary.calls,
+            &binary.callers,
+            &binary.refers,
+            &binary.referrers,
+        ] {
+            for named in near.iter().filter_map(|it| self.names[it.0 as usize]) {
+                self.unchecked[named.0 as usize] = true;
+            }
+        }
+    }
+
     /// All that speaks for and against the pair.
     pub(super) fn score(&self, named: Named, node: Node, mut tally: Tally) -> Tally {
         if self.set.has(Strategy::Lexical) {
@@ -216,6 +270,7 @@ impl<'a> Matcher<'a> {
         }
         if self.set.has(Strategy::Structure) {
             structure::score(self, named, node, &mut tally);
+            assembly::score(self, named, node, &mut tally);
         }
         if self.set.has(Strategy::Shape) {
             shape::score(self, named, node, &mut tally);
@@ -252,6 +307,10 @@ impl<'a> Matcher<'a> {
         votes: &mut Votes,
         open: impl Fn(Node) -> bool,
     ) -> Vec<(Node, f32)> {
+        let file = self.source.node(named).file;
+        if file.is_some_and(|file| self.absent[file as usize]) {
+            return Vec::new();
+        }
         if self.set.has(Strategy::Lexical) {
             lexical::candidates(self, named, votes);
         }
@@ -260,6 +319,7 @@ impl<'a> Matcher<'a> {
         }
         if self.set.has(Strategy::Structure) {
             structure::candidates(self, named, votes);
+            assembly::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Shape) {
             shape::candidates(self, named, votes);
@@ -293,6 +353,15 @@ impl<'a> Matcher<'a> {
 
     /// Spreads names to the fixpoint.
     pub(super) fn run(&mut self) {
+        self.spread();
+        // What was given up for want of what is known now.
+        if self.reopen() {
+            self.spread();
+        }
+        self.doubts = self.doubts();
+    }
+
+    fn spread(&mut self) {
         for _ in 0..MAX_CHECKS {
             for step in STEPS {
                 for _ in 0..MAX_ROUNDS {
@@ -305,7 +374,19 @@ impl<'a> Matcher<'a> {
                 break;
             }
         }
-        self.doubts = self.doubts();
+    }
+
+    /// Gives places that were given up another chance; false when there are none.
+    fn reopen(&mut self) -> bool {
+        let mut any = false;
+        for named in self.source.ids() {
+            let refuted = std::mem::take(&mut self.refuted[named.0 as usize]);
+            if !refuted.is_empty() {
+                self.stale[named.0 as usize] = true;
+                any = true;
+            }
+        }
+        any
     }
 
     /// Accepts what meets the demands; false when nothing does.
@@ -443,6 +524,13 @@ impl<'a> Matcher<'a> {
     /// Looks at every pair again; gives up those that no longer stand.
     fn check(&mut self) -> bool {
         let mut given_up = Vec::new();
+        let mut unnamed: Vec<Vec<Named>> = vec![Vec::new(); self.source.files.len()];
+        for named in self.source.ids().filter(|it| self.node_of(*it).is_none()) {
+            let source = self.source.node(named);
+            if let (true, Some(file)) = (source.known, source.file) {
+                unnamed[file as usize].push(named);
+            }
+        }
         let mut votes = Votes::of(self.binary.nodes.len());
         for named in self.source.ids() {
             let unchecked = std::mem::take(&mut self.unchecked[named.0 as usize]);
@@ -453,14 +541,18 @@ impl<'a> Matcher<'a> {
                 continue;
             }
             let ranked = self.rank_open(named, &mut votes);
-            let own = ranked.iter().find(|it| it.0 == node).map_or(0.0, |it| it.1);
+            let own = self.score(named, node, Tally::default()).total();
             let other = ranked
                 .iter()
                 .filter(|it| it.0 != node)
                 .map(|it| it.1)
                 .fold(0.0, f32::max);
             let (need, margin) = STEPS[STEPS.len() - 1];
-            if own < need || own - other < margin || !self.stands_alone(named, node) {
+            if own < need
+                || own - other < margin
+                || !self.stands_alone(named, node)
+                || self.is_claimed(named, node, own, &unnamed)
+            {
                 given_up.push((named, node));
             }
         }
@@ -469,5 +561,23 @@ impl<'a> Matcher<'a> {
             self.refuted[named.0 as usize].push(node);
         }
         !given_up.is_empty()
+    }
+
+    /// Whether a name of the same file that has no place fits better here: it may
+    /// have come to nothing only because this one was the first.
+    fn is_claimed(&self, named: Named, node: Node, bits: f32, unnamed: &[Vec<Named>]) -> bool {
+        let source = self.source.node(named);
+        let Some(file) = source.file.filter(|_| source.known) else {
+            return false;
+        };
+        unnamed[file as usize].iter().any(|&other| {
+            let rival = self.source.node(other);
+            // What is a part of another is nowhere else, but that other must be.
+            let whole = rival.global && !rival.conditional;
+            are_siblings(source, rival)
+                && !self.may_contain(named, other)
+                && (whole || !self.may_contain(other, named))
+                && self.score(other, node, Tally::default()).total() > bits
+        })
     }
 }

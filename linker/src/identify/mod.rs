@@ -7,9 +7,11 @@
 //!
 //! * [`lexical`]: texts, and the file and line of warnings
 //! * [`relation`]: callers, callees, siblings, the order of calls
-//! * [`structure`]: constants, return values, numbers of blocks and callees
+//! * [`structure`]: constants, return values, numbers of blocks and callees;
+//!   [`assembly`]: first instructions of what is no C
 //! * [`sights`]: what a function does with its arguments
 //! * [`locality`]: functions of one source file lie together
+//! * [`presence`]: files of the source of which the kernel has nothing
 //! * [`matcher`]: spreads names from what is certain to what follows from it
 //! * [`cluster`]: functions that are alike, told apart together
 //! * [`doubt`]: what has won and is not believed all the same
@@ -37,6 +39,7 @@ use crate::{
 
 mod accept;
 mod arguments;
+mod assembly;
 mod by_name;
 mod cluster;
 mod combine;
@@ -48,6 +51,7 @@ mod locality;
 mod matcher;
 mod names;
 mod place;
+mod presence;
 mod relation;
 mod resolve;
 mod seen;
@@ -263,7 +267,13 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
     let binary = graph::Binary::of(&code, &source);
     let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
     let sights = sights::Sights::of(kernel, &source, &binary);
-    let mut matcher = Matcher::new(kernel, &source, &binary, shapes, sights, options.strategies);
+    let assembly = assembly::Assembly::of(kernel, &source, &binary);
+    let known = matcher::Known {
+        shapes,
+        sights,
+        assembly,
+    };
+    let mut matcher = Matcher::new(kernel, &source, &binary, known, options.strategies);
     for symbol in given.iter() {
         if let (Some(named), Some(node)) = (source.named(&symbol.name), binary.at(symbol.address))
             && given.address(&symbol.name).is_some()

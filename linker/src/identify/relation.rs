@@ -97,9 +97,11 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
                     _ => format!("one of {callers} to call {}", name(called)),
                 });
             }
-            None if source.known => tally.add(Relation, -CALLED_TOO, || {
-                format!("calls {}, which the source does not", name(called))
-            }),
+            None if source.known && !matcher.is_helper(callee) => {
+                tally.add(Relation, -CALLED_TOO, || {
+                    format!("calls {}, which the source does not", name(called))
+                })
+            }
             None => {}
         }
     }
@@ -142,7 +144,12 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         }
     }
     let mut others = 0;
-    for &caller in binary.callers.iter().take(100) {
+    // What compilers and macros call is called in places where no source shows it.
+    let callers = match matcher.is_helper(node) {
+        true => &[],
+        false => &binary.callers[..],
+    };
+    for &caller in callers.iter().take(100) {
         if let Some(by) = matcher.name_of(caller)
             && linked(&source.callers, by).is_none()
             && matcher.source.node(by).known

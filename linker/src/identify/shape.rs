@@ -135,6 +135,15 @@ impl Shapes {
     }
 }
 
+impl Shapes {
+    /// Whether the vector page leads to this place for the name.
+    pub(super) fn leads_to(&self, named: Named, node: Node) -> bool {
+        self.entry
+            .get(&named)
+            .is_some_and(|it| it.0.contains(&node))
+    }
+}
+
 /// What the tables lead to.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     if let Some((nodes, _)) = matcher.shapes.entry.get(&named) {

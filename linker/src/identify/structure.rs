@@ -159,7 +159,9 @@ fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mu
     let have = binary.calls.len();
     if may == 0 && source.indirect == 0 {
         // Division and copying are calls that no source shows.
-        let helper = |it: &&Node| matcher.binary.node(**it).callers.len() >= HELPER;
+        let helper = |it: &&Node| {
+            matcher.binary.node(**it).callers.len() >= HELPER || matcher.is_helper(**it)
+        };
         let helpers = binary.order_of_calls.iter().filter(helper).count() as u32;
         match binary.all_calls.saturating_sub(helpers + binary.indirect) {
             // A parameter may be a function.

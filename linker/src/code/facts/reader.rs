@@ -31,6 +31,7 @@ pub(super) fn read(context: &Context, found: &Found) -> (Function, Vec<Handed>) 
         meetings: Meetings::of(context, found),
         state: State::ENTRY,
         linked: false,
+        conditional: [0; 16],
         exits: Vec::new(),
         handed: Vec::new(),
         function: blank(found),
@@ -51,6 +52,8 @@ struct Reader<'a> {
     state: State,
     /// The link register holds the address behind the next instruction.
     linked: bool,
+    /// Arguments that were written since the flags were set, by condition.
+    conditional: [u8; 16],
     /// Where it returns.
     exits: Vec<u32>,
     handed: Vec<Handed>,
@@ -77,6 +80,9 @@ impl Reader<'_> {
             let jumped = map.has(at, JUMPED);
             if jumped || leader {
                 self.function.blocks += 1;
+            }
+            if jumped {
+                self.conditional = [0; 16];
             }
             if at != self.found.start || jumped {
                 let before = fallen.filter(|_| map.has(at, FALLEN) || at == self.found.start);
@@ -105,7 +111,8 @@ impl Reader<'_> {
     /// is saved to align it or to have room as often as not.
     fn arguments(&mut self, insn: &Insn) {
         if !matches!(insn.op, Op::Push(..)) {
-            let read = insn.reads & u16::from(self.state.unwritten);
+            let unwritten = self.state.unwritten & !self.under(insn.cond);
+            let read = insn.reads & u16::from(unwritten);
             let count = 16 - read.leading_zeros() as u8;
             self.function.arguments = self.function.arguments.max(count);
         }
@@ -117,7 +124,12 @@ impl Reader<'_> {
         match insn.op {
             Op::Branch(target) => {
                 if (self.found.start..self.found.end).contains(&target) {
-                    self.meetings.send(target, &self.state);
+                    let unwritten = self.state.unwritten & !self.under(insn.cond);
+                    let state = State {
+                        unwritten,
+                        ..self.state
+                    };
+                    self.meetings.send(target, &state);
                 } else {
                     self.call(at, target, CallKind::Tail);
                 }
@@ -138,9 +150,7 @@ impl Reader<'_> {
         }
         let set = self.result(at, insn);
         self.state.forget(insn.writes);
-        if insn.cond == ALWAYS {
-            self.state.unwritten &= !(insn.writes as u8);
-        }
+        self.written(insn);
         if calls {
             self.state.forget(CLOBBERED);
             self.state.unwritten = 0;
@@ -150,6 +160,29 @@ impl Reader<'_> {
         {
             self.state.set(register, value);
         }
+    }
+
+    /// Keeps account of arguments that are written: by an instruction that is
+    /// always carried out, by two of opposite conditions, or by one of the condition
+    /// under which control comes here.
+    fn written(&mut self, insn: &Insn) {
+        let written = insn.writes as u8;
+        if insn.cond == ALWAYS {
+            self.state.unwritten &= !written;
+        } else if matches!(insn.op, Op::Branch(_)) {
+            self.state.unwritten &= !self.under(insn.cond ^ 1);
+        } else {
+            self.conditional[usize::from(insn.cond & 15)] |= written;
+            self.state.unwritten &= !(self.under(insn.cond) & self.under(insn.cond ^ 1));
+        }
+        if insn.flags {
+            self.conditional = [0; 16];
+        }
+    }
+
+    /// Registers that were written under a condition since the flags were set.
+    fn under(&self, cond: u8) -> u8 {
+        self.conditional[usize::from(cond & 15)]
     }
 
     /// What the program counter reads as.

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use crate::identify::assembly;
 use crate::kernel::Version;
 use crate::signatures::{Argument, Linkage, SourceFacts, SourceFunction, WarnKind};
 
@@ -20,6 +21,9 @@ const REFERENCES: [(&str, &str); 3] = [
     ("setup_arch", "handle_arch_irq"),
     ("generic_handle_arch_irq", "handle_arch_irq"),
 ];
+/// A variable that lies where another does, and is what the symbol table calls it:
+/// the lower half of the count of ticks (arch/arm/kernel/vmlinux.lds.S).
+const SAME_PLACE: (&str, &str) = ("jiffies_64", "jiffies");
 /// Functions that no kernel has: `FORTIFY_SOURCE` calls them where the compiler
 /// can tell that something is wrong (include/linux/string.h, 4.13 and later).
 const NEVER_LINKED: [&str; 4] = [
@@ -159,6 +163,9 @@ impl Source {
         let ids: Vec<Named> = functions.iter().map(|it| source.declare(it)).collect();
         for (function, &id) in functions.iter().zip(&ids) {
             source.fill(function, id);
+        }
+        for name in assembly::names() {
+            source.callee(name, None);
         }
         for (from, to) in REFERENCES {
             source.add_reference(from, to);
@@ -366,6 +373,10 @@ impl Source {
     }
 
     fn refer(&mut self, node: &mut SourceNode, name: &str) -> Named {
+        let name = match name == SAME_PLACE.0 {
+            true => SAME_PLACE.1,
+            false => name,
+        };
         let to = match self.by_name.contains_key(name) {
             true => self.callee(name, node.file),
             false => self.add(SourceNode {

@@ -26,7 +26,7 @@ const CONSOLE: u32 = 0x60;
 pub(super) fn device(kernel: &Kernel, code: &Code) -> Option<(u32, String)> {
     let mut all: Vec<_> = small(code, SIZE)
         .filter(|it| it.blocks == 1)
-        .filter_map(|it| Some((it.start, shape(&trace(kernel, it))?)))
+        .filter_map(|it| Some((it.start, shape(&trace(kernel, code, it))?)))
         .collect();
     if all.len() > 1 {
         all.retain(|it| !code.pointers_to(it.0).is_empty());

@@ -18,35 +18,64 @@ const LEAST: usize = 2;
 /// The callbacks of `struct machine_desc` lie there.
 const FIELDS: std::ops::Range<u32> = 0x1c..0x80;
 
-/// The variable and how many functions call a field behind it, when it is the
-/// only one.
-pub(super) fn variable(kernel: &Kernel, code: &Code) -> Option<(u32, usize)> {
-    let mut fields: BTreeMap<u32, (usize, BTreeSet<u32>)> = BTreeMap::new();
-    let init = code.functions().iter();
-    let init = init.filter(|it| it.section == Section::Init && it.end - it.start <= SIZE);
-    let calling = init.filter(|it| {
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// `machine_desc`
+    pub variable: u32,
+    /// Functions that call a field behind it.
+    pub functions: usize,
+    /// Those that nobody calls, when there are two: `customize_machine` with the
+    /// callback that comes first in every version, and `init_machine_late`.
+    pub initcalls: Option<[u32; 2]>,
+}
+
+/// The variable, when it is the only one.
+pub(super) fn find(kernel: &Kernel, code: &Code) -> Option<Found> {
+    // By variable: field and function.
+    let mut calls: BTreeMap<u32, BTreeSet<(u32, u32)>> = BTreeMap::new();
+    let init = code.ids().map(|id| (id, code.function(id)));
+    let init = init.filter(|(_, it)| it.section == Section::Init && it.end - it.start <= SIZE);
+    let mut uncalled = BTreeSet::new();
+    for (id, function) in init {
         let through = |call: &Call| call.kind == CallKind::Indirect;
-        it.calls.iter().any(through)
-    });
-    for function in calling {
-        let mut called: Vec<(u32, u32)> = trace(kernel, function)
-            .iter()
-            .filter_map(called_field)
-            .filter(|it| FIELDS.contains(&it.1))
-            .collect();
-        called.dedup();
-        for (variable, field) in called {
-            let (functions, all) = fields.entry(variable).or_default();
-            *functions += 1;
-            all.insert(field);
+        if !function.calls.iter().any(through) {
+            continue;
+        }
+        if code.callers(id).is_empty() {
+            uncalled.insert(function.start);
+        }
+        let events = trace(kernel, code, function);
+        let called = events.iter().filter_map(called_field);
+        for (variable, field) in called.filter(|it| FIELDS.contains(&it.1)) {
+            let of_variable = calls.entry(variable).or_default();
+            of_variable.insert((field, function.start));
         }
     }
-    let mut known = fields.into_iter();
-    let enough = |it: &(u32, (usize, BTreeSet<u32>))| it.1.0 >= LEAST && it.1.1.len() >= LEAST;
-    match (known.find(enough), known.find(enough)) {
-        (Some((variable, (functions, _))), None) => Some((variable, functions)),
-        _ => None,
-    }
+    let count = |all: &BTreeSet<(u32, u32)>, of: fn(&(u32, u32)) -> u32| {
+        all.iter().map(of).collect::<BTreeSet<u32>>().len()
+    };
+    let mut known = calls.into_iter();
+    let enough = |it: &(u32, BTreeSet<(u32, u32)>)| {
+        count(&it.1, |it| it.0) >= LEAST && count(&it.1, |it| it.1) >= LEAST
+    };
+    let (variable, all) = match (known.find(enough), known.find(enough)) {
+        (Some(only), None) => only,
+        _ => return None,
+    };
+    let initcalls: Vec<u32> = all
+        .iter()
+        .map(|it| it.1)
+        .filter(|it| uncalled.contains(it))
+        .collect();
+    Some(Found {
+        variable,
+        functions: count(&all, |it| it.1),
+        initcalls: match initcalls[..] {
+            [first, last] if first != last => Some([first, last]),
+            _ => None,
+        },
+    })
 }
 
 /// The variable and the field of what it points to that is called.

@@ -35,7 +35,7 @@ pub(super) fn setter(kernel: &Kernel, code: &Code) -> Option<Setter> {
         .filter_map(|it| {
             Some(Setter {
                 setter: it.start,
-                variable: set_once(&trace(kernel, it))?,
+                variable: set_once(&trace(kernel, code, it))?,
             })
         })
         .filter(|it| is_called(kernel, code, it.variable));
@@ -142,7 +142,7 @@ fn set_once(events: &[Event]) -> Option<u32> {
 /// Whether a function calls what the variable holds.
 fn is_called(kernel: &Kernel, code: &Code, variable: u32) -> bool {
     code.users_of(variable).iter().any(|&user| {
-        trace(kernel, code.function(user)).iter().any(|event| {
+        trace(kernel, code, code.function(user)).iter().any(|event| {
             matches!(event, Event::CallValue { target, .. } if target.global() == Some(variable))
         })
     })

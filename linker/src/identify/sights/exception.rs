@@ -92,7 +92,13 @@ impl Exception {
         let Place::Function(id) = matcher.binary.node(node).place else {
             return None;
         };
-        let look = || hands_on(&trace(matcher.kernel, matcher.binary.code.function(id)));
+        let look = || {
+            hands_on(&trace(
+                matcher.kernel,
+                matcher.binary.code,
+                matcher.binary.code.function(id),
+            ))
+        };
         Some(self.seen.get_or(node, look))
     }
 }

@@ -143,7 +143,7 @@ impl Looking<'_> {
         all: &mut Callbacks,
     ) {
         let code = self.matcher.binary.code;
-        let events = trace(self.matcher.kernel, code.function(id));
+        let events = trace(self.matcher.kernel, code, code.function(id));
         all.add(&events);
         if depth == 0 {
             return;

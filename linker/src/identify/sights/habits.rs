@@ -103,7 +103,7 @@ impl Habits {
         let shows = self.seen.get_or((node, index), || {
             let function = behind(matcher.binary.code, id);
             let small = function.end - function.start <= SIZE;
-            small && (rule.shows)(&trace(matcher.kernel, function))
+            small && (rule.shows)(&trace(matcher.kernel, matcher.binary.code, function))
         });
         match (must, shows) {
             (true, true) => tally.add(Arguments, rule.right, || rule.what.to_owned()),

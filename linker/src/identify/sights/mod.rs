@@ -1,17 +1,21 @@
 //! What a function does with its arguments, followed through its code: rules
 //! for names of which calls and constants alone say too little.
 //!
-//! Each file knows one family. [`console`], [`descriptor`] and [`entry`] look
-//! at the whole kernel once, for what does one thing and nothing else; the others tell
+//! Each file knows one family. [`console`], [`descriptor`], [`entry`] and
+//! [`pseudo_terminal`] look at the whole kernel once, for what does one thing and
+//! nothing else; the others tell
 //! siblings apart that are candidates already: [`flow_handlers`], [`habits`],
-//! [`exception`].
+//! [`exception`], [`descriptor_data`]. [`serial`] does both.
 
 mod console;
 mod descriptor;
+mod descriptor_data;
 mod entry;
 mod exception;
 mod flow_handlers;
 mod habits;
+mod pseudo_terminal;
+mod serial;
 
 use super::{
     Strategy::Arguments,
@@ -27,9 +31,11 @@ use crate::{
     machine::flow::{self, Event},
 };
 
+use descriptor_data::DescriptorData;
 use exception::Exception;
 use flow_handlers::FlowHandlers;
 use habits::Habits;
+use serial::Rates;
 
 /// Bits for the only function that does what the name says.
 const DOES: f32 = 20.0;
@@ -43,6 +49,8 @@ pub(super) struct Sights {
     flow_handlers: FlowHandlers,
     habits: Habits,
     exception: Exception,
+    descriptor_data: DescriptorData,
+    rates: Rates,
 }
 
 /// A place that does what the source of one name says, and no other does.
@@ -58,15 +66,28 @@ impl Sights {
             flow_handlers: FlowHandlers::of(source),
             habits: Habits::of(source),
             exception: Exception::of(source),
+            descriptor_data: DescriptorData::of(source),
+            rates: Rates::of(source),
             ..Sights::default()
         };
         let code = binary.code;
         if let Some((address, why)) = console::device(kernel, code) {
             sights.lead("uart_console_device", address, why, (source, binary));
         }
-        if let Some((variable, functions)) = descriptor::variable(kernel, code) {
+        if let Some(found) = descriptor::find(kernel, code) {
+            let functions = found.functions;
             let why = format!("{functions} init functions call a field of what it points to");
-            sights.lead("machine_desc", variable, why, (source, binary));
+            sights.lead("machine_desc", found.variable, why, (source, binary));
+            if let Some([first, last]) = found.initcalls {
+                let why = "of two that are initial calls it calls the first field".to_owned();
+                sights.lead("customize_machine", first, why, (source, binary));
+                let why = "of two that are initial calls it calls the last field".to_owned();
+                sights.lead("init_machine_late", last, why, (source, binary));
+            }
+        }
+        if let Some(address) = serial::console_write(kernel, code) {
+            let why = "the only one that hands texts to its fourth argument".to_owned();
+            sights.lead("uart_console_write", address, why, (source, binary));
         }
         if let Some((variable, sites)) = entry::called_with_stack(kernel) {
             let why = format!("{sites} handlers of vectors call it with the registers they saved");
@@ -81,6 +102,17 @@ impl Sights {
             let why = format!("{:#x} alone sets it, and it is called", found.setter);
             sights.lead("handle_arch_irq", found.variable, why, (source, binary));
         }
+        if let Some(found) = pseudo_terminal::receiver(kernel, code) {
+            let why = "what writes to a pseudo-terminal calls it".to_owned();
+            let graphs = (source, binary);
+            sights.lead(
+                "tty_insert_flip_string_fixed_flag",
+                found.insert,
+                why.clone(),
+                graphs,
+            );
+            sights.lead("tty_flip_buffer_push", found.push, why, graphs);
+        }
         sights
     }
 
@@ -92,11 +124,19 @@ impl Sights {
     }
 }
 
+impl Sights {
+    /// Whether a rule leads to this place for the name.
+    pub(super) fn leads_to(&self, named: Named, node: Node) -> bool {
+        self.leads.get(&named).is_some_and(|it| it.node == node)
+    }
+}
+
 /// What the rules lead to.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     if let Some(lead) = matcher.sights.leads.get(&named) {
         votes.extend(&[lead.node], 1);
     }
+    matcher.sights.rates.candidates(matcher, named, votes);
 }
 
 /// Whether the rules agree.
@@ -108,16 +148,25 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
                 "another does what it must".to_owned()
             }),
         }
+    } else if matcher.sights.leads.iter().any(|it| it.1.node == node) {
+        tally.add(Arguments, -DOES_NOT, || "does what another must".to_owned());
     }
     let sights = &matcher.sights;
     sights.flow_handlers.score(matcher, named, node, tally);
     sights.habits.score(matcher, named, node, tally);
     sights.exception.score(matcher, named, node, tally);
+    sights.descriptor_data.score(matcher, named, node, tally);
+    sights.rates.score(matcher, named, node, tally);
 }
 
 /// What a function does.
-fn trace(kernel: &Kernel, function: &Function) -> Vec<Event> {
-    flow::trace(kernel, function.start, function.thumb, Some(function.end))
+fn trace(kernel: &Kernel, code: &Code, function: &Function) -> Vec<Event> {
+    let never_returns = |target: u32| {
+        let callee = code.at(target);
+        callee.is_some_and(|it| code.function(it).no_return)
+    };
+    let end = Some(function.end);
+    flow::trace_until(kernel, function.start, function.thumb, end, &never_returns)
 }
 
 /// Functions of at most so many bytes that call nobody, or once: function tracing

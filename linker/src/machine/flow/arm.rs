@@ -50,6 +50,10 @@ impl Trace<'_> {
 
     fn arm_word(&mut self, at: u32, word: u32, state: &mut State) -> Next {
         let pc = at.wrapping_add(8);
+        // UDF, as BUG() has it.
+        if word & 0x0ff0_00f0 == 0x07f0_00f0 {
+            return Next::End;
+        }
         match word >> 25 & 7 {
             0b000 | 0b001 => self.arm_data(at, word, state),
             0b010 | 0b011 => self.arm_load_store(at, word, state),

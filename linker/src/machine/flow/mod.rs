@@ -41,9 +41,22 @@ enum Next {
 ///
 /// `end` is where the next function starts, if that is known.
 pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) -> Vec<Event> {
+    trace_until(kernel, start, thumb, end, &|_| false)
+}
+
+/// The same where it is known which functions never return: nothing is followed
+/// behind a call of one.
+pub(crate) fn trace_until(
+    kernel: &Kernel,
+    start: u32,
+    thumb: bool,
+    end: Option<u32>,
+    never_returns: &dyn Fn(u32) -> bool,
+) -> Vec<Event> {
     let mut trace = Trace {
         kernel,
         range: start..end.unwrap_or(start.saturating_add(0x4000)),
+        never_returns,
         events: Vec::new(),
     };
     let mut seen = BTreeSet::new();
@@ -82,6 +95,7 @@ pub(crate) fn trace(kernel: &Kernel, start: u32, thumb: bool, end: Option<u32>) 
 struct Trace<'a> {
     kernel: &'a Kernel,
     range: std::ops::Range<u32>,
+    never_returns: &'a dyn Fn(u32) -> bool,
     events: Vec<Event>,
 }
 
@@ -320,6 +334,9 @@ impl Trace<'_> {
             target,
             arguments,
         });
+        if (self.never_returns)(target) {
+            return Next::End;
+        }
         state.after_call(at);
         Next::On
     }

@@ -8,6 +8,26 @@ use super::{
 };
 use crate::bytes::u16_at;
 
+/// The condition of an IT under which all that it holds is done.
+fn it_of_one(half: u32) -> Option<u32> {
+    let (condition, mask) = (half >> 4 & 0xf, half & 0xf);
+    if half >> 8 != 0xbf || mask == 0 {
+        return None;
+    }
+    let last = mask.trailing_zeros();
+    let then = (last + 1..4).all(|bit| mask >> bit & 1 == condition & 1);
+    then.then_some(condition)
+}
+
+/// The condition of a conditional jump.
+fn jumps_under(first: u32) -> Option<u32> {
+    match first >> 11 {
+        0b11010 | 0b11011 => Some(first >> 8 & 0xf),
+        0b11110 => Some(first >> 6 & 0xf),
+        _ => None,
+    }
+}
+
 impl Trace<'_> {
     pub(super) fn thumb(&mut self, at: u32, state: &mut State) -> Option<(u32, Next)> {
         let half = |va: u32| {
@@ -15,6 +35,7 @@ impl Trace<'_> {
         };
         let first = half(at)?;
         let before = (state.conditional > 0).then(|| state.clone());
+        let skipped = state.skipped.take();
         state.conditional = state.conditional.saturating_sub(1);
         let (size, next) = if first < 0xe800 {
             (2, self.thumb16(at, first, state))
@@ -22,6 +43,18 @@ impl Trace<'_> {
             let second = half(at.wrapping_add(2))?;
             (4, self.thumb32(at, first, second, state))
         };
+        if before.is_some() {
+            state.skipped = skipped;
+        } else if let Some(condition) = it_of_one(first) {
+            let mut unless = state.clone();
+            unless.conditional = 0;
+            state.skipped = Some((condition, Box::new(unless)));
+        } else if let (Some((condition, unless)), Next::Branch(_)) = (skipped, &next)
+            && jumps_under(first) == Some(condition)
+        {
+            // Not taken, so that nothing of what the IT held was done.
+            state.otherwise = Some(unless);
+        }
         let next = match (before, next) {
             // A conditional return or jump: what comes next is reached only
             // when it is not taken.
