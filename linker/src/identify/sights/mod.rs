@@ -7,6 +7,7 @@
 //! siblings apart that are candidates already: [`flow_handlers`], [`habits`],
 //! [`exception`], [`descriptor_data`]. [`serial`] does both.
 
+mod clock_events;
 mod console;
 mod descriptor;
 mod descriptor_data;
@@ -73,6 +74,17 @@ impl Sights {
         let code = binary.code;
         if let Some((address, why)) = console::device(kernel, code) {
             sights.lead("uart_console_device", address, why, (source, binary));
+        }
+        if let Some((address, list)) = clock_events::register_device(kernel, code) {
+            let why = format!(
+                "the only one that looks at two fields of its argument and puts it at the head of the list {list:#x}"
+            );
+            sights.lead(
+                "clockevents_register_device",
+                address,
+                why,
+                (source, binary),
+            );
         }
         if let Some(found) = descriptor::find(kernel, code) {
             let functions = found.functions;
