@@ -24,7 +24,14 @@ impl Provide for Identification {
         if pointer.kind == Kind::Data {
             return Err("a variable, not a function".to_owned());
         }
-        resolved(&pointer)
+        let calls = self.machines.system_calls.as_ref();
+        match calls.and_then(|calls| calls.function(name)) {
+            Some(value) if pointer.status == Status::Missing => Ok(Resolved {
+                value,
+                evidence: "its place in the table of system calls".to_owned(),
+            }),
+            _ => resolved(&pointer),
+        }
     }
 
     fn data(&self, name: &str) -> Result<Resolved, String> {
