@@ -53,9 +53,13 @@ const DIFFERENT: [(&str, u32); 10] = [
     ("fstatat64", 327),
 ];
 
-/// Calls that programs make with a flag that came with 2.6.24 (`F_DUPFD_CLOEXEC`).
-const GROWN: [(&str, u32); 2] = [("fcntl", 55), ("fcntl64", 221)];
-const GROWN_IN: Version = Version(2, 6, 24);
+/// Calls that programs make with a flag that came with a later version:
+/// `F_DUPFD_CLOEXEC` and `AT_EMPTY_PATH`.
+const GROWN: [(&str, u32, Version); 3] = [
+    ("fcntl", 55, Version(2, 6, 24)),
+    ("fcntl64", 221, Version(2, 6, 24)),
+    ("fstatat64", 327, Version(2, 6, 39)),
+];
 /// Calls that all programs make came up to here: `pipe2` and its like.
 const COMPLETE_IN: Version = Version(2, 6, 27);
 
@@ -117,14 +121,25 @@ impl SystemCalls {
     /// The table's entry for a call that new programs make in a way that this
     /// kernel does not know; `None` for every other.
     pub fn entry(&self, name: &str) -> Option<u32> {
-        let different = DIFFERENT.iter().filter(|_| !self.code.is_empty());
-        let grown = GROWN.iter().filter(|_| self.version < GROWN_IN);
-        let (_, number) = different.chain(grown).find(|(known, _)| *known == name)?;
-        (*number < self.count).then(|| self.table.wrapping_add(number * 4))
+        let different = DIFFERENT.iter().filter(|_| self.old_abi_alone());
+        let grown = GROWN
+            .iter()
+            .filter(|(_, _, since)| self.version < *since)
+            .map(|(name, number, _)| (*name, *number));
+        let (_, number) = different
+            .copied()
+            .chain(grown)
+            .find(|(known, _)| *known == name)?;
+        (number < self.count).then(|| self.table.wrapping_add(number * 4))
     }
 }
 
 impl SystemCalls {
+    /// Whether the kernel knows the old way alone.
+    pub fn old_abi_alone(&self) -> bool {
+        !self.code.is_empty()
+    }
+
     /// The address of a function such as `sys_open`.
     pub fn function(&self, name: &str) -> Option<u32> {
         self.functions.get(name).copied()
@@ -316,13 +331,19 @@ mod tests {
             None => word,
         });
         let calls = found(&both).unwrap();
-        assert_eq!((calls.code.len(), calls.entry("stat64")), (0, None));
+        assert_eq!(
+            (calls.old_abi_alone(), calls.entry("stat64")),
+            (false, None)
+        );
+        assert_eq!(calls.entry("fstatat64"), Some(calls.table + 327 * 4));
         assert_eq!(calls.entry("fcntl64"), Some(calls.table + 221 * 4));
         let later = found_in(Version(2, 6, 24), &both).unwrap();
         assert_eq!(later.entry("fcntl64"), None);
         assert!(later.refusal.is_some());
         let complete = found_in(Version(2, 6, 27), &both).unwrap();
         assert_eq!(complete.refusal, None);
+        let new = found_in(Version(2, 6, 39), &both).unwrap();
+        assert_eq!(new.entry("fstatat64"), None);
     }
 
     #[test]
