@@ -1,5 +1,5 @@
-//! Programs of today on kernels that know the old ABI alone, or are older than a
-//! flag that all programs use.
+//! Programs of today on kernels that know the old ABI alone, or are older than
+//! flags and calls that all programs use.
 //!
 //! Most system calls are the same in both. Here are those that are not: a number
 //! of 64 bits lies in an even and the next register with the EABI and in any two
@@ -18,7 +18,7 @@ crate::forward! {
     optional system_call.lstat64 => fn lstat64(path: *const c_char, to: *mut Stat64) -> isize;
     /// As the EABI has it.
     optional system_call.fstat64 => fn fstat64(file: u32, to: *mut Stat64) -> isize;
-    /// As the EABI has it.
+    /// As the EABI has it, and with `AT_EMPTY_PATH`.
     optional system_call.fstatat64 => fn fstatat64(
         folder: i32, path: *const c_char, to: *mut Stat64, flags: i32,
     ) -> isize;
@@ -79,9 +79,9 @@ fn spread(words: &mut [u32; NEW_WORDS]) {
 ///
 /// # Safety
 ///
-/// `to` must be where the kernel has just written the struct of the old ABI.
+/// `to` must be where the kernel has just written its struct.
 unsafe fn spread_at(to: *mut Stat64, answer: isize) -> isize {
-    if answer == 0 {
+    if answer == 0 && calls::OLD_ABI_ALONE() == Some(1) {
         // SAFETY: the kernel has written there, so the program has memory there; it
         // made room for the EABI's struct, and the kernel provides the page of the
         // last two words as for every access of its own.
@@ -106,8 +106,37 @@ extern "C" fn fstat64(file: u32, to: *mut Stat64) -> isize {
 }
 
 extern "C" fn fstatat64(folder: i32, path: *const c_char, to: *mut Stat64, flags: i32) -> isize {
-    // SAFETY: as above.
-    unsafe { spread_at(to, calls::sys_fstatat64(folder, path, to, flags)) }
+    // SAFETY: as above. The path is read, where the kernel has not done so, as the
+    // kernel reads it.
+    unsafe {
+        let answer = without_empty_path(
+            flags,
+            |flags| calls::sys_fstatat64(folder, path, to, flags),
+            || path.read() == 0,
+            || calls::sys_fstat64(folder.cast_unsigned(), to),
+        );
+        spread_at(to, answer)
+    }
+}
+
+/// `AT_EMPTY_PATH`, which is unknown up to 2.6.38: glibc asks in this way about every
+/// open file.
+fn without_empty_path(
+    flags: i32,
+    by_path: impl Fn(i32) -> isize,
+    is_empty: impl Fn() -> bool,
+    by_file: impl Fn() -> isize,
+) -> isize {
+    /// include/uapi/linux/fcntl.h.
+    const AT_EMPTY_PATH: i32 = 0x1000;
+    /// EINVAL of include/asm-generic/errno-base.h.
+    const INVALID: isize = -22;
+    match by_path(flags) {
+        INVALID if flags & AT_EMPTY_PATH == 0 => INVALID,
+        INVALID if is_empty() => by_file(),
+        INVALID => by_path(flags & !AT_EMPTY_PATH),
+        other => other,
+    }
 }
 
 extern "C" fn pread64(
@@ -301,6 +330,16 @@ mod tests {
         assert_eq!(duplicate(fcntl, 3, 1030, 10), 11);
         assert_eq!(duplicate(fcntl, 3, 1, 0), 1);
         assert_eq!(duplicate(fcntl, 4, 1030, 10), -22);
+    }
+
+    #[test]
+    fn a_file_without_a_path_is_asked_about_by_its_number() {
+        let knows_no_flag = |flags| if flags & 0x1000 == 0 { 7 } else { -22 };
+        let ask = |flags, empty| without_empty_path(flags, knows_no_flag, || empty, || 8);
+        assert_eq!(ask(0, false), 7);
+        assert_eq!(ask(0x1000, true), 8);
+        assert_eq!(ask(0x1100, false), 7);
+        assert_eq!(without_empty_path(0, |_| -22, || true, || 8), -22);
     }
 
     #[test]

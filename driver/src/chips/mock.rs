@@ -180,14 +180,15 @@ impl Mock {
         self.fill(&files::sys_mkdir::SLOT, sys_mkdir as *const () as usize);
         self.fill(&files::sys_mknod::SLOT, sys_mknod as *const () as usize);
         self.fill(&files::sys_symlink::SLOT, sys_symlink as *const () as usize);
+        self.fill(&files::sys_open::SLOT, sys_open as *const () as usize);
+        self.fill(&files::sys_write::SLOT, sys_write as *const () as usize);
+        self.fill(&files::sys_close::SLOT, sys_close as *const () as usize);
         self.fill(&files::filp_open::SLOT, filp_open as *const () as usize);
-        self.fill(&files::filp_close::SLOT, filp_close as *const () as usize);
-        self.fill(&files::vfs_write::SLOT, vfs_write as *const () as usize);
         self.fill(
-            &files::__get_free_pages::SLOT,
-            get_free_pages as *const () as usize,
+            &files::__kernel_write::SLOT,
+            kernel_write as *const () as usize,
         );
-        self.fill(&files::free_pages::SLOT, free_pages as *const () as usize);
+        self.fill(&files::filp_close::SLOT, filp_close as *const () as usize);
     }
 }
 
@@ -218,7 +219,8 @@ const POINTERS: [&Slot; 22] = [
 ];
 
 /// Slots that some test fills with an offset.
-const VALUES: [&Slot; 15] = [
+const VALUES: [&Slot; 16] = [
+    &files::INIT_MAKES_FILES::SLOT,
     &clock::CPUMASK_IS_POINTER::SLOT,
     &irq::IRQF_DISABLED::SLOT,
     &clock::clock_event_device::mult::SLOT,
@@ -470,35 +472,45 @@ extern "C" fn sys_symlink(target: *const c_char, path: *const c_char) -> isize {
     0
 }
 
-extern "C" fn filp_open(path: *const c_char, flags: i32, mode: u32) -> *mut File {
+extern "C" fn sys_open(path: *const c_char, flags: i32, mode: u32) -> isize {
     record(format!("open {} {flags:#x} {mode:o}", text(path)));
-    core::ptr::dangling_mut()
+    3
 }
 
-extern "C" fn filp_close(_: *mut File, owner: *mut c_void) -> i32 {
-    assert!(owner.is_null());
+extern "C" fn sys_write(file: u32, from: *const c_void, size: usize) -> isize {
+    assert_eq!(file, 3);
+    // SAFETY: the driver passes four bytes or more.
+    let start = unsafe { *from.cast::<[u8; 4]>() };
+    record(format!("write {size} {}", start.escape_ascii()));
+    size as isize
+}
+
+extern "C" fn sys_close(file: u32) -> isize {
+    assert_eq!(file, 3);
     record("close".to_owned());
     0
 }
 
-extern "C" fn vfs_write(
+extern "C" fn filp_open(path: *const c_char, flags: i32, mode: u32) -> *mut File {
+    record(format!("filp_open {} {flags:#x} {mode:o}", text(path)));
+    core::ptr::dangling_mut()
+}
+
+extern "C" fn kernel_write(
     _: *mut File,
-    from: *const c_void,
+    _: *const c_void,
     size: usize,
     position: *mut i64,
 ) -> isize {
-    // SAFETY: the driver passes four bytes or more, and a place of its own.
-    let (start, at) = unsafe { (*from.cast::<[u8; 4]>(), &mut *position) };
-    record(format!("write {size} {at} {}", start.escape_ascii()));
+    // SAFETY: the driver passes a place of its own.
+    let at = unsafe { &mut *position };
+    record(format!("kernel_write {size} {at}"));
     *at += size as i64;
     size as isize
 }
 
-extern "C" fn get_free_pages(_: u32, order: u32) -> usize {
-    let pages = vec![0u8; 4096 << order];
-    Box::leak(pages.into_boxed_slice())
-        .as_mut_ptr()
-        .expose_provenance()
+extern "C" fn filp_close(_: *mut File, owner: *mut c_void) -> i32 {
+    assert!(owner.is_null());
+    record("filp_close".to_owned());
+    0
 }
-
-extern "C" fn free_pages(_: usize, _: u32) {}

@@ -11,7 +11,7 @@ use core::ptr::NonNull;
 use safe_mmio::fields::{ReadOnly, ReadPure, ReadPureWrite};
 use safe_mmio::{UniqueMmioPointer, field};
 
-use crate::kernel::files::{self, Pages, WRITE_A_NEW_FILE};
+use crate::kernel::files::{self, Buffer, NewFile};
 use crate::kit::print::print;
 
 crate::chip! {
@@ -42,8 +42,8 @@ const HEADER_WORDS: usize = HEADER.div_ceil(4);
 const MAGIC: &[u8] = b"070701";
 /// The name that ends an archive.
 const TRAILER: &[u8] = b"TRAILER!!!\0";
-/// Where in the pages contents are collected; header and name lie before.
-const CONTENTS: usize = Pages::SIZE / 2;
+/// Where in the buffer contents are collected; header and name lie before.
+const CONTENTS: usize = Buffer::SIZE / 2;
 
 /// The kind of file in a mode, include/uapi/linux/stat.h.
 const KIND: u32 = 0o170_000;
@@ -63,28 +63,19 @@ struct Header {
 
 impl Header {
     /// None when there is no header, or a name that does not fit.
-    fn read(pages: &Pages) -> Option<Self> {
-        let magic = MAGIC.iter().enumerate();
-        if !magic.into_iter().all(|(at, &byte)| pages.byte(at) == byte) {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        if !same(bytes.get(..MAGIC.len())?, MAGIC) {
             return None;
         }
         let header = Header {
-            mode: number(pages, 1)?,
-            size: number(pages, 6)? as usize,
-            major: number(pages, 9)?,
-            minor: number(pages, 10)?,
-            name: number(pages, 11)? as usize,
+            mode: number(bytes, 1)?,
+            size: number(bytes, 6)? as usize,
+            major: number(bytes, 9)?,
+            minor: number(bytes, 10)?,
+            name: number(bytes, 11)? as usize,
         };
-        (1..CONTENTS - HEADER)
-            .contains(&header.name)
-            .then_some(header)
-    }
-
-    fn is_trailer(&self, pages: &Pages) -> bool {
-        let trailer = TRAILER.iter().enumerate();
-        trailer
-            .into_iter()
-            .all(|(at, &byte)| pages.byte(HEADER + at) == byte)
+        let fits = (1..CONTENTS - HEADER).contains(&header.name);
+        fits.then_some(header)
     }
 
     /// The device's number as mknod takes it (`new_encode_dev`).
@@ -94,27 +85,32 @@ impl Header {
 }
 
 /// The number in the header's field of this index: eight digits.
-fn number(pages: &Pages, index: usize) -> Option<u32> {
+fn number(bytes: &[u8], index: usize) -> Option<u32> {
     let start = MAGIC.len() + index * 8;
-    (start..start + 8).try_fold(0u32, |value, at| {
-        let digit = (pages.byte(at) as char).to_digit(16)?;
-        Some(value << 4 | digit)
+    let digits = bytes.get(start..start + 8)?;
+    digits.iter().try_fold(0u32, |value, &digit| {
+        Some(value << 4 | (digit as char).to_digit(16)?)
     })
+}
+
+/// Whether two texts are the same. Comparing slices would call a function that the
+/// driver does not have.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(left, right)| left == right)
 }
 
 /// `machine_desc.init_machine`: an initcall, behind those that make the file
 /// systems and before those that look for `/init`.
 extern "C" fn unpack() {
-    let Some(mut pages) = Pages::new() else {
-        print(c"ecmo: no memory to unpack the archive with\n");
-        return;
-    };
+    let mut buffer = Buffer::new();
     let mut rom = registers();
-    while let Some(header) = next_header(&mut rom, &mut pages) {
-        if header.is_trailer(&pages) {
+    while let Some(header) = next_header(&mut rom, &mut buffer) {
+        // SAFETY: the header and the name were written just now.
+        let bytes = unsafe { buffer.written(HEADER + header.name) };
+        if bytes.get(HEADER..).is_some_and(|name| same(name, TRAILER)) {
             return;
         }
-        if entry(&mut rom, &mut pages, &header).is_none() {
+        if entry(&mut rom, &mut buffer, &header).is_none() {
             break;
         }
     }
@@ -128,35 +124,40 @@ fn registers() -> UniqueMmioPointer<'static, Registers> {
     unsafe { UniqueMmioPointer::new(NonNull::new_unchecked(registers)) }
 }
 
-/// Copies the next words to a place in the pages.
-fn fetch(rom: &mut UniqueMmioPointer<Registers>, pages: &mut Pages, at: usize, words: usize) {
+/// Copies the next words to a place in the buffer.
+fn fetch(rom: &mut UniqueMmioPointer<Registers>, buffer: &mut Buffer, at: usize, words: usize) {
     for word in 0..words {
-        pages.put(at + word * 4, field!(*rom, data).read());
+        buffer.put(at + word * 4, field!(*rom, data).read());
     }
 }
 
-/// The next entry's header; its name follows it in the pages.
-fn next_header(rom: &mut UniqueMmioPointer<Registers>, pages: &mut Pages) -> Option<Header> {
-    fetch(rom, pages, 0, HEADER_WORDS);
-    let header = Header::read(pages)?;
+/// The next entry's header; its name follows it in the buffer.
+fn next_header(rom: &mut UniqueMmioPointer<Registers>, buffer: &mut Buffer) -> Option<Header> {
+    fetch(rom, buffer, 0, HEADER_WORDS);
+    // SAFETY: that was written just now.
+    let header = Header::read(unsafe { buffer.written(HEADER) })?;
     let words = (HEADER + header.name).div_ceil(4);
-    fetch(rom, pages, HEADER_WORDS * 4, words - HEADER_WORDS);
+    fetch(rom, buffer, HEADER_WORDS * 4, words - HEADER_WORDS);
     Some(header)
 }
 
 /// Makes one file. What is there already stays; None when its contents cannot be
 /// written.
-fn entry(rom: &mut UniqueMmioPointer<Registers>, pages: &mut Pages, header: &Header) -> Option<()> {
-    let path = pages.at(HEADER).cast_const().cast();
+fn entry(
+    rom: &mut UniqueMmioPointer<Registers>,
+    buffer: &mut Buffer,
+    header: &Header,
+) -> Option<()> {
+    let path = buffer.at(HEADER).cast_const().cast();
     match header.mode & KIND {
-        FILE => return contents(rom, pages, header),
+        FILE => return contents(rom, buffer, header),
         SYMLINK => {
             if header.size >= CONTENTS {
                 return None;
             }
-            fetch(rom, pages, CONTENTS, header.size.div_ceil(4));
-            pages.put_byte(CONTENTS + header.size, 0);
-            let target = pages.at(CONTENTS).cast_const().cast();
+            fetch(rom, buffer, CONTENTS, header.size.div_ceil(4));
+            buffer.put_byte(CONTENTS + header.size, 0);
+            let target = buffer.at(CONTENTS).cast_const().cast();
             // SAFETY: both are texts in the kernel's memory.
             unsafe { files::symlink(target, path) };
         }
@@ -171,32 +172,23 @@ fn entry(rom: &mut UniqueMmioPointer<Registers>, pages: &mut Pages, header: &Hea
 /// Makes a regular file.
 fn contents(
     rom: &mut UniqueMmioPointer<Registers>,
-    pages: &mut Pages,
+    buffer: &mut Buffer,
     header: &Header,
 ) -> Option<()> {
-    /// An error of the kernel's is a pointer into the last page.
-    const FIRST_ERROR: usize = usize::MAX - 4095;
-    let path = pages.at(HEADER).cast_const().cast();
+    let path = buffer.at(HEADER).cast_const().cast();
     // SAFETY: the path is a text in the kernel's memory.
-    let file = unsafe { files::filp_open(path, WRITE_A_NEW_FILE, header.mode & !KIND) };
-    if file.addr() >= FIRST_ERROR {
-        return None;
-    }
-    let mut position = 0;
+    let mut file = unsafe { NewFile::create(path, header.mode & !KIND) }?;
     let mut left = header.size;
     while left > 0 {
-        let size = left.min(Pages::SIZE - CONTENTS);
-        fetch(rom, pages, CONTENTS, size.div_ceil(4));
-        let from = pages.at(CONTENTS).cast_const().cast();
-        // SAFETY: the file is open, and so many bytes are there.
-        let written = unsafe { files::vfs_write(file, from, size, &raw mut position) };
-        if written != size as isize {
+        let size = left.min(Buffer::SIZE - CONTENTS);
+        fetch(rom, buffer, CONTENTS, size.div_ceil(4));
+        // SAFETY: so many bytes are there.
+        if !unsafe { file.write(buffer.at(CONTENTS).cast_const().cast(), size) } {
             break;
         }
         left -= size;
     }
-    // SAFETY: the file is open, and not used any more.
-    unsafe { files::filp_close(file, core::ptr::null_mut()) };
+    file.close();
     (left == 0).then_some(())
 }
 

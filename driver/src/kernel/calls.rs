@@ -11,6 +11,11 @@ crate::opaque! {
     pub(crate) struct statfs64 as Statfs64;
 }
 
+crate::constant! {
+    /// arch/arm/kernel/entry-common.S: 1 in kernels without CONFIG_AEABI.
+    pub(crate) optional OLD_ABI_ALONE;
+}
+
 crate::backward! {
     /// 2.4 and later.
     pub(crate) required fn sys_stat64(path: *const c_char, to: *mut Stat64) -> isize;

@@ -4,6 +4,7 @@
 //! in front.
 
 use core::ffi::{c_char, c_void};
+use core::mem::MaybeUninit;
 
 crate::opaque! {
     /// include/linux/fs.h.
@@ -11,15 +12,11 @@ crate::opaque! {
 }
 
 /// O_WRONLY, O_CREAT and O_TRUNC of include/uapi/asm-generic/fcntl.h.
-pub(crate) const WRITE_A_NEW_FILE: i32 = 0o1 | 0o100 | 0o1000;
-
-/// Flags for memory that is there at once, from the zone that the kernel maps: no
-/// bit of include/linux/gfp.h means anything else in any version.
-const AT_ONCE: u32 = 0;
+const WRITE_A_NEW_FILE: i32 = 0o1 | 0o100 | 0o1000;
 
 crate::constant! {
     /// include/linux/init_syscalls.h: whether the functions with `init_` are these, 5.9 and later.
-    optional INIT_MAKES_FILES;
+    pub(crate) optional INIT_MAKES_FILES;
 }
 
 crate::backward! {
@@ -40,21 +37,20 @@ crate::backward! {
     /// fs/init.c.
     pub(crate) group("links") fn init_symlink(target: *const c_char, path: *const c_char) -> isize;
 
-    /// fs/open.c. An error is a pointer into the last page.
-    pub(crate) required fn filp_open(
-        path: *const c_char, flags: i32, mode: u32,
-    ) -> *mut File;
-    /// fs/read_write.c; the first since 3.9, and since 5.10 alone allowed to take kernel memory.
-    pub(crate) required fn vfs_write(
-        file: *mut File, from: *const c_void, size: usize, position: *mut i64,
-    ) -> isize as "__kernel_write|vfs_write";
     /// fs/open.c.
-    pub(crate) required fn filp_close(file: *mut File, owner: *mut c_void) -> i32;
-    /// mm/page_alloc.c: 1 << order pages. From 6.10 on there is __get_free_pages_noprof.
-    pub(crate) required fn __get_free_pages(flags: u32, order: u32) -> usize
-        as "__get_free_pages|get_free_pages_noprof";
-    /// mm/page_alloc.c.
-    pub(crate) required fn free_pages(address: usize, order: u32);
+    pub(crate) group("open") fn sys_open(path: *const c_char, flags: i32, mode: u32) -> isize;
+    /// fs/open.c. An error is a pointer into the last page.
+    pub(crate) group("open") fn filp_open(path: *const c_char, flags: i32, mode: u32) -> *mut File;
+    /// fs/read_write.c.
+    pub(crate) group("write") fn sys_write(file: u32, from: *const c_void, size: usize) -> isize;
+    /// fs/read_write.c, 3.9 and later.
+    pub(crate) group("write") fn __kernel_write(
+        file: *mut File, from: *const c_void, size: usize, position: *mut i64,
+    ) -> isize;
+    /// fs/open.c.
+    pub(crate) group("close") fn sys_close(file: u32) -> isize;
+    /// fs/open.c.
+    pub(crate) group("close") fn filp_close(file: *mut File, owner: *mut c_void) -> i32;
 }
 
 /// The one of two functions that makes files for the kernel.
@@ -101,35 +97,95 @@ pub(crate) unsafe fn symlink(target: *const c_char, path: *const c_char) {
     }
 }
 
-/// Two pages of the kernel's own memory. What is passed to functions made for
-/// programs must lie there: they read it as a program does, and a program sees
-/// nothing of opaque memory.
-pub(crate) struct Pages {
-    start: *mut u8,
+/// A regular file that is being written.
+pub(crate) enum NewFile {
+    /// By its number.
+    Number(u32),
+    /// By the kernel's struct, and up to where it is written.
+    Struct(*mut File, i64),
 }
 
-impl Pages {
-    /// How many bytes they have.
-    pub(crate) const SIZE: usize = 2 << 12;
-    const ORDER: u32 = 1;
-
-    /// None when there is no memory.
-    pub(crate) fn new() -> Option<Self> {
-        // SAFETY: asks for memory, and does not wait for it.
-        let address = unsafe { __get_free_pages(AT_ONCE, Self::ORDER) };
-        let start = core::ptr::with_exposed_provenance_mut(address);
-        (address != 0).then_some(Pages { start })
+impl NewFile {
+    /// Makes a file, or empties it.
+    ///
+    /// # Safety
+    ///
+    /// `path` must be a text in the kernel's memory.
+    pub(crate) unsafe fn create(path: *const c_char, mode: u32) -> Option<Self> {
+        /// An error of the kernel's is a pointer into the last page.
+        const FIRST_ERROR: usize = usize::MAX - 4095;
+        // SAFETY: the caller vouches for the path.
+        unsafe {
+            if INIT_MAKES_FILES() == Some(1) {
+                let file = filp_open()?(path, WRITE_A_NEW_FILE, mode);
+                return (file.addr() < FIRST_ERROR).then_some(NewFile::Struct(file, 0));
+            }
+            let number = sys_open()?(path, WRITE_A_NEW_FILE, mode);
+            u32::try_from(number).ok().map(NewFile::Number)
+        }
     }
 
-    /// The place of a byte, of which there must be more than `at`.
-    pub(crate) fn at(&self, at: usize) -> *mut u8 {
-        self.start.wrapping_add(at)
+    /// Writes to its end. False when that could not be done.
+    ///
+    /// # Safety
+    ///
+    /// So many bytes must be there, in the kernel's memory.
+    pub(crate) unsafe fn write(&mut self, from: *const c_void, size: usize) -> bool {
+        // SAFETY: the file is open; the caller vouches for the bytes.
+        let written = unsafe {
+            match self {
+                NewFile::Number(file) => sys_write().map(|write| write(*file, from, size)),
+                NewFile::Struct(file, position) => {
+                    __kernel_write().map(|write| write(*file, from, size, position))
+                }
+            }
+        };
+        written == Some(size as isize)
+    }
+
+    /// Closes it.
+    pub(crate) fn close(self) {
+        // SAFETY: it is open, and not used any more.
+        unsafe {
+            match self {
+                NewFile::Number(file) => {
+                    sys_close().map(|close| close(file));
+                }
+                NewFile::Struct(file, _) => {
+                    filp_close().map(|close| close(file, core::ptr::null_mut()));
+                }
+            }
+        }
+    }
+}
+
+/// Bytes that are passed to functions made for programs, which read them as a
+/// program does: a program sees nothing of opaque memory, so they must lie on the
+/// kernel's stack.
+pub(crate) struct Buffer {
+    words: MaybeUninit<[u32; Buffer::SIZE / 4]>,
+}
+
+impl Buffer {
+    /// How many there are: little beside the 8 KiB of a stack.
+    pub(crate) const SIZE: usize = 1024;
+
+    /// A buffer with anything in it.
+    pub(crate) fn new() -> Self {
+        Buffer {
+            words: MaybeUninit::uninit(),
+        }
+    }
+
+    /// The place of a byte.
+    pub(crate) fn at(&mut self, at: usize) -> *mut u8 {
+        self.words.as_mut_ptr().cast::<u8>().wrapping_add(at)
     }
 
     /// Writes four bytes behind each other.
     pub(crate) fn put(&mut self, at: usize, word: u32) {
         if at + 4 <= Self::SIZE {
-            // SAFETY: the place is in the pages, which are ours alone.
+            // SAFETY: the place is in the buffer.
             unsafe { self.at(at).cast::<[u8; 4]>().write(word.to_le_bytes()) };
         }
     }
@@ -142,19 +198,14 @@ impl Pages {
         }
     }
 
-    /// Reads one byte; it must have been written.
-    pub(crate) fn byte(&self, at: usize) -> u8 {
-        match at < Self::SIZE {
-            // SAFETY: as above; memory of the kernel has some value always.
-            true => unsafe { self.at(at).read() },
-            false => 0,
-        }
-    }
-}
-
-impl Drop for Pages {
-    fn drop(&mut self) {
-        // SAFETY: they are ours, and nobody else has a pointer to them.
-        unsafe { free_pages(self.start.expose_provenance(), Self::ORDER) };
+    /// Bytes that were written.
+    ///
+    /// # Safety
+    ///
+    /// They must have been.
+    pub(crate) unsafe fn written(&self, length: usize) -> &[u8] {
+        let start = self.words.as_ptr().cast::<u8>();
+        // SAFETY: the caller vouches for them, and they end with the buffer.
+        unsafe { core::slice::from_raw_parts(start, length.min(Self::SIZE)) }
     }
 }

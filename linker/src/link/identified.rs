@@ -11,6 +11,8 @@ const MACHINE_DESC: &str = "machine_desc.";
 const TIMER: &str = "timer";
 /// What such a timer says of the time since the last tick.
 const TIMER_OFFSET: &str = "sys_timer.offset";
+/// Whether a kernel's system calls are those of the old ABI alone: 0 or 1.
+const OLD_ABI_ALONE: &str = "OLD_ABI_ALONE";
 /// What refuses system calls that the kernel does not know.
 const UNKNOWN: &str = "unknown";
 /// The functions of a kernel's system calls.
@@ -24,7 +26,14 @@ impl Provide for Identification {
         if pointer.kind == Kind::Data {
             return Err("a variable, not a function".to_owned());
         }
-        resolved(&pointer)
+        let calls = self.machines.system_calls.as_ref();
+        match calls.and_then(|calls| calls.function(name)) {
+            Some(value) if pointer.status == Status::Missing => Ok(Resolved {
+                value,
+                evidence: "its place in the table of system calls".to_owned(),
+            }),
+            _ => resolved(&pointer),
+        }
     }
 
     fn data(&self, name: &str) -> Result<Resolved, String> {
@@ -43,6 +52,13 @@ impl Provide for Identification {
     }
 
     fn constant(&self, name: &str) -> Result<Resolved, String> {
+        if name == OLD_ABI_ALONE {
+            let calls = self.machines.system_calls.as_ref().ok_or("not found")?;
+            return Ok(Resolved {
+                value: calls.old_abi_alone().into(),
+                evidence: "the code that takes a system call's number".to_owned(),
+            });
+        }
         self.layout(name)
     }
 
@@ -104,7 +120,7 @@ fn system_call(machines: &Machines, name: &str) -> Place {
         .as_ref()
         .and_then(|calls| calls.entry(name));
     Place::words(
-        entry.into_iter(),
+        entry,
         "the table that the code of system calls adds to the program counter".to_owned(),
     )
 }

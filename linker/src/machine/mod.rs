@@ -80,7 +80,7 @@ pub struct Machines {
     /// Where the interrupt vectors ask the chip which interrupt it is, in
     /// kernels without `handle_arch_irq`.
     pub irq_loops: Vec<IrqLoop>,
-    /// How system calls are taken, in kernels older than the programs at hand.
+    /// How system calls are taken.
     pub system_calls: Option<SystemCalls>,
 }
 

@@ -1,4 +1,6 @@
-//! System calls of kernels that are older than the programs they are to run.
+//! How a kernel takes its system calls: the table of its functions, whose places
+//! are the same in every kernel, and what is to be done for programs of today in
+//! one that is older than they are.
 //!
 //! Some know the old way alone: the number stands in the `swi` instruction
 //! (0x900000 and more), and not in r7 (the EABI, an option since 2.6.16). The code
@@ -7,6 +9,8 @@
 //! two conditions, so that four words make the one the other. What the two ways
 //! differ in besides, and what a kernel does not know yet, is for the driver,
 //! which takes the place of functions in the table of system calls.
+
+use std::collections::BTreeMap;
 
 use crate::kernel::{Kernel, Version};
 
@@ -49,11 +53,40 @@ const DIFFERENT: [(&str, u32); 10] = [
     ("fstatat64", 327),
 ];
 
-/// Calls that programs make with a flag that came with 2.6.24 (`F_DUPFD_CLOEXEC`).
-const GROWN: [(&str, u32); 2] = [("fcntl", 55), ("fcntl64", 221)];
-const GROWN_IN: Version = Version(2, 6, 24);
+/// Calls that programs make with a flag that came with a later version:
+/// `F_DUPFD_CLOEXEC` and `AT_EMPTY_PATH`.
+const GROWN: [(&str, u32, Version); 3] = [
+    ("fcntl", 55, Version(2, 6, 24)),
+    ("fcntl64", 221, Version(2, 6, 24)),
+    ("fstatat64", 327, Version(2, 6, 39)),
+];
 /// Calls that all programs make came up to here: `pipe2` and its like.
 const COMPLETE_IN: Version = Version(2, 6, 27);
+
+/// Numbers of calls whose functions a driver may want to call, by these
+/// functions' names. None of them goes through a wrapper of the table's own.
+const FUNCTIONS: [(&str, u32); 20] = [
+    ("sys_write", 4),
+    ("sys_open", 5),
+    ("sys_close", 6),
+    ("sys_mknod", 14),
+    ("sys_mkdir", 39),
+    ("sys_pipe", 42),
+    ("sys_fcntl", 55),
+    ("sys_dup2", 63),
+    ("sys_symlink", 83),
+    ("sys_pread64", 180),
+    ("sys_pwrite64", 181),
+    ("sys_truncate64", 193),
+    ("sys_ftruncate64", 194),
+    ("sys_stat64", 195),
+    ("sys_lstat64", 196),
+    ("sys_fstat64", 197),
+    ("sys_fcntl64", 221),
+    ("sys_statfs64", 266),
+    ("sys_fstatfs64", 267),
+    ("sys_fstatat64", 327),
+];
 
 /// A word of the kernel's code, and what makes it understand both ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +108,11 @@ pub struct SystemCalls {
     pub table: u32,
     /// Entries of the table.
     pub count: u32,
-    /// Virtual address of the function that refuses every other number.
+    /// Virtual address of the function that refuses every other number, where it is
+    /// to be made up for.
     pub refusal: Option<u32>,
+    /// Addresses of functions in the table.
+    functions: BTreeMap<&'static str, u32>,
     /// The kernel's version.
     version: Version,
 }
@@ -85,19 +121,33 @@ impl SystemCalls {
     /// The table's entry for a call that new programs make in a way that this
     /// kernel does not know; `None` for every other.
     pub fn entry(&self, name: &str) -> Option<u32> {
-        let different = DIFFERENT.iter().filter(|_| !self.code.is_empty());
-        let grown = GROWN.iter().filter(|_| self.version < GROWN_IN);
-        let (_, number) = different.chain(grown).find(|(known, _)| *known == name)?;
-        (*number < self.count).then(|| self.table.wrapping_add(number * 4))
+        let different = DIFFERENT.iter().filter(|_| self.old_abi_alone());
+        let grown = GROWN
+            .iter()
+            .filter(|(_, _, since)| self.version < *since)
+            .map(|(name, number, _)| (*name, *number));
+        let (_, number) = different
+            .copied()
+            .chain(grown)
+            .find(|(known, _)| *known == name)?;
+        (number < self.count).then(|| self.table.wrapping_add(number * 4))
+    }
+}
+
+impl SystemCalls {
+    /// Whether the kernel knows the old way alone.
+    pub fn old_abi_alone(&self) -> bool {
+        !self.code.is_empty()
+    }
+
+    /// The address of a function such as `sys_open`.
+    pub fn function(&self, name: &str) -> Option<u32> {
+        self.functions.get(name).copied()
     }
 }
 
 /// Finds the code and the table. There is one of either in a kernel.
 pub(super) fn find(kernel: &Kernel) -> Option<SystemCalls> {
-    // Nothing is to be changed in later ones.
-    if kernel.facts.version >= COMPLETE_IN {
-        return None;
-    }
     let words: Vec<u32> = kernel
         .bytes
         .chunks_exact(4)
@@ -125,9 +175,22 @@ pub(super) fn find(kernel: &Kernel) -> Option<SystemCalls> {
         code: code.unwrap_or_default(),
         table,
         count,
-        refusal: refusal(kernel, &words, go),
+        refusal: refusal(kernel, &words, go).filter(|_| kernel.facts.version < COMPLETE_IN),
+        functions: functions(kernel, table, count),
         version: kernel.facts.version,
     })
+}
+
+/// The functions in the table, where all of them are in the kernel.
+fn functions(kernel: &Kernel, table: u32, count: u32) -> BTreeMap<&'static str, u32> {
+    let known = FUNCTIONS.iter().filter(|(_, number)| *number < count);
+    known
+        .map(|&(name, number)| {
+            let function = kernel.word(table.wrapping_add(number * 4))?;
+            kernel.offset(function & !1).map(|_| (name, function))
+        })
+        .collect::<Option<_>>()
+        .unwrap_or_default()
 }
 
 /// Virtual address of a word.
@@ -205,7 +268,7 @@ mod tests {
     fn found_in(version: Version, words: &[u32]) -> Option<SystemCalls> {
         let mut all = vec![0; 32];
         all.extend(words);
-        all.resize(256, 0);
+        all.resize(512, 0);
         find(&Kernel {
             bytes: all
                 .iter()
@@ -268,11 +331,35 @@ mod tests {
             None => word,
         });
         let calls = found(&both).unwrap();
-        assert_eq!((calls.code.len(), calls.entry("stat64")), (0, None));
+        assert_eq!(
+            (calls.old_abi_alone(), calls.entry("stat64")),
+            (false, None)
+        );
+        assert_eq!(calls.entry("fstatat64"), Some(calls.table + 327 * 4));
         assert_eq!(calls.entry("fcntl64"), Some(calls.table + 221 * 4));
         let later = found_in(Version(2, 6, 24), &both).unwrap();
         assert_eq!(later.entry("fcntl64"), None);
-        assert_eq!(found_in(Version(2, 6, 27), &both), None);
+        assert!(later.refusal.is_some());
+        let complete = found_in(Version(2, 6, 27), &both).unwrap();
+        assert_eq!(complete.refusal, None);
+        let new = found_in(Version(2, 6, 39), &both).unwrap();
+        assert_eq!(new.entry("fstatat64"), None);
+    }
+
+    #[test]
+    fn functions_have_their_places_in_the_table() {
+        let mut words = CODE.to_vec();
+        let table = |number: usize| (0x88 + 8 + 156) / 4 - 32 + number;
+        words.resize(table(352), 0);
+        for (index, (_, number)) in FUNCTIONS.iter().enumerate() {
+            words[table(*number as usize)] = BASE + 4 * index as u32;
+        }
+        let calls = found(&words).unwrap();
+        assert_eq!(calls.function("sys_mknod"), Some(BASE + 12));
+        assert_eq!(calls.function("sys_fork"), None);
+        // One that is not in the kernel: this is no such table.
+        words[table(4)] = 7;
+        assert_eq!(found(&words).unwrap().function("sys_mknod"), None);
     }
 
     #[test]

@@ -3,16 +3,14 @@
 use super::*;
 use crate::chips::mock::{self, Mock};
 
-/// The mock's memory gives the same word at every read, so the tests fill the
-/// pages themselves.
-fn page_with(bytes: &[u8]) -> Pages {
-    let mut pages = Pages::new().expect("the mock has memory");
-    for (at, chunk) in bytes.chunks(4).enumerate() {
-        let mut word = [0; 4];
-        word[..chunk.len()].copy_from_slice(chunk);
-        pages.put(at * 4, u32::from_le_bytes(word));
+/// A buffer that begins with these bytes. The mock's memory gives the same word at
+/// every read, so the tests fill it themselves.
+fn buffer_with(bytes: &[u8]) -> Buffer {
+    let mut buffer = Buffer::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        buffer.put_byte(at, *byte);
     }
-    pages
+    buffer
 }
 
 fn header(mode: u32, size: usize, device: (u32, u32), name: &str) -> Vec<u8> {
@@ -44,20 +42,17 @@ fn header(mode: u32, size: usize, device: (u32, u32), name: &str) -> Vec<u8> {
 
 #[test]
 fn a_header_is_read_and_anything_else_is_not() {
-    let mock = Mock::new();
-    mock.files();
-    let pages = page_with(&header(0o100_755, 0x1abc, (0, 0), "bin/busybox"));
-    let found = Header::read(&pages).expect("a header");
+    let bytes = header(0o100_755, 0x1abc, (0, 0), "bin/busybox");
+    let found = Header::read(&bytes).expect("a header");
     assert_eq!(
         (found.mode, found.size, found.name),
         (0o100_755, 0x1abc, 12)
     );
-    assert!(!found.is_trailer(&pages));
-    let end = page_with(&header(0, 0, (0, 0), "TRAILER!!!"));
-    assert!(Header::read(&end).is_some_and(|found| found.is_trailer(&end)));
-    assert!(Header::read(&page_with(b"070702")).is_none());
+    assert!(same(&header(0, 0, (0, 0), "TRAILER!!!")[HEADER..], TRAILER));
+    assert!(Header::read(b"070702").is_none());
+    assert!(Header::read(&bytes[..60]).is_none());
     let long = "x".repeat(CONTENTS);
-    assert!(Header::read(&page_with(&header(0, 0, (0, 0), &long)[..200])).is_none());
+    assert!(Header::read(&header(0, 0, (0, 0), &long)).is_none());
 }
 
 #[test]
@@ -89,11 +84,12 @@ fn each_kind_of_file_is_made_in_its_way() {
         (0o040_755, 0, (0, 0), "dev"),
         (0o020_600, 0, (5, 1), "dev/console"),
         (0o120_777, 6, (0, 0), "init"),
-        (0o100_755, 4100, (0, 0), "bin/busybox"),
+        (0o100_755, 516, (0, 0), "bin/busybox"),
     ] {
-        let mut pages = page_with(&header(mode, size, numbers, name));
-        let found = Header::read(&pages).expect("a header");
-        assert_eq!(entry(&mut registers(), &mut pages, &found), Some(()));
+        let bytes = header(mode, size, numbers, name);
+        let found = Header::read(&bytes).expect("a header");
+        let mut buffer = buffer_with(&bytes);
+        assert_eq!(entry(&mut registers(), &mut buffer, &found), Some(()));
     }
     assert_eq!(
         mock.calls(),
@@ -102,9 +98,31 @@ fn each_kind_of_file_is_made_in_its_way() {
             "mknod dev/console 20600 0x501",
             "symlink init -> abcdab",
             "open bin/busybox 0x241 755",
-            "write 4096 0 abcd",
-            "write 4 4096 abcd",
+            "write 512 abcd",
+            "write 4 abcd",
             "close",
+        ]
+    );
+}
+
+#[test]
+fn a_later_kernel_has_functions_for_itself() {
+    let mock = Mock::new();
+    mock.files();
+    mock.fill(&files::INIT_MAKES_FILES::SLOT, 1);
+    let page: *mut [u32; 1024] = mock::registers();
+    mock.fill(&rom::va::SLOT, page.expose_provenance());
+    let bytes = header(0o100_644, 516, (0, 0), "etc/rc");
+    let found = Header::read(&bytes).expect("a header");
+    let mut buffer = buffer_with(&bytes);
+    assert_eq!(entry(&mut registers(), &mut buffer, &found), Some(()));
+    assert_eq!(
+        mock.calls(),
+        [
+            "filp_open etc/rc 0x241 644",
+            "kernel_write 512 0",
+            "kernel_write 4 512",
+            "filp_close",
         ]
     );
 }
