@@ -78,7 +78,7 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
         "uart_add_one_port",
         "serial_core_add_one_port",
     ]) {
-        configured(&function, reads);
+        configured(code, &function, reads);
     }
     for (names, field) in AMONG_KNOWN {
         for function in code.functions(names) {
@@ -176,9 +176,20 @@ fn among_known(function: &Function, field: &str, reads: &mut Reads) {
 }
 
 /// A port is configured and reported: `config_port` is called, and `type`, three
-/// words before it in every version.
-fn configured(function: &Function, reads: &mut Reads) {
-    let calls: Vec<PortCall<'_>> = port_calls(function).collect();
+/// words before it in every version, there or in `uart_type(port)`.
+fn configured(code: &Code<'_>, function: &Function, reads: &mut Reads) {
+    let own: Vec<PortCall<'_>> = port_calls(function).collect();
+    let is_port = |value: &Value| own.iter().any(|call| call.arguments[0] == *value);
+    let handed_on: Vec<Function> = function
+        .calls()
+        .filter(|(_, _, arguments)| is_port(&arguments[0]))
+        .map(|(_, target, _)| code.function_at("uart_type", target))
+        .collect();
+    let of_port = |call: &PortCall<'_>| call.arguments[0] == Value::Argument(0);
+    let beyond = handed_on
+        .iter()
+        .flat_map(|function| port_calls(function).filter(of_port));
+    let calls: Vec<PortCall<'_>> = port_calls(function).chain(beyond).collect();
     let pairs = calls.iter().flat_map(|first| {
         let behind =
             move |last: &&PortCall<'_>| last.ops == first.ops && last.offset == first.offset + 12;
