@@ -111,7 +111,10 @@ fn stored(events: &[Event], getter: u32) -> Option<i32> {
         _ => None,
     })?;
     let mut stores = events.iter().filter_map(|event| match event {
-        Event::Store { base, .. } if matches!(base, Value::Stack(_)) => None,
+        Event::Store {
+            base: Value::Stack(_),
+            ..
+        } => None,
         Event::Store {
             base,
             offset,
