@@ -51,6 +51,11 @@ const AGAINST_ALIKE: f32 = 0.12;
 const STRANGERS: usize = 5;
 const STRANGERS_EACH: usize = 3;
 const FEW_FOR_STRANGERS: f32 = 17.0;
+/// What speaks for a function through those that may have been put into it may as well
+/// be another that they were put into: so much more than its own bits is too much,
+/// where those are few.
+const BORROWED: f32 = 3.0;
+const FEW_OF_ITS_OWN: f32 = 6.0;
 /// Names are only exchanged where the places alone do not already tell that the
 /// one is better by so many bits.
 const WORTH_EXCHANGING: f32 = 16.0;
@@ -217,6 +222,7 @@ impl Matcher<'_> {
         let fragment =
             function.is_some_and(|it| is_fragment(source.blocks, it.blocks, bits, in_file));
         bits < LEAST
+            || is_borrowed(tally)
             || fragment
             || is_contradicted(tally)
             || stranger && !in_file && tally.facts() <= 1 && bits < FEW_FOR_STRANGERS
@@ -263,6 +269,11 @@ fn is_contradicted(tally: &Tally) -> bool {
         AGAINST
     };
     tally.share_against() > limit
+}
+
+/// Whether it is mostly what others would show that speaks for an answer.
+fn is_borrowed(tally: &Tally) -> bool {
+    tally.own() < FEW_OF_ITS_OWN && tally.inherited() > BORROWED * tally.own()
 }
 
 /// Bits that the next answer must lack.
@@ -317,6 +328,16 @@ mod tests {
         assert!(!is_contradicted(&tally(&[40.0, -9.0])));
         assert!(is_contradicted(&tally(&[40.0, -11.0])));
         assert_eq!(tally(&[20.0, 1.0, -3.0]).facts(), 1);
+    }
+
+    #[test]
+    fn what_others_would_show_is_not_enough() {
+        let mut answer = tally(&[5.0]);
+        assert!(!is_borrowed(&answer));
+        answer.fact(Strategy::Relation, Fact::Inherited, 20.0, String::new);
+        assert!(is_borrowed(&answer));
+        answer.add(Strategy::Structure, 2.0, String::new);
+        assert!(!is_borrowed(&answer));
     }
 
     #[test]

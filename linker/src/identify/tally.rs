@@ -62,6 +62,11 @@ impl Tally {
         self.total() - self.inherited - self.of(Strategy::Locality).max(0.0)
     }
 
+    /// Bits of what it has only if another function was put into it.
+    pub(super) fn inherited(&self) -> f32 {
+        self.inherited
+    }
+
     pub(super) fn total(&self) -> f32 {
         self.bits.iter().sum()
     }
