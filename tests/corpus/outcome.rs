@@ -3,16 +3,22 @@
 use serde_json::Value;
 
 /// Typed at the prompt.
-pub(crate) const TYPED: &str = "echo $((6*7))\n";
-/// The line that answers it.
+pub(crate) const TYPED: &str = "echo $((6*7))\ntime sleep 1\ncat /proc/interrupts\n";
+/// The line that answers the first.
 const ANSWER: &str = "42";
+/// How the second says that a second of virtual time has passed: to a tenth.
+const SECOND: &str = "real 0m 1.0";
+/// What the third says has interrupted: the timer, and the UART by the name that
+/// our driver or the kernel's own gives it.
+const TIMER: &[&str] = &["sp804"];
+const UART: &[&str] = &["ttyS0", "serial"];
 
 /// One boot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     /// The last milestone; empty when nothing ran.
     pub(crate) milestone: String,
-    /// Whether a typed command was answered.
+    /// Whether all that was typed was answered as it should be.
     pub(crate) answered: bool,
     /// Wall time of the whole command.
     pub(crate) seconds: f64,
@@ -31,7 +37,7 @@ impl Outcome {
         let console = report["console"].as_str().unwrap_or_default();
         Self {
             milestone: report["verdict"].as_str().unwrap_or_default().to_owned(),
-            answered: console.lines().any(|line| line.trim() == ANSWER),
+            answered: answered(console),
             seconds: report["wall_s"].as_f64().unwrap_or_default(),
             tried: count("tried"),
             left_out: count("left_out"),
@@ -57,6 +63,31 @@ impl Outcome {
     }
 }
 
+/// Whether the shell calculates, a second takes a second, and timer and UART count
+/// their interrupts.
+fn answered(console: &str) -> bool {
+    let lines = || {
+        console
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+    };
+    // `  4:        101     PL190  sp804`
+    let counts = |names: &[&str]| {
+        lines().any(|words| match words[..] {
+            [number, count, .., name] => {
+                let of_line = number.strip_suffix(':').map(str::parse::<u32>);
+                let count = count.parse::<u64>();
+                matches!((of_line, count), (Some(Ok(_)), Ok(1..))) && names.contains(&name)
+            }
+            _ => false,
+        })
+    };
+    lines().any(|words| words[..] == [ANSWER])
+        && lines().any(|words| words.join(" ").starts_with(SECOND))
+        && counts(TIMER)
+        && counts(UART)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -71,10 +102,21 @@ mod tests {
                 "tried": [{}, {}], "left_out": [{}], "reason": null,
             }))
         };
-        let answers = report("# echo $((6*7))\r\n42\r\n# ");
+        const WHOLE: &str = "# echo $((6*7))\r\n42\r\nreal\t0m 1.00s\r\n\
+             \x20 4:        101     PL190  sp804\r\n  5:  65  PL190  Level  ttyS0\r\n# ";
+        let answers = report(WHOLE);
         assert!(answers.is_shell());
         assert_eq!((answers.tried, answers.left_out), (2, 1));
-        assert!(!report("# echo $((6*7))\r\n").is_shell());
+        for (what, instead) in [
+            ("42\r", "43\r"),
+            ("1.00s", "7.00s"),
+            ("101", "0"),
+            ("ttyS0", "i2c"),
+            ("65", "x"),
+        ] {
+            assert!(!report(&WHOLE.replace(what, instead)).is_shell(), "{what}");
+        }
+        assert!(!report("").is_shell());
     }
 
     #[test]
