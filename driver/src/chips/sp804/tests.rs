@@ -7,13 +7,13 @@ use crate::chips::mock::{self, HZ, Mock};
 use crate::kernel::irq;
 
 // As words from the start of the page.
-const LOAD: usize = 0;
-const VALUE: usize = 1;
-const CONTROL: usize = 2;
+pub(super) const LOAD: usize = 0;
+pub(super) const VALUE: usize = 1;
+pub(super) const CONTROL: usize = 2;
 const INT_CLEAR: usize = 3;
 const COUNTER: usize = 8;
 
-fn timer(mock: &Mock) -> *mut [u32; 1024] {
+pub(super) fn timer(mock: &Mock) -> *mut [u32; 1024] {
     let page: *mut [u32; 1024] = mock::registers();
     mock.fill(&sp804::va::SLOT, page.expose_provenance());
     mock.fill(&sp804::irq::SLOT, 4);
@@ -21,7 +21,7 @@ fn timer(mock: &Mock) -> *mut [u32; 1024] {
     page
 }
 
-fn read(page: *mut [u32; 1024], word: usize) -> u32 {
+pub(super) fn read(page: *mut [u32; 1024], word: usize) -> u32 {
     // SAFETY: the page lives for ever and has no other user now.
     unsafe { (*page)[word] }
 }

@@ -61,28 +61,13 @@ fn microseconds(counts: u32, hz: u32) -> usize {
 mod tests {
     use super::*;
     use crate::chips::mock::{self, HZ, Mock};
+    use crate::chips::sp804::tests::{CONTROL, LOAD, VALUE, read, timer};
     use crate::kernel::irq;
 
-    const LOAD: usize = 0;
-    const VALUE: usize = 1;
-    const CONTROL: usize = 2;
     const RAW_INTERRUPT: usize = 4;
 
-    fn timer(mock: &Mock) -> *mut [u32; 1024] {
-        let page: *mut [u32; 1024] = mock::registers();
-        mock.fill(&sp804::va::SLOT, page.expose_provenance());
-        mock.fill(&sp804::irq::SLOT, 4);
-        mock.fill(&sp804::clock_hz::SLOT, 1_000_000);
-        page
-    }
-
-    fn read(page: *mut [u32; 1024], word: usize) -> u32 {
-        // SAFETY: the page lives for ever and has no other user now.
-        unsafe { (*page)[word] }
-    }
-
     fn write(page: *mut [u32; 1024], word: usize, value: u32) {
-        // SAFETY: as above.
+        // SAFETY: the page lives for ever and has no other user now.
         unsafe { (*page)[word] = value };
     }
 
