@@ -11,7 +11,7 @@ pub(crate) const BASE: u32 = 0xc000_8000;
 /// Release of [`kernel`].
 pub(crate) const RELEASE: &str = "5.4.3-test";
 
-fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
+pub(crate) fn put(bytes: &mut [u8], offset: usize, value: &[u8]) {
     bytes[offset..offset + value.len()].copy_from_slice(value);
 }
 

@@ -3,6 +3,7 @@
 //! * [`opener`]: what a piece of an image is, and which of the files below takes
 //!   it apart; limits on depth and work
 //! * `zimage`, `uimage`, `android`, `fit`, `elf`: the containers of kernels
+//! * `vendor`: headers in front of such containers
 //! * `carve`, `jffs2`: flash images without a header of their own
 //! * [`compress`]: compressed streams
 //! * `tree`, `initramfs`, `config`: what lies beside or in the kernel
@@ -27,6 +28,7 @@ mod opener;
 mod tests;
 mod tree;
 mod uimage;
+mod vendor;
 mod zimage;
 
 use std::fmt;
@@ -77,6 +79,12 @@ pub enum LayerKind {
     Fit,
     /// An ELF file.
     Elf,
+    /// Broadcom's image with a header and offsets.
+    Trx,
+    /// Netgear's image.
+    Chk,
+    /// D-Link's image.
+    Seama,
     /// A file in a JFFS2 file system.
     Jffs2,
     /// A compressed stream.
@@ -103,6 +111,9 @@ impl fmt::Display for LayerKind {
             LayerKind::Android => "Android boot image",
             LayerKind::Fit => "FIT image",
             LayerKind::Elf => "ELF",
+            LayerKind::Trx => "TRX image",
+            LayerKind::Chk => "CHK image",
+            LayerKind::Seama => "Seama image",
             LayerKind::Jffs2 => "JFFS2 file",
             LayerKind::Stream(format) => return write!(f, "{format} stream"),
             LayerKind::Kernel => "kernel",
@@ -173,7 +184,8 @@ pub struct Firmware {
 ///
 /// Accepts raw kernels, zImages (also with a vendor's stub in front or trees
 /// behind), uImages, FIT images, Android boot images, ELF kernels, any of them
-/// compressed, and flash images in which one of them lies.
+/// compressed, behind a TRX, CHK or Seama header, and flash images in which one of
+/// them lies.
 ///
 /// # Errors
 ///

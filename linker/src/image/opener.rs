@@ -9,7 +9,7 @@ use super::compress::{self, Format, Work};
 use super::error::LISTED;
 use super::{
     Error, Firmware, Layer, LayerKind, Limits, Place, Ramdisk, Tree, android, carve, config, elf,
-    fit, initramfs, tree, uimage, zimage,
+    fit, initramfs, tree, uimage, vendor, zimage,
 };
 use crate::kernel::{self, Foreign, Kernel};
 
@@ -183,6 +183,9 @@ impl Opener {
         }
         if uimage::begins(span.bytes) {
             return uimage::open(self, span, depth);
+        }
+        if let Some(header) = vendor::Header::of(span.bytes) {
+            return vendor::open(self, header, span, depth);
         }
         if fit::begins(span.bytes) {
             return fit::open(self, span, depth);
