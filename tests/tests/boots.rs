@@ -19,8 +19,9 @@ const LIMIT: Duration = Duration::from_secs(180);
 const QUESTION: &str = "echo answer $((6*7))";
 const ANSWER: &str = "answer 42";
 /// Vendors' kernels, with their symbols, that come to a shell; half of them have
-/// no 8250 driver, and some do so only without a function or five of their own.
-const OF_VENDORS: [&str; 17] = [
+/// no 8250 driver, some do so only without a function or five of their own, two
+/// cannot unpack an archive, and two have no clock events.
+const OF_VENDORS: [&str; 21] = [
     "at91sam9n12-2.6.39",
     "debian-5.10-marvell",
     "develboard-3.18.0",
@@ -32,12 +33,32 @@ const OF_VENDORS: [&str; 17] = [
     "glinet-ipq40xx-3.14.77",
     "imx283-4.13.2",
     "iotbox-am335x-3.2.0",
+    "jazz-2.6.35",
+    "jazz-3.14.1",
     "netgear-wn802t-4.4.93-r5142",
     "openwrt-orion-3.10.58",
     "qemu-rpi-3.10.25",
     "qemu-rpi-4.4.34",
     "sama5d27-4.9.29",
+    "smdk6410-2.6.28",
     "snickerdoodle-4.4.0",
+    "ts4700-2.6.29",
+];
+/// Vendors' kernels that do so without any names as well; some of them only after
+/// another candidate of a pointer was tried.
+const WITHOUT_NAMES: [&str; 12] = [
+    "develboard-3.18.0",
+    "escam-4.9.37",
+    "ev3-2.6.33",
+    "galaxys-2.6.35",
+    "imx283-4.13.2",
+    "jazz-3.14.1",
+    "lt02-3.4.5",
+    "openwrt-orion-2.6.32.10",
+    "qemu-rpi-4.19.50",
+    "smdk6410-2.6.28",
+    "snickerdoodle-4.4.0",
+    "ts4700-2.6.29",
 ];
 
 const MILESTONES: [&str; 9] = [
@@ -214,6 +235,18 @@ fn corpus_kernels_with_symbols() {
             return;
         };
         check(&run(&image, ["--initrd", "builtin"].map(OsStr::new)));
+    }
+}
+
+/// The same with nothing but their code to go by.
+#[test]
+fn corpus_kernels_without_symbols() {
+    for name in WITHOUT_NAMES {
+        let Some(image) = fixtures::image(name, "image") else {
+            return;
+        };
+        let options = ["--no-symbols", "--initrd", "builtin"];
+        check(&run(&image, options.map(OsStr::new)));
     }
 }
 

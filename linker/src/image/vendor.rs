@@ -340,13 +340,15 @@ mod tests {
                 0x56 zImage self-extracting kernel
                   0x856 lzma stream 98304 bytes unpacked
                     0x0 kernel Linux 5.4.3-test, V7, at 0xc0008000
-        "#]].assert_eq(&layers(&open(&chk_of(&trx_of(1, &kernel()), b"")).unwrap()));
+        "#]]
+        .assert_eq(&layers(&open(&chk_of(&trx_of(1, &kernel()), b"")).unwrap()));
         expect![[r#"
             0x0 Seama image signature=wrgac
               0x5a zImage self-extracting kernel
                 0x85a lzma stream 98304 bytes unpacked
                   0x0 kernel Linux 5.4.3-test, V7, at 0xc0008000
-        "#]].assert_eq(&layers(&open(&sealed.concat()).unwrap()));
+        "#]]
+        .assert_eq(&layers(&open(&sealed.concat()).unwrap()));
     }
 
     #[test]
@@ -361,17 +363,41 @@ mod tests {
     #[test]
     fn says_what_is_wrong() {
         let good = trx_of(1, &kernel());
-        refused(&good[..2000], expect!["TRX image at 0x0 is cut off: its data should end at 0x98c, but the data end at 0x7d0"]);
+        refused(
+            &good[..2000],
+            expect![
+                "TRX image at 0x0 is cut off: its data should end at 0x98c, but the data end at 0x7d0"
+            ],
+        );
         let mut bad = good[..28].to_vec();
         put(&mut bad, 4, &28_u32.to_le_bytes());
-        refused(&bad, expect!["TRX image: offset of a part at 0x10 is 0x1c, expected 0, or 0x1c to 0x1c"]);
+        refused(
+            &bad,
+            expect!["TRX image: offset of a part at 0x10 is 0x1c, expected 0, or 0x1c to 0x1c"],
+        );
         put(&mut bad, 14, &[9, 0]);
-        refused(&bad, expect!["TRX image: version at 0xe is 9, expected 1 or 2"]);
-        refused(&chk_of(b"nothing", b"")[..50], expect!["CHK image at 0x0 is cut off: its kernel should end at 0x41, but the data end at 0x32"]);
+        refused(
+            &bad,
+            expect!["TRX image: version at 0xe is 9, expected 1 or 2"],
+        );
+        refused(
+            &chk_of(b"nothing", b"")[..50],
+            expect![
+                "CHK image at 0x0 is cut off: its kernel should end at 0x41, but the data end at 0x32"
+            ],
+        );
         let mut bad = chk_of(b"nothing", b"");
         put(&mut bad, 4, &[1, 2, 3, 4]);
-        refused(&bad, expect!["CHK image: length of the header at 0x4 is 0x1020304, expected 0x28 to 0x100"]);
-        refused(&seama_of(b"x=y\0", b"nothing at all")[..30], expect!["Seama image at 0x0 is cut off: its metadata should end at 0x20, but the data end at 0x1e"]);
+        refused(
+            &bad,
+            expect!["CHK image: length of the header at 0x4 is 0x1020304, expected 0x28 to 0x100"],
+        );
+        refused(
+            &seama_of(b"x=y\0", b"nothing at all")[..30],
+            expect![
+                "Seama image at 0x0 is cut off: its metadata should end at 0x20, but the data end at 0x1e"
+            ],
+        );
     }
 
     proptest! {
