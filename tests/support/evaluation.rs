@@ -87,7 +87,7 @@ fn one(case: &Case, signatures: Option<&Arc<Signatures>>) -> Evaluation {
     let truth = truth(case, &kernel);
     let driver = transplanting::driver(&kernel, None).expect("the built-in driver can be read");
     let plan = Plan {
-        needs: &driver.needs(),
+        driver: Some(&driver),
         each_strategy: false,
         signatures,
     };

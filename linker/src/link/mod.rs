@@ -36,7 +36,7 @@ pub use provide::{Place, Provide, Resolved, Spot};
 pub use reloc::Fault;
 
 use crate::kernel::Kernel;
-use crate::object::{self, Driver};
+use crate::object::{self, Driver, Need};
 use crate::transplant::elf::{self, Load};
 use crate::transplant::{
     ByName, ChipPage, DEFAULT_OPAQUE_BASE, DEFAULT_OPAQUE_SIZE, FilledSlot, InstalledForward,
@@ -274,6 +274,25 @@ pub fn link(
         patches,
         driver_elf,
     })
+}
+
+/// What drivers cannot do without on a kernel: of the parts that it gets by what
+/// `provide` knows, every function and variable that is required, and the places
+/// where they are installed.
+///
+/// # Errors
+///
+/// As [`link`], when a driver cannot be linked at all.
+pub fn requirements(provide: &dyn Provide, drivers: &[Driver]) -> Result<Vec<Need>, Error> {
+    let mut graph = reach::Graph::new(drivers, provide)?;
+    let request = OpaqueRequest::default();
+    let slots = fill::slots(&mut graph, provide, request, &Board::default())?;
+    let decision = forwards::decide(&mut graph, provide, &slots)?;
+    let places = decision.installed.into_iter().map(|forward| Need {
+        names: vec![forward.place],
+    });
+    let required = fill::required(&slots, &decision.kept.sections);
+    Ok(places.chain(required).collect())
 }
 
 fn check_range(kernel: &Kernel, request: OpaqueRequest, board: &Board) -> Result<(), Error> {
