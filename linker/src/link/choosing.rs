@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use super::{Place, Provide, Resolved};
 use crate::identify::{Identification, Kind, Pointer, Status};
 
+/// The choice to do without a pointer, be it certain or not.
+pub const WITHOUT: u32 = 0;
+
 /// What identification knows, and for each pointer with several candidates the
 /// one that was chosen, or else the most likely.
 pub struct Choosing<'a> {
@@ -45,6 +48,9 @@ fn settled(pointer: &Pointer, choice: Option<u32>) -> Option<Resolved> {
 
 impl Provide for Choosing<'_> {
     fn function(&self, name: &str) -> Result<Resolved, String> {
+        if self.choices.get(name) == Some(&WITHOUT) {
+            return Err("left out to see whether the kernel comes further".to_owned());
+        }
         self.settled(name, false)
             .map_or_else(|| self.identification.function(name), Ok)
     }

@@ -31,7 +31,7 @@ mod reloc;
 use serde::Serialize;
 
 pub use board::{Board, Chip};
-pub use choosing::Choosing;
+pub use choosing::{Choosing, WITHOUT};
 pub use provide::{Place, Provide, Resolved, Spot};
 pub use reloc::Fault;
 

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use linker::identify::{Identification, Status};
+use linker::link::WITHOUT;
 use linker::transplant::Transplant;
 
 use crate::report::Tried;
@@ -16,9 +17,12 @@ use crate::verdict::Milestone;
 /// Boots for the sake of candidates, at most.
 const MOST: usize = 12;
 
-/// Stands for no candidate at all: the part of the driver that asks for this
-/// pointer is to do without, or to be left out. It is the last to be tried.
-const NONE: u32 = 0;
+/// What the driver asks for only to know whether the kernel has a driver of the
+/// 8250, by how the names begin. When code alone says so and it is wrong, the
+/// kernel gets no UART, although there is another way to one.
+const PRESENCE: [&str; 2] = ["serial8250_", "univ8250_"];
+/// What finds names that are the kernel's own or the user's.
+const BY_NAME: [&str; 3] = ["symbol_table", "export_table", "symbols_file"];
 
 /// Which candidate each pointer has, by name.
 pub type Choices = BTreeMap<String, u32>;
@@ -38,7 +42,9 @@ pub struct Open {
     pub others: Vec<u32>,
 }
 
-/// The pointers that this transplant took on trust.
+/// The pointers that this transplant took on trust. The last thing to be tried of
+/// each is to do without: the part of the driver that asks for it is then left out,
+/// or takes another way.
 pub fn open(identification: &Identification, transplant: &Transplant) -> Vec<Open> {
     let mut found: Vec<Open> = Vec::new();
     for slot in &transplant.slots {
@@ -46,11 +52,15 @@ pub fn open(identification: &Identification, transplant: &Transplant) -> Vec<Ope
             continue;
         }
         let pointer = identification.resolve(&slot.name);
+        let by_name = |strategy: &String| BY_NAME.contains(&strategy.as_str());
+        let trusted = pointer.strategy.as_ref().is_some_and(by_name);
+        let presence = PRESENCE.iter().any(|start| slot.name.starts_with(start));
+        let doubted = presence && pointer.status == Status::Found && !trusted;
         let candidates = pointer.candidates.iter().map(|one| one.address);
         let (chosen, mut others): (Vec<u32>, Vec<u32>) =
             candidates.partition(|&address| address == slot.value);
-        if pointer.status == Status::Ambiguous && !chosen.is_empty() {
-            others.push(NONE);
+        if (pointer.status == Status::Ambiguous || doubted) && !chosen.is_empty() {
+            others.push(WITHOUT);
             found.push(Open {
                 name: slot.name.clone(),
                 chosen: slot.value,
@@ -106,7 +116,7 @@ impl Guesses {
         let entry = |name: &str, address: u32| Tried {
             what: format!("pointer {name}"),
             value: match address {
-                NONE => "none".to_owned(),
+                WITHOUT => "none".to_owned(),
                 address => format!("{address:#010x}"),
             },
             reached,
