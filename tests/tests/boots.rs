@@ -196,12 +196,14 @@ fn without_symbols() {
 }
 
 /// A kernel with no 8250 driver gets a UART's driver as well: a console, and a
-/// terminal by interrupts that loses nothing.
+/// terminal by interrupts that loses nothing of more than a million characters.
 #[test]
 fn a_kernel_without_an_8250_driver() {
+    /// Lines up to this number have 1.04 MB.
+    const LAST: u32 = 150_000;
     // The kernel's own messages would come in between.
     let lines =
-        format!("echo 1 > /proc/sys/kernel/printk\nseq 1 9999\ncat /proc/interrupts\n{QUESTION}");
+        format!("echo 1 > /proc/sys/kernel/printk\nseq 1 {LAST}\ncat /proc/interrupts\n{QUESTION}");
     let report = typing(&lines, &fixtures::kernel("versatile-6.1", "zImage"), []);
     check(&report);
     let console = report["console"].as_str().unwrap_or_default();
@@ -211,8 +213,8 @@ fn a_kernel_without_an_8250_driver() {
         .collect();
     assert!(
         counted
-            .windows(9999)
-            .any(|all| all.iter().copied().eq(1..=9999)),
+            .windows(LAST as usize)
+            .any(|all| all.iter().copied().eq(1..=LAST)),
         "characters were lost:\n{console}"
     );
     for chip in ["sp804", "ttyS0"] {
@@ -224,6 +226,22 @@ fn a_kernel_without_an_8250_driver() {
             count.is_some_and(|count| count > 10),
             "{chip} interrupted {count:?} times:\n{console}"
         );
+    }
+}
+
+/// What a person does at a terminal of that driver: ends a program, and has one in
+/// the background.
+#[test]
+fn job_control() {
+    let lines = format!(
+        "sleep 1000\n\x03\necho ended with $?\nsleep 500 &\njobs\nkill %1\njobs\n{QUESTION}"
+    );
+    let report = typing(&lines, &fixtures::kernel("versatile-6.1", "zImage"), []);
+    check(&report);
+    let console = report["console"].as_str().unwrap_or_default();
+    // 128 and the number of SIGINT.
+    for answer in ["ended with 130", "Running", "Terminated"] {
+        assert!(console.contains(answer), "no {answer:?}:\n{console}");
     }
 }
 
