@@ -17,8 +17,8 @@ use super::prepare::Prepared;
 use super::running::{Finish, Patience, run};
 use super::{Error, Settings, opaque_range, outcome, transplanting};
 use crate::plan::{self, Plan, UserSpace, Wishes};
-use crate::remedy::help::{Boot, Help};
-use crate::remedy::{Omitted, Remedy};
+use crate::remedy::help::Help;
+use crate::remedy::{Boot, Omitted, Remedy};
 use crate::report::Tried;
 use crate::session::Session;
 use crate::userland;
@@ -118,8 +118,7 @@ impl<'a> Attempts<'a> {
         let Some(end) = attempt.ran.end.as_ref().filter(|_| !self.last) else {
             // What came of the others was no use.
             let old = self.best.take();
-            self.tried
-                .extend(old.into_iter().flat_map(|best| best.entries));
+            self.surpassed(old);
             return Some(attempt.ran);
         };
         if attempt.open.is_empty() && self.best.is_none() {
@@ -136,8 +135,7 @@ impl<'a> Attempts<'a> {
                 best
             }
             old => {
-                self.tried
-                    .extend(old.into_iter().flat_map(|best| best.entries));
+                self.surpassed(old);
                 Best { attempt, entries }
             }
         };
@@ -146,6 +144,11 @@ impl<'a> Attempts<'a> {
         }
         self.best = Some(best);
         self.advance()
+    }
+
+    fn surpassed(&mut self, best: Option<Best>) {
+        let entries = best.into_iter().flat_map(|best| best.entries);
+        self.tried.extend(entries);
     }
 
     /// Goes on with another candidate. When there is none, the best is what counts;
@@ -201,7 +204,7 @@ impl<'a> Attempts<'a> {
         let boot = Boot {
             omitted: &self.omitted,
             doubtful,
-            less_ram: self.wishes.ram_mib.is_some(),
+            can_shrink: self.wishes.ram_mib.is_none() && less_ram(self.plan.ram),
         };
         let mut help = Help::new(&mut session, self.prepared, boot, &mut self.code)?;
         let patience = self.patience;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use linker::identify::{Identification, Status};
+use linker::identify::{Identification, Status, Strategy};
 use linker::link::WITHOUT;
 use linker::transplant::Transplant;
 
@@ -22,7 +22,11 @@ const MOST: usize = 12;
 /// kernel gets no UART, although there is another way to one.
 const PRESENCE: [&str; 2] = ["serial8250_", "univ8250_"];
 /// What finds names that are the kernel's own or the user's.
-const BY_NAME: [&str; 3] = ["symbol_table", "export_table", "symbols_file"];
+const BY_NAME: [Strategy; 3] = [
+    Strategy::SymbolTable,
+    Strategy::ExportTable,
+    Strategy::SymbolsFile,
+];
 
 /// Which candidate each pointer has, by name.
 pub type Choices = BTreeMap<String, u32>;
@@ -52,8 +56,8 @@ pub fn open(identification: &Identification, transplant: &Transplant) -> Vec<Ope
             continue;
         }
         let pointer = identification.resolve(&slot.name);
-        let by_name = |strategy: &String| BY_NAME.contains(&strategy.as_str());
-        let trusted = pointer.strategy.as_ref().is_some_and(by_name);
+        let strategy = pointer.strategy.as_deref();
+        let trusted = BY_NAME.iter().any(|one| strategy == Some(one.name()));
         let presence = PRESENCE.iter().any(|start| slot.name.starts_with(start));
         let doubted = presence && pointer.status == Status::Found && !trusted;
         let candidates = pointer.candidates.iter().map(|one| one.address);

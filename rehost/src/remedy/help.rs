@@ -9,7 +9,7 @@ use linker::machine::Machines;
 
 use super::chain::Named;
 use super::watch::{Known, Stopped, Watch};
-use super::{Omitted, Remedy};
+use super::{Boot, Remedy};
 use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
 
@@ -19,17 +19,6 @@ const CHIPS: RangeInclusive<u32> = 0xf000_0000..=0xfeff_ffff;
 
 /// The help that one boot has.
 pub struct Help<'a>(Option<Parts<'a>>);
-
-/// What is special about one boot.
-#[derive(Debug, Clone)]
-pub struct Boot<'a> {
-    /// What is left out.
-    pub omitted: &'a [Omitted],
-    /// Addresses, bit 0 clear, that the driver took on trust.
-    pub doubtful: Vec<u32>,
-    /// Whether the machine has less RAM than it could have.
-    pub less_ram: bool,
-}
 
 struct Parts<'a> {
     prepared: &'a Prepared,
@@ -100,10 +89,8 @@ impl<'a> Help<'a> {
                 code,
                 symbols: &parts.prepared.symbols,
             },
-            omitted: parts.boot.omitted,
-            doubtful: parts.boot.doubtful.clone(),
             callbacks: callbacks(kernel, machines),
-            less_ram: parts.boot.less_ram,
+            boot: &parts.boot,
         };
         let remedy = stopped.remedy(kernel, &known);
         if remedy.is_none() {

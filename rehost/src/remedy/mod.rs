@@ -32,6 +32,17 @@ pub enum Remedy {
     AnotherPointer,
 }
 
+/// What is special about one boot.
+#[derive(Debug, Clone)]
+pub struct Boot<'a> {
+    /// What is left out.
+    pub omitted: &'a [Omitted],
+    /// Addresses, bit 0 clear, that the driver took on trust.
+    pub doubtful: Vec<u32>,
+    /// Whether the machine can have less RAM than it has, and may.
+    pub can_shrink: bool,
+}
+
 /// A function that the kernel has to do without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Omitted {

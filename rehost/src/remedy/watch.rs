@@ -1,5 +1,5 @@
-//! Watches a boot for what stops it: calls of `die` and `panic`, and an initial
-//! call that does not come back.
+//! Watches a boot for what stops it: calls of `die` and `panic`, a wait with
+//! interrupts off, a jump to itself, and an initial call that does not come back.
 
 use emu::machine::{Machine, Registers};
 use linker::kernel::Kernel;
@@ -7,7 +7,7 @@ use linker::symbols::SymbolTable;
 
 use super::chain::{self, Named, Place};
 use super::choice;
-use super::{MOST, Omitted, Remedy};
+use super::{Boot, MOST, Omitted, Remedy};
 use crate::session::Session;
 use crate::verdict::Milestone;
 
@@ -188,18 +188,18 @@ impl Watch {
 
     /// Looks whether the kernel waits for ever.
     pub fn look(&mut self, session: &Session) -> Option<Stopped> {
-        let deaf = self.look_for_interrupts(session);
-        let never = deaf.or_else(|| self.look_for_loop(session));
+        let registers = session.machine().registers();
+        let deaf = self.look_for_interrupts(session, &registers);
+        let never = deaf.or_else(|| self.look_for_loop(session, &registers));
         never.or_else(|| self.look_at_call(session))
     }
 
     /// Looks whether the kernel stands at a jump to itself, which is what `BUG`
     /// is without CONFIG_BUG. Only interrupts are still served.
-    fn look_for_loop(&self, session: &Session) -> Option<Stopped> {
+    fn look_for_loop(&self, session: &Session, registers: &Registers) -> Option<Stopped> {
         const ARM: u32 = 0xeaff_fffe;
         const THUMB: u32 = 0xe7fe;
         let machine = session.machine();
-        let registers = machine.registers();
         if registers.cpsr & PRIVILEGED == 0 || session.has_passed(Milestone::Userspace) {
             return None;
         }
@@ -209,7 +209,7 @@ impl Watch {
             _ => at & 0xffff == THUMB,
         };
         stands.then(|| Stopped {
-            place: place(machine, &registers),
+            place: place(machine, registers),
             running: self.running.map(|running| running.call),
             how: How::Plain,
             why: "it ends in an endless loop, as BUG does in this kernel".to_owned(),
@@ -218,9 +218,8 @@ impl Watch {
 
     /// Looks whether interrupts have been off for too long: a lock is taken twice,
     /// or a chip asked that is not there.
-    fn look_for_interrupts(&mut self, session: &Session) -> Option<Stopped> {
+    fn look_for_interrupts(&mut self, session: &Session, registers: &Registers) -> Option<Stopped> {
         let machine = session.machine();
-        let registers = machine.registers();
         let now = machine.instructions();
         if registers.cpsr & INTERRUPTS_OFF == 0 || registers.cpsr & PRIVILEGED == 0 {
             self.deaf = None;
@@ -228,7 +227,7 @@ impl Watch {
         }
         let since = *self.deaf.get_or_insert(now);
         (now - since > LONGEST_DEAF).then(|| Stopped {
-            place: place(machine, &registers),
+            place: place(machine, registers),
             running: None,
             how: How::Locked,
             why: "it waits with interrupts off".to_owned(),
@@ -279,14 +278,10 @@ impl Watch {
 pub struct Known<'a> {
     /// The kernel's functions.
     pub functions: Named<'a>,
-    /// What is left out already.
-    pub omitted: &'a [Omitted],
-    /// Functions that the driver calls on trust.
-    pub doubtful: Vec<u32>,
     /// Functions that the machine descriptors point to.
     pub callbacks: Vec<u32>,
-    /// Whether the machine has less RAM already than it could have.
-    pub less_ram: bool,
+    /// What was special about this boot.
+    pub boot: &'a Boot<'a>,
 }
 
 impl Stopped {
@@ -303,24 +298,21 @@ impl Stopped {
     /// What the next boot is to leave out; `None` when that is nothing.
     pub fn remedy(&self, kernel: &Kernel, with: &Known<'_>) -> Option<Remedy> {
         let Known {
-            functions,
-            omitted,
-            doubtful,
-            ..
+            functions, boot, ..
         } = with;
         let symbols = functions.symbols;
-        if omitted.len() >= MOST {
+        if boot.omitted.len() >= MOST {
             return None;
         }
-        let known: Vec<u32> = omitted.iter().map(|one| one.va).collect();
+        let known: Vec<u32> = boot.omitted.iter().map(|one| one.va).collect();
         let chain = chain::chain(kernel, functions, &self.place);
-        if choice::has_one_of(&chain, doubtful) {
+        if choice::has_one_of(&chain, &boot.doubtful) {
             return Some(Remedy::AnotherPointer);
         }
         // Without names all that can be told so early is that no code of the
         // machine was at work, so less RAM is tried once.
         let may_be_memory = self.how == How::Early
-            && !with.less_ram
+            && boot.can_shrink
             && !choice::has_one_of(&chain, &with.callbacks);
         if choice::is_in_memory_setup(&chain, symbols) || may_be_memory {
             return Some(Remedy::LessRam);
