@@ -67,7 +67,6 @@ impl Matcher<'_> {
     /// Every name that has a place and is in doubt.
     pub(super) fn doubts(&mut self) -> Doubts {
         let mut doubts = Doubts::new();
-        let mut votes = Votes::of(self.binary.nodes.len());
         let named: Vec<(Named, Node)> = self
             .source
             .ids()
@@ -83,21 +82,10 @@ impl Matcher<'_> {
                 by_file.entry(file).or_default().push((name, node));
             }
         }
-        for &(name, node) in &named {
-            let tally = self.score(name, node, Tally::default());
-            if self.is_doubtful(name, node, &tally) {
-                doubts.entry(name).or_default();
-            }
-            let all = self.rank_anew(name, &mut votes);
-            let near = all.iter().filter(|it| it.0 != node);
-            let wanted = match self.source.node(name).data && tally.share_against() > 0.0 {
-                true => ALIKE_DATA,
-                false => margin(&tally),
-            };
-            let near = near.filter(|it| tally.total() - it.1 < wanted);
-            let near: Vec<Node> = near.map(|it| it.0).collect();
-            if !near.is_empty() {
-                doubts.entry(name).or_default().extend(near);
+        let alone = self.for_each(&named, |&pair, votes| self.doubt_of(pair, votes));
+        for (&(name, _), near) in named.iter().zip(alone) {
+            if let Some(near) = near {
+                doubts.insert(name, near);
             }
         }
         for (_, all) in by_file {
@@ -113,6 +101,23 @@ impl Matcher<'_> {
             doubts.entry(name).or_default();
         }
         doubts
+    }
+
+    /// Other places that would do nearly as well as the one that a name has; none of
+    /// them when it is just doubtful.
+    fn doubt_of(&self, (name, node): (Named, Node), votes: &mut Votes) -> Option<Vec<Node>> {
+        let tally = self.score(name, node, Tally::default());
+        let wanted = match self.source.node(name).data && tally.share_against() > 0.0 {
+            true => ALIKE_DATA,
+            false => margin(&tally),
+        };
+        let all = self.rank_anew(name, votes);
+        let near: Vec<Node> = all
+            .iter()
+            .filter(|it| it.0 != node && tally.total() - it.1 < wanted)
+            .map(|it| it.0)
+            .collect();
+        (!near.is_empty() || self.is_doubtful(name, node, &tally)).then_some(near)
     }
 
     /// Names of the same file without a place that call the same or are called by the

@@ -7,6 +7,8 @@
 //! demands fall step by step. At the end every pair is compared again with all
 //! that has become known, and one that no longer stands is given up.
 
+use rayon::prelude::*;
+
 use super::{
     StrategySet, arguments,
     assembly::{self, Assembly},
@@ -391,26 +393,34 @@ impl<'a> Matcher<'a> {
 
     /// Accepts what meets the demands; false when nothing does.
     fn round(&mut self, (need, margin): (f32, f32)) -> bool {
-        let mut votes = Votes::of(self.binary.nodes.len());
-        for named in self.source.ids() {
+        let due: Vec<Named> = self
+            .source
+            .ids()
+            .filter(|&named| {
+                let index = named.0 as usize;
+                let file = self.source.node(named).file;
+                let moved =
+                    need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize]);
+                self.nodes[index].is_none() && (self.stale[index] || moved)
+            })
+            .collect();
+        let ranked = self.for_each(&due, |&named, votes| self.rank_open(named, votes));
+        for (named, ranked) in due.iter().zip(ranked) {
             let index = named.0 as usize;
-            let file = self.source.node(named).file;
-            let moved =
-                need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize]);
-            if self.nodes[index].is_none() && (self.stale[index] || moved) {
-                self.ranked[index] = self.rank_open(named, &mut votes);
-                self.stale[index] = false;
-                self.looked_at[index] = self.changes;
-            }
+            self.ranked[index] = ranked;
+            self.stale[index] = false;
+            self.looked_at[index] = self.changes;
         }
         if need <= BY_PLACE {
             self.stale_files.fill(false);
         }
-        let winners: Vec<Winner> = self
+        let open: Vec<Named> = self
             .source
             .ids()
-            .filter_map(|named| self.winner(named, (need, margin)))
+            .filter(|it| !self.ranked[it.0 as usize].is_empty())
             .collect();
+        let winners = self.for_each(&open, |&named, _| self.winner(named, (need, margin)));
+        let winners: Vec<Winner> = winners.into_iter().flatten().collect();
         let rivals = self.rivals(&winners);
         let mut accepted: Vec<(Named, Node)> = Vec::new();
         let mut outdated: Vec<Named> = Vec::new();
@@ -523,7 +533,6 @@ impl<'a> Matcher<'a> {
 
     /// Looks at every pair again; gives up those that no longer stand.
     fn check(&mut self) -> bool {
-        let mut given_up = Vec::new();
         let mut unnamed: Vec<Vec<Named>> = vec![Vec::new(); self.source.files.len()];
         for named in self.source.ids().filter(|it| self.node_of(*it).is_none()) {
             let source = self.source.node(named);
@@ -531,36 +540,58 @@ impl<'a> Matcher<'a> {
                 unnamed[file as usize].push(named);
             }
         }
-        let mut votes = Votes::of(self.binary.nodes.len());
-        for named in self.source.ids() {
-            let unchecked = std::mem::take(&mut self.unchecked[named.0 as usize]);
-            let Some(node) = self.node_of(named) else {
-                continue;
-            };
-            if self.fixed[named.0 as usize] || !unchecked {
-                continue;
-            }
-            let ranked = self.rank_open(named, &mut votes);
-            let own = self.score(named, node, Tally::default()).total();
-            let other = ranked
-                .iter()
-                .filter(|it| it.0 != node)
-                .map(|it| it.1)
-                .fold(0.0, f32::max);
-            let (need, margin) = STEPS[STEPS.len() - 1];
-            if own < need
-                || own - other < margin
-                || !self.stands_alone(named, node)
-                || self.is_claimed(named, node, own, &unnamed)
-            {
-                given_up.push((named, node));
-            }
-        }
-        for &(named, node) in &given_up {
+        let due: Vec<(Named, Node)> = self
+            .source
+            .ids()
+            .filter(|it| self.unchecked[it.0 as usize] && !self.fixed[it.0 as usize])
+            .filter_map(|named| Some((named, self.node_of(named)?)))
+            .collect();
+        self.unchecked.fill(false);
+        let falls = self.for_each(&due, |&pair, votes| !self.stands(pair, &unnamed, votes));
+        let given_up = || due.iter().zip(&falls).filter(|it| *it.1).map(|it| *it.0);
+        for (named, node) in given_up() {
             self.give_up(named);
             self.refuted[named.0 as usize].push(node);
         }
-        !given_up.is_empty()
+        falls.contains(&true)
+    }
+
+    /// Whether a pair is still what it was accepted for.
+    fn stands(
+        &self,
+        (named, node): (Named, Node),
+        unnamed: &[Vec<Named>],
+        votes: &mut Votes,
+    ) -> bool {
+        let ranked = self.rank_open(named, votes);
+        let own = self.score(named, node, Tally::default()).total();
+        let other = ranked
+            .iter()
+            .filter(|it| it.0 != node)
+            .map(|it| it.1)
+            .fold(0.0, f32::max);
+        let (need, margin) = STEPS[STEPS.len() - 1];
+        own >= need
+            && own - other >= margin
+            && self.stands_alone(named, node)
+            && !self.is_claimed(named, node, own, unnamed)
+    }
+
+    /// The same question about each of many, on all processors; the answers in order.
+    pub(super) fn for_each<T: Sync, A: Send>(
+        &self,
+        all: &[T],
+        answer: impl Fn(&T, &mut Votes) -> A + Sync,
+    ) -> Vec<A> {
+        /// Fewer are not worth another thread.
+        const TOGETHER: usize = 32;
+        all.par_iter()
+            .with_min_len(TOGETHER)
+            .map_init(
+                || Votes::of(self.binary.nodes.len()),
+                |votes, one| answer(one, votes),
+            )
+            .collect()
     }
 
     /// Whether a name of the same file that has no place fits better here: it may

@@ -261,13 +261,19 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
     }
     let own = options.signatures.as_deref();
     let signatures = own.unwrap_or_else(|| Signatures::shipped());
-    let facts = signatures.for_version(kernel.facts.version);
-    let code = Code::analyse(kernel, &code::Options::default());
+    let (facts, code) = rayon::join(
+        || signatures.for_version(kernel.facts.version),
+        || Code::analyse(kernel, &code::Options::default()),
+    );
     let source = graph::Source::of(&facts);
     let binary = graph::Binary::of(&code, &source);
-    let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
-    let sights = sights::Sights::of(kernel, &source, &binary);
-    let assembly = assembly::Assembly::of(kernel, &source, &binary);
+    let ((shapes, assembly), sights) = rayon::join(
+        || {
+            let shapes = shape::Shapes::of(kernel, &facts, &source, &binary);
+            (shapes, assembly::Assembly::of(kernel, &source, &binary))
+        },
+        || sights::Sights::of(kernel, &source, &binary),
+    );
     let known = matcher::Known {
         shapes,
         sights,

@@ -1,26 +1,35 @@
 //! What was found out once and holds for good.
 
-use std::{cell::RefCell, collections::HashMap, hash::Hash};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-/// Answers to questions about the binary alone, by question.
+/// Answers to questions about the binary alone, by question; for several threads.
 #[derive(Debug)]
-pub(super) struct Seen<K, V>(RefCell<HashMap<K, V>>);
+pub(super) struct Seen<K, V>(Mutex<HashMap<K, V>>);
 
 impl<K, V> Default for Seen<K, V> {
     fn default() -> Self {
-        Self(RefCell::default())
+        Self(Mutex::default())
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Seen<K, V> {
     /// The answer; it must follow from the question alone.
     pub(super) fn get_or(&self, key: K, answer: impl FnOnce() -> V) -> V {
-        if let Some(known) = self.0.borrow().get(&key) {
+        if let Some(known) = self.known().get(&key) {
             return known.clone();
         }
+        // Not held while the answer is found: two threads may both find it.
         let found = answer();
-        self.0.borrow_mut().insert(key, found.clone());
+        self.known().insert(key, found.clone());
         found
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<K, V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

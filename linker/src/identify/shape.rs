@@ -4,7 +4,7 @@
 //! Such a struct is known by the texts in it (`.name = "dummy"`), and its
 //! functions by the struct.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Strategy::Shape,
@@ -58,7 +58,7 @@ pub(super) struct Shapes {
     /// In which tables a function stands, by [`Named`].
     members: Vec<Vec<Named>>,
     /// Functions whose addresses stand from an address on.
-    functions: Seen<u32, Rc<[Node]>>,
+    functions: Seen<u32, Arc<[Node]>>,
 }
 
 impl Shapes {
@@ -247,7 +247,7 @@ fn contents(matcher: &Matcher, table: &Table, node: Node, tally: &mut Tally) {
 }
 
 /// Functions whose addresses stand from there on.
-fn functions_at(matcher: &Matcher, start: u32) -> Rc<[Node]> {
+fn functions_at(matcher: &Matcher, start: u32) -> Arc<[Node]> {
     matcher.shapes.functions.get_or(start, || {
         let mut all: Vec<Node> = (0..WORDS)
             .filter_map(|it| matcher.kernel.word(start.wrapping_add(4 * it)))

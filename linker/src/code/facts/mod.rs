@@ -8,6 +8,8 @@ mod flow;
 mod reader;
 mod returns;
 
+use rayon::prelude::*;
+
 use super::{
     Code, Function, FunctionId, Lists, Section, Target,
     decode::Op,
@@ -46,9 +48,13 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
     let mut callers = Vec::new();
     let mut handed = Vec::new();
     let mut functions = Vec::with_capacity(starts.len());
-    for (found, index) in swept.functions.iter().zip(0..) {
+    let read: Vec<_> = swept
+        .functions
+        .par_iter()
+        .map(|found| reader::read(&context, found))
+        .collect();
+    for ((found, index), (mut function, handed_on)) in swept.functions.iter().zip(0..).zip(read) {
         let id = FunctionId(index);
-        let (mut function, handed_on) = reader::read(&context, found);
         handed.extend(handed_on.into_iter().map(|handed| (id, handed)));
         function.no_return = swept.no_return.binary_search(&found.start).is_ok();
         for call in &function.calls {
