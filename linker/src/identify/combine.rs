@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Candidate, Strategy,
-    graph::{Named, Node, Place, linked},
+    graph::{Fact, Named, Node, Place},
     matcher::Matcher,
     tally::Tally,
 };
@@ -16,6 +16,9 @@ const WORTH_TRYING: f32 = 16.0;
 const WITHIN: f32 = 4.0;
 /// Bits for a candidate that calls another one, where the source calls a rival.
 const CALLER: f32 = 6.0;
+/// Bits for a candidate without a branch, where the source has none whatever was put
+/// into the function.
+const STRAIGHT: f32 = 8.0;
 /// Candidates handed on.
 const MAX_CANDIDATES: usize = 4;
 /// Evidence that is shown, the strongest first.
@@ -111,15 +114,30 @@ fn likeliest_first(matcher: &Matcher, named: Named, nodes: &mut [Node]) {
     }
     let rivals: Vec<Named> = matcher.unnamed_siblings(named).collect();
     let source = matcher.source.node(named);
-    // One of the rivals, which this function calls, is among the places as well.
-    let calls_rival = rivals.iter().any(|it| linked(&source.calls, *it).is_some());
+    // A function of its file that this one calls may be among the places as well.
+    let calls_rival = source.calls.iter().any(|link| {
+        let called = matcher.source.node(link.to);
+        link.fact != Fact::Inherited
+            && called.file == source.file
+            && matcher.node_of(link.to).is_none()
+    });
+    let straight = |node: &Node| match matcher.binary.node(*node).place {
+        Place::Function(id) => {
+            source.known
+                && source.most_blocks.max(source.blocks) == 1
+                && matcher.binary.code.function(id).blocks == 1
+        }
+        Place::Data(_) => false,
+    };
     let all = nodes.to_vec();
     let lead = |&node: &Node| {
         let bits = |named| matcher.score(named, node, Tally::default()).total();
         let rival = rivals.iter().map(|&it| bits(it)).fold(0.0, f32::max);
         let mut calls = matcher.binary.node(node).calls.iter();
         let caller = calls_rival && calls.any(|it| all.contains(it));
-        bits(named) - rival / 2.0 + if caller { CALLER } else { 0.0 }
+        let caller = if caller { CALLER } else { 0.0 };
+        let straight = if straight(&node) { STRAIGHT } else { 0.0 };
+        bits(named) - rival / 2.0 + caller + straight
     };
     nodes.sort_by(|a, b| {
         let stands = |it: &Node| matcher.stands_alone(named, *it);

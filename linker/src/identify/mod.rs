@@ -97,7 +97,8 @@ pub enum Status {
 pub struct Candidate {
     /// Virtual address; bit 0 is set when it is a Thumb function.
     pub address: u32,
-    /// The higher the likelier; candidates are sorted by it.
+    /// What speaks for it, in bits. The order of the candidates also weighs how well
+    /// each would do for other names.
     pub score: f64,
     /// Why, for a person.
     pub evidence: Vec<String>,
