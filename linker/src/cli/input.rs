@@ -22,6 +22,9 @@ pub(super) struct KernelArgs {
     /// Use neither the kernel's symbol table nor its export table.
     #[arg(long)]
     no_symbols: bool,
+    /// Look for this name too; may be given several times.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
     /// Signatures of the kernel's source, as `ecmo-link signatures` wrote them,
     /// instead of those that come with the program.
     #[arg(long, value_name = "FILE")]
@@ -44,6 +47,7 @@ impl KernelArgs {
         let kernel = firmware.kernel;
         let options = Options {
             extra,
+            names: self.names.clone(),
             signatures: self.signatures.as_deref().map(signatures).transpose()?,
             ..Options::default()
         };

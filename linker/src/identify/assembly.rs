@@ -125,9 +125,10 @@ impl Assembly {
 }
 
 impl Matcher<'_> {
-    /// Whether it is a function that compilers call where the source shows no call.
+    /// Whether it is a function that compilers or macros call where the source shows
+    /// no call.
     pub(super) fn is_helper(&self, node: Node) -> bool {
-        self.assembly.0.iter().any(|it| it.1 == node)
+        self.assembly.0.iter().any(|it| it.1 == node) || self.sights.is_of_macro(node)
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         match source.texts.binary_search_by_key(&text, |it| it.0) {
             Ok(index) => {
                 let (_, fact, via) = source.texts[index];
-                if matcher.elsewhere(via) {
+                if matcher.elsewhere(via, node) {
                     continue;
                 }
                 let bits = matcher.rarity(users) * share(fact);
@@ -97,7 +97,7 @@ fn warnings(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         let all = source.warns.iter().filter(|it| it.file == file);
         let own: Vec<_> = all
             .clone()
-            .filter(|it| !matcher.elsewhere(it.via))
+            .filter(|it| !matcher.elsewhere(it.via, node))
             .collect();
         if own.is_empty() {
             if all.count() == 0

@@ -160,9 +160,14 @@ impl<'a> Matcher<'a> {
     }
 
     /// Whether the function that a fact is inherited from is one of its own, so
-    /// that the fact shows there.
-    pub(super) fn elsewhere(&self, via: Option<Named>) -> bool {
-        via.is_some_and(|via| self.node_of(via).is_some())
+    /// that the fact shows there: a global one is, and its code may stand in a place
+    /// that does not call it as well.
+    pub(super) fn elsewhere(&self, via: Option<Named>, node: Node) -> bool {
+        via.is_some_and(|via| {
+            let calls = |to: Node| self.binary.node(node).calls.binary_search(&to).is_ok();
+            self.node_of(via)
+                .is_some_and(|to| !self.source.node(via).global || calls(to))
+        })
     }
 
     /// Bits that speak for one out of `users` functions.

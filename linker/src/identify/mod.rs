@@ -137,6 +137,8 @@ pub struct Options {
     pub extra: Option<SymbolTable>,
     /// What may be used to find names; all by default.
     pub strategies: StrategySet,
+    /// Names to look for beside those that a driver writer mostly wants.
+    pub names: Vec<String>,
     /// What is known of the kernel's source, instead of what comes with the linker.
     pub signatures: Option<Arc<Signatures>>,
 }
@@ -144,7 +146,8 @@ pub struct Options {
 /// What is known of a kernel.
 #[derive(Debug, Clone)]
 pub struct Identification {
-    /// The names that a driver writer would want, found or not.
+    /// The names that a driver writer would want and those of [`Options::names`],
+    /// found or not.
     pub pointers: Vec<Pointer>,
     /// Struct layouts and constants.
     pub layouts: Layouts,
@@ -237,12 +240,21 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
     let functions = names::FUNCTIONS
         .iter()
         .map(|name| resolve::one(name, Kind::Function, &symbols, &findings, &thumb, &machines));
+    let listed = |name: &&String| {
+        let mut lists = names::FUNCTIONS.iter().chain(names::DATA);
+        !lists.any(|it| it == name)
+    };
+    let further: BTreeSet<&String> = options.names.iter().filter(listed).collect();
+    let further = further
+        .into_iter()
+        .map(|name| resolve::any(name, &symbols, &findings, &thumb));
     let data = names::DATA
         .iter()
         .map(|name| resolve::one(name, Kind::Data, &symbols, &findings, &thumb, &machines));
     let pointers = functions
         .chain(data)
         .chain(fields::pointers(&machines))
+        .chain(further)
         .collect();
     Identification {
         pointers,
@@ -293,6 +305,7 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
         .iter()
         .chain(names::DATA)
         .copied()
+        .chain(options.names.iter().map(String::as_str))
         .collect();
     combine::findings(&matcher, &asked)
 }

@@ -87,7 +87,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             continue;
         };
         match linked(&source.calls, called) {
-            Some(link) if matcher.elsewhere(link.via) => {}
+            Some(link) if matcher.elsewhere(link.via, node) => {}
             Some(&Link { fact, .. }) => {
                 let callers = matcher.binary.node(callee).callers.len();
                 let bits = (matcher.rarity(callers) * share(fact)).min(ENOUGH - sum);
@@ -175,7 +175,7 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
             continue;
         };
         match linked(&source.refers, to) {
-            Some(link) if matcher.elsewhere(link.via) => {}
+            Some(link) if matcher.elsewhere(link.via, node) => {}
             Some(&Link { fact, .. }) => {
                 let users = matcher.binary.node(referred).referrers.len();
                 let bits = matcher.rarity(users) * share(fact);

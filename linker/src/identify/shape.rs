@@ -23,6 +23,8 @@ use crate::{
 
 /// Bits for what the vector page leads to.
 const ENTRY: f32 = 9.0;
+/// The same for what stands in the table of handlers itself.
+const HANDLER: f32 = 18.0;
 /// Bits for a struct with the text that it must have.
 const NAMED: f32 = 8.0;
 /// Bits against one that lacks what its initialiser names.
@@ -46,11 +48,20 @@ struct Table {
     texts: Vec<String>,
 }
 
+/// Where the vector page leads for a name.
+#[derive(Debug)]
+struct Lead {
+    /// Any of these.
+    nodes: Vec<Node>,
+    bits: f32,
+    why: String,
+}
+
 /// What the tables of the kernel show.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
     /// By what the vector page leads to.
-    entry: ByName<(Vec<Node>, String)>,
+    entry: ByName<Lead>,
     tables: HashMap<Named, Table>,
     /// The name of the console whose functions they are: it stands in the struct
     /// itself, as characters.
@@ -80,9 +91,25 @@ impl Shapes {
             let variables = entry.variables.iter().filter_map(|it| binary.at(*it));
             let calls = entry.calls.iter();
             let calls = calls.filter_map(|it| binary.at(binary.code.function(*it).start));
-            shapes.lead("handle_arch_irq", variables.collect(), &why, source);
+            for (name, id) in vectors::HANDLERS
+                .iter()
+                .zip(entry.handlers.into_iter().flatten())
+            {
+                let node = binary.at(binary.code.function(id).start);
+                let why = format!(
+                    "stands in the table of interrupt handlers at {:#x}",
+                    entry.table
+                );
+                shapes.lead(name, node.into_iter().collect(), (HANDLER, &why), source);
+            }
+            shapes.lead(
+                "handle_arch_irq",
+                variables.collect(),
+                (ENTRY, &why),
+                source,
+            );
             let calls: Vec<Node> = calls.collect();
-            shapes.lead("asm_do_IRQ", calls, &why, source);
+            shapes.lead("asm_do_IRQ", calls, (ENTRY, &why), source);
         }
         for initialiser in facts.initialisers() {
             shapes.console(initialiser, source);
@@ -128,9 +155,10 @@ impl Shapes {
         }
     }
 
-    fn lead(&mut self, name: &str, nodes: Vec<Node>, why: &str, source: &Source) {
+    fn lead(&mut self, name: &str, nodes: Vec<Node>, why: (f32, &str), source: &Source) {
         if let (Some(named), false) = (source.named(name), nodes.is_empty()) {
-            self.entry.insert(named, (nodes, why.to_owned()));
+            let (bits, why) = (why.0, why.1.to_owned());
+            self.entry.insert(named, Lead { nodes, bits, why });
         }
     }
 }
@@ -140,14 +168,14 @@ impl Shapes {
     pub(super) fn leads_to(&self, named: Named, node: Node) -> bool {
         self.entry
             .get(&named)
-            .is_some_and(|it| it.0.contains(&node))
+            .is_some_and(|it| it.nodes.contains(&node))
     }
 }
 
 /// What the tables lead to.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
-    if let Some((nodes, _)) = matcher.shapes.entry.get(&named) {
-        votes.extend(nodes, 1);
+    if let Some(lead) = matcher.shapes.entry.get(&named) {
+        votes.extend(&lead.nodes, 1);
     }
     for table in &matcher.shapes.members[named.0 as usize] {
         if let Some(node) = matcher.node_of(*table) {
@@ -159,11 +187,11 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
 
 /// Whether the tables agree.
 pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
-    if let Some((nodes, why)) = matcher.shapes.entry.get(&named) {
-        if nodes.contains(&node) {
-            tally.add(Shape, ENTRY, || why.clone());
+    if let Some(lead) = matcher.shapes.entry.get(&named) {
+        if lead.nodes.contains(&node) {
+            tally.add(Shape, lead.bits, || lead.why.clone());
         } else {
-            tally.add(Shape, -ENTRY / 2.0, || {
+            tally.add(Shape, -lead.bits / 2.0, || {
                 "not where interrupts lead".to_owned()
             });
         }

@@ -51,7 +51,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     let function = matcher.binary.code.function(id);
     let mut sum = 0.0;
     for &(value, fact, via) in &source.constants {
-        if value < COMMON || value > 0u32.wrapping_sub(COMMON) || matcher.elsewhere(via) {
+        if value < COMMON || value > 0u32.wrapping_sub(COMMON) || matcher.elsewhere(via, node) {
             continue;
         }
         if let Ok(index) = binary.constants.binary_search(&value) {

@@ -16,6 +16,9 @@ const MODES: u32 = 16;
 /// Bytes from one table to the next.
 const STUB: std::ops::RangeInclusive<u32> = 0x50..=0x100;
 
+/// What the handlers of a table are called, for user and for supervisor mode.
+pub(super) const HANDLERS: [&str; 2] = ["__irq_usr", "__irq_svc"];
+
 /// What the interrupt vector leads to.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
@@ -26,6 +29,9 @@ pub(super) struct Entry {
     pub variables: Vec<u32>,
     /// Functions that both handlers call: without one `asm_do_IRQ`.
     pub calls: Vec<FunctionId>,
+    /// The handler for interrupts of user mode (`__irq_usr`) and that for those of
+    /// supervisor mode (`__irq_svc`).
+    pub handlers: Option<[FunctionId; 2]>,
 }
 
 /// The entry of interrupts, when the image shows the tables.
@@ -63,6 +69,7 @@ pub(super) fn find(kernel: &Kernel, code: &Code) -> Option<Entry> {
         table: first,
         variables: both(variables(user), &variables(supervisor)),
         calls: both(calls(user), &calls(supervisor)),
+        handlers: Some([user, supervisor]),
     })
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::identify::assembly;
+use crate::identify::{assembly, vectors};
 use crate::kernel::Version;
 use crate::signatures::{Argument, Linkage, SourceFacts, SourceFunction, WarnKind};
 
@@ -164,7 +164,7 @@ impl Source {
         for (function, &id) in functions.iter().zip(&ids) {
             source.fill(function, id);
         }
-        for name in assembly::names() {
+        for name in assembly::names().chain(vectors::HANDLERS) {
             source.callee(name, None);
         }
         for (from, to) in REFERENCES {

@@ -28,7 +28,7 @@ struct Rule {
     what: &'static str,
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     // kernel/irq/chip.c: handler and name go on to __irq_set_handler.
     Rule {
         names: &[
@@ -49,6 +49,16 @@ const RULES: [Rule; 4] = [
         right: 8.0,
         wrong: 4.0,
         what: "adds its argument to a list of its own",
+    },
+    // kernel/irq/irqdomain.c, since 3.8: as many interrupts as may be are counted from
+    // 0; the twin's begin at an argument.
+    Rule {
+        names: &["irq_domain_add_simple"],
+        twins: &["irq_domain_add_legacy"],
+        shows: hands_on_size_twice,
+        right: 6.0,
+        wrong: 0.0,
+        what: "hands on its second argument as second and third",
     },
     // drivers/base/platform.c: a copy of so many bytes; the twin counts
     // resources, and keeps their number.
@@ -135,6 +145,17 @@ fn hands_on_handler_and_name(events: &[Event]) -> bool {
         Event::Call { arguments, .. } => matches!(
             arguments.get(1..4),
             Some([Value::Argument(2), Value::Const(0), Value::Argument(3)])
+        ),
+        _ => false,
+    })
+}
+
+/// `__irq_domain_add(of_node, size, size, 0, ...)`
+fn hands_on_size_twice(events: &[Event]) -> bool {
+    events.iter().any(|event| match event {
+        Event::Call { arguments, .. } => matches!(
+            arguments.get(1..4),
+            Some([Value::Argument(1), Value::Argument(1), Value::Const(0),])
         ),
         _ => false,
     })
@@ -242,6 +263,22 @@ mod tests {
         // mov r2, #1
         words[6] = 0xe3a0_2001;
         assert!(!hands_on_handler_and_name(&seen(&words)));
+    }
+
+    #[test]
+    fn a_size_handed_on_twice() {
+        // push {r4, lr}; mov r2, r1; mov r3, #0; bl; pop {r4, pc}
+        let mut words = [
+            0xe92d_4010,
+            0xe1a0_2001,
+            0xe3a0_3000,
+            0xeb00_0100,
+            0xe8bd_8010,
+        ];
+        assert!(hands_on_size_twice(&seen(&words)));
+        // add r2, r1, r3
+        words[1] = 0xe081_2003;
+        assert!(!hands_on_size_twice(&seen(&words)));
     }
 
     #[test]

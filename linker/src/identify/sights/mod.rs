@@ -1,8 +1,8 @@
 //! What a function does with its arguments, followed through its code: rules
 //! for names of which calls and constants alone say too little.
 //!
-//! Each file knows one family. [`console`], [`descriptor`], [`entry`] and
-//! [`pseudo_terminal`] look at the whole kernel once, for what does one thing and
+//! Each file knows one family. [`console`], [`descriptor`], [`entry`],
+//! [`pseudo_terminal`] and [`warnings`] look at the whole kernel once, for what does one thing and
 //! nothing else; the others tell
 //! siblings apart that are candidates already: [`flow_handlers`], [`habits`],
 //! [`exception`], [`descriptor_data`]. [`serial`] does both.
@@ -17,6 +17,7 @@ mod flow_handlers;
 mod habits;
 mod pseudo_terminal;
 mod serial;
+mod warnings;
 
 use super::{
     Strategy::Arguments,
@@ -47,6 +48,8 @@ const DOES_NOT: f32 = 10.0;
 #[derive(Debug, Default)]
 pub(super) struct Sights {
     leads: ByName<Lead>,
+    /// What only macros call.
+    of_macros: Vec<Node>,
     flow_handlers: FlowHandlers,
     habits: Habits,
     exception: Exception,
@@ -114,6 +117,19 @@ impl Sights {
             let why = format!("{:#x} alone sets it, and it is called", found.setter);
             sights.lead("handle_arch_irq", found.variable, why, (source, binary));
         }
+        let warnings = warnings::find(kernel, code);
+        for (address, names) in [
+            (warnings.null, ["warn_slowpath_null", "warn_on_slowpath"]),
+            (warnings.format, ["warn_slowpath_fmt", "warn_slowpath"]),
+        ] {
+            let why = "warnings all over the kernel call it with their file and line";
+            if let (Some(address), Some(name)) =
+                (address, names.iter().find(|it| source.named(it).is_some()))
+            {
+                sights.lead(name, address, why.to_owned(), (source, binary));
+                sights.of_macros.extend(binary.at(address));
+            }
+        }
         if let Some(found) = pseudo_terminal::receiver(kernel, code) {
             let why = "what writes to a pseudo-terminal calls it".to_owned();
             let graphs = (source, binary);
@@ -137,6 +153,11 @@ impl Sights {
 }
 
 impl Sights {
+    /// Whether calls of it stand in macros, so that the source shows none.
+    pub(super) fn is_of_macro(&self, node: Node) -> bool {
+        self.of_macros.contains(&node)
+    }
+
     /// Whether a rule leads to this place for the name.
     pub(super) fn leads_to(&self, named: Named, node: Node) -> bool {
         self.leads.get(&named).is_some_and(|it| it.node == node)
