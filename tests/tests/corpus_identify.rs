@@ -18,7 +18,7 @@ const BAR: Bar = Bar {
     unmet: 0,
 };
 /// Of the list of the kernel without a table; the aim is all of it.
-const LEAST_OF_LIST: usize = 24;
+const LEAST_OF_LIST: usize = 28;
 
 fn cases(folder: &Path) -> Vec<Case> {
     let entries = std::fs::read_dir(folder).expect("the folder can be read");
@@ -55,6 +55,8 @@ fn every_pointer_of_a_kernel_without_a_table() {
         return;
     };
     let text = std::fs::read_to_string(&list).expect("a list");
+    // What the authors' tools call by a name of their own is the kernel's `__irq_svc`.
+    let text = text.replace("_irq_handler\t", "__irq_svc\t");
     let names: Vec<&str> = text
         .lines()
         .filter_map(|line| line.split_whitespace().next())
