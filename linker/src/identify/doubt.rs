@@ -14,7 +14,7 @@ use super::{
     tally::Tally,
     votes::Votes,
 };
-use crate::code::Section;
+use crate::code::{CallKind, Function, Section};
 
 /// Bits below which nothing is believed.
 const LEAST: f32 = 12.0;
@@ -226,7 +226,13 @@ impl Matcher<'_> {
         let stranger = callers.len() >= STRANGERS_EACH * known.len() + STRANGERS;
         let fragment =
             function.is_some_and(|it| is_fragment(source.blocks, it.blocks, bits, in_file));
+        // One fact is too little for a function that leaves arguments alone: all were
+        // used, had the compiler not put this into another function.
+        let fewer = |it: &Function| u32::from(it.arguments) < u32::from(source.parameters.min(4));
+        let jumps = |it: &Function| it.calls.iter().any(|call| call.kind != CallKind::Direct);
+        let less = function.is_some_and(|it| fewer(it) && !jumps(it));
         bits < LEAST
+            || less && tally.facts() <= 1 && bits < FEW
             || is_borrowed(tally)
             || fragment
             || is_contradicted(tally)

@@ -71,6 +71,11 @@ impl Tally {
         self.bits.iter().sum()
     }
 
+    /// Bits of what speaks against it.
+    pub(super) fn against(&self) -> f32 {
+        self.against
+    }
+
     /// What speaks against it, as a share of what speaks for it.
     pub(super) fn share_against(&self) -> f32 {
         self.against / (self.total() + self.against).max(1.0)

@@ -12,6 +12,7 @@ use crate::{
         seen::Seen,
         tally::Tally,
     },
+    kernel::Kernel,
     machine::flow::{Event, Value, Width},
 };
 
@@ -22,13 +23,21 @@ const SIZE: u32 = 0x800;
 struct Rule {
     names: &'static [&'static str],
     twins: &'static [&'static str],
-    shows: fn(&[Event]) -> bool,
+    shows: Shows,
     right: f32,
     wrong: f32,
     what: &'static str,
 }
 
-const RULES: [Rule; 5] = [
+/// How a habit is seen.
+enum Shows {
+    /// In what the function does with its arguments.
+    Events(fn(&[Event]) -> bool),
+    /// It saves the state of interrupts (`local_irq_save`).
+    SavesInterrupts,
+}
+
+const RULES: [Rule; 6] = [
     // kernel/irq/chip.c: handler and name go on to __irq_set_handler.
     Rule {
         names: &[
@@ -36,7 +45,7 @@ const RULES: [Rule; 5] = [
             "set_irq_chip_and_handler_name",
         ],
         twins: &[],
-        shows: hands_on_handler_and_name,
+        shows: Shows::Events(hands_on_handler_and_name),
         right: 9.0,
         wrong: 4.0,
         what: "hands on its third and fourth argument with 0 between them",
@@ -45,7 +54,7 @@ const RULES: [Rule; 5] = [
     Rule {
         names: &["clockevents_register_device"],
         twins: &["clockevents_do_notify"],
-        shows: lists_argument,
+        shows: Shows::Events(lists_argument),
         right: 8.0,
         wrong: 4.0,
         what: "adds its argument to a list of its own",
@@ -55,17 +64,26 @@ const RULES: [Rule; 5] = [
     Rule {
         names: &["irq_domain_add_simple"],
         twins: &["irq_domain_add_legacy"],
-        shows: hands_on_size_twice,
+        shows: Shows::Events(hands_on_size_twice),
         right: 6.0,
         wrong: 0.0,
         what: "hands on its second argument as second and third",
+    },
+    // kernel/irq/irqdesc.c, since 6.0: the safe ones may be called with interrupts on.
+    Rule {
+        names: &["generic_handle_irq_safe", "generic_handle_domain_irq_safe"],
+        twins: &["generic_handle_irq", "generic_handle_domain_irq"],
+        shows: Shows::SavesInterrupts,
+        right: 8.0,
+        wrong: 8.0,
+        what: "saves the state of interrupts",
     },
     // drivers/base/platform.c: a copy of so many bytes; the twin counts
     // resources, and keeps their number.
     Rule {
         names: &["platform_device_add_data"],
         twins: &["platform_device_add_resources"],
-        shows: copies_by_size,
+        shows: Shows::Events(copies_by_size),
         right: 6.0,
         wrong: 6.0,
         what: "allocates as many bytes as its third argument says",
@@ -75,7 +93,7 @@ const RULES: [Rule; 5] = [
     Rule {
         names: &["tty_flip_buffer_push"],
         twins: &[],
-        shows: commits_buffer,
+        shows: Shows::Events(commits_buffer),
         right: 8.0,
         wrong: 0.0,
         what: "copies a field within what its argument points to, and hands on a part of it",
@@ -113,7 +131,13 @@ impl Habits {
         let shows = self.seen.get_or((node, index), || {
             let function = behind(matcher.binary.code, id);
             let small = function.end - function.start <= SIZE;
-            small && (rule.shows)(&trace(matcher.kernel, matcher.binary.code, function))
+            small
+                && match rule.shows {
+                    Shows::Events(shows) => {
+                        shows(&trace(matcher.kernel, matcher.binary.code, function))
+                    }
+                    Shows::SavesInterrupts => saves_interrupts(matcher.kernel, function),
+                }
         });
         match (must, shows) {
             (true, true) => tally.add(Arguments, rule.right, || rule.what.to_owned()),
@@ -122,6 +146,18 @@ impl Habits {
             (false, false) => {}
         }
     }
+}
+
+/// Whether there is an `mrs` of the processor's state.
+fn saves_interrupts(kernel: &Kernel, function: &Function) -> bool {
+    // Arm Architecture Reference Manual, "MRS": encodings A1 and T1.
+    let (mask, mrs) = match function.thumb {
+        true => (0xf0ff_ffff, 0x8000_f3ef),
+        false => (0x0fff_0fff, 0x010f_0000),
+    };
+    let step = if function.thumb { 2 } else { 4 };
+    let mut places = (function.start..function.end).step_by(step);
+    places.any(|va| kernel.word(va).is_some_and(|word| word & mask == mrs))
 }
 
 /// The function itself, or the one that it does nothing but jump to.
@@ -279,6 +315,22 @@ mod tests {
         // add r2, r1, r3
         words[1] = 0xe081_2003;
         assert!(!hands_on_size_twice(&seen(&words)));
+    }
+
+    #[test]
+    fn the_state_of_interrupts_is_saved() {
+        use crate::{code::Options, machine::testing::Image};
+        // push {r4, lr}; mrs r4, cpsr; cpsid i; pop {r4, pc}
+        let words = [0xe92d_4010, 0xe10f_4000, 0xf10c_0080, 0xe8bd_8010];
+        let shows = |image: &Image| {
+            let kernel = image.kernel();
+            let code = Code::analyse(&kernel, &Options::default());
+            saves_interrupts(&kernel, &code.functions()[0])
+        };
+        let mut image = Image::new(0x4_0000, Version(6, 1, 0));
+        assert!(shows(image.words(BASE, &words)));
+        // mrs r4, spsr
+        assert!(!shows(image.words(BASE + 4, &[0xe14f_4000])));
     }
 
     #[test]
