@@ -2,6 +2,8 @@
 //! others too: wrappers into which the compiler has put what they wrap, and
 //! twins.
 
+use std::ops::Range;
+
 use super::{Arguments, trace};
 use crate::{
     code::{Call, CallKind, Code, Function, FunctionId, Target},
@@ -136,7 +138,11 @@ impl Habits {
                     Shows::Events(shows) => {
                         shows(&trace(matcher.kernel, matcher.binary.code, function))
                     }
-                    Shows::SavesInterrupts => saves_interrupts(matcher.kernel, function),
+                    Shows::SavesInterrupts => saves_interrupts(
+                        matcher.kernel,
+                        function.start..function.end,
+                        function.thumb,
+                    ),
                 }
         });
         match (must, shows) {
@@ -149,14 +155,13 @@ impl Habits {
 }
 
 /// Whether there is an `mrs` of the processor's state.
-fn saves_interrupts(kernel: &Kernel, function: &Function) -> bool {
+fn saves_interrupts(kernel: &Kernel, function: Range<u32>, thumb: bool) -> bool {
     // Arm Architecture Reference Manual, "MRS": encodings A1 and T1.
-    let (mask, mrs) = match function.thumb {
+    let (mask, mrs) = match thumb {
         true => (0xf0ff_ffff, 0x8000_f3ef),
         false => (0x0fff_0fff, 0x010f_0000),
     };
-    let step = if function.thumb { 2 } else { 4 };
-    let mut places = (function.start..function.end).step_by(step);
+    let mut places = function.step_by(if thumb { 2 } else { 4 });
     places.any(|va| kernel.word(va).is_some_and(|word| word & mask == mrs))
 }
 
@@ -319,18 +324,19 @@ mod tests {
 
     #[test]
     fn the_state_of_interrupts_is_saved() {
-        use crate::{code::Options, machine::testing::Image};
+        use crate::machine::testing::Image;
+        let shows =
+            |image: &Image, thumb| saves_interrupts(&image.kernel(), BASE..BASE + 16, thumb);
+        let mut image = Image::new(0x1000, Version(6, 1, 0));
         // push {r4, lr}; mrs r4, cpsr; cpsid i; pop {r4, pc}
-        let words = [0xe92d_4010, 0xe10f_4000, 0xf10c_0080, 0xe8bd_8010];
-        let shows = |image: &Image| {
-            let kernel = image.kernel();
-            let code = Code::analyse(&kernel, &Options::default());
-            saves_interrupts(&kernel, &code.functions()[0])
-        };
-        let mut image = Image::new(0x4_0000, Version(6, 1, 0));
-        assert!(shows(image.words(BASE, &words)));
+        image.words(BASE, &[0xe92d_4010, 0xe10f_4000, 0xf10c_0080, 0xe8bd_8010]);
+        assert!(shows(&image, false));
         // mrs r4, spsr
-        assert!(!shows(image.words(BASE + 4, &[0xe14f_4000])));
+        image.words(BASE + 4, &[0xe14f_4000]);
+        assert!(!shows(&image, false));
+        // push {r4, lr}; mrs r4, cpsr; cpsid i
+        image.halves(BASE, &[0xb510, 0xf3ef, 0x8400, 0xb672]);
+        assert!(shows(&image, true));
     }
 
     #[test]

@@ -102,35 +102,34 @@ mod tests {
 
     const FILE: u32 = BASE + 0x2_0000;
     const FORMAT: u32 = BASE + 0x2_0100;
-    const NULL: u32 = BASE;
-    const WITH_FORMAT: u32 = BASE + 0x10;
+    /// Functions that make the code worth looking at.
+    const FILLERS: u32 = 120;
+    const NULL: u32 = BASE + 0x10 * FILLERS;
+    const WITH_FORMAT: u32 = NULL + 0x10;
 
     /// A kernel of functions that warn, all but one of them with a format as well.
     fn kernel(functions: u32) -> Kernel {
         let mut image = Image::new(0x3_0000, Version(3, 18, 0));
         image.text(FILE, "kernel/irq/chip.c");
         image.text(FORMAT, "this is %s\n");
-        for warning in [NULL, WITH_FORMAT] {
+        for at in (BASE..=WITH_FORMAT).step_by(0x10) {
             // push {r4, lr}; mov r4, r0; add r0, r0, r4; pop {r4, pc}
-            image.words(
-                warning,
-                &[0xe92d_4010, 0xe1a0_4000, 0xe080_0004, 0xe8bd_8010],
-            );
+            image.words(at, &[0xe92d_4010, 0xe1a0_4000, 0xe080_0004, 0xe8bd_8010]);
         }
         for index in 0..functions {
-            let at = BASE + 0x100 + 0x40 * index;
+            let at = WITH_FORMAT + 0x10 + 0x2c * index;
             let call =
                 |from: u32, to: u32| 0xeb00_0000 | (to.wrapping_sub(from + 8) >> 2 & 0xff_ffff);
             // push {r4, lr}; ldr r0, file; mov r1, #line; bl; ldr r0, file; mov r1, #line;
             // ldr r2, format; bl; pop {r4, pc}
             let words = [
                 0xe92d_4010,
-                0xe59f_001c,
+                0xe59f_0018,
                 0xe3a0_1040 + index,
                 call(at + 12, NULL),
-                0xe59f_0010,
+                0xe59f_000c,
                 0xe3a0_1041 + index,
-                0xe59f_200c,
+                0xe59f_2008,
                 call(at + 28, WITH_FORMAT),
                 0xe8bd_8010,
                 FILE,
