@@ -7,6 +7,8 @@
 //! carries levels from chip to interrupt controller after everything that may
 //! have changed them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Time;
 use crate::mmu::opaque::OpaqueMap;
 
@@ -58,7 +60,7 @@ pub trait Wiring {
 }
 
 /// Which board a machine has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BoardConfig {
     /// PL190, SP804 and 16550 in opaque memory, with the driver.
     Transplant(OpaqueMap),
@@ -67,7 +69,7 @@ pub enum BoardConfig {
 }
 
 /// A board with its chips.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Board {
     /// See [`BoardConfig::Transplant`].
     Transplant(Box<Transplant>),

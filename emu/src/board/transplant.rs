@@ -3,6 +3,8 @@
 //! reaches them through the opaque range, the kernel's own drivers through
 //! `ioremap`.
 
+use serde::{Deserialize, Serialize};
+
 use super::Wiring;
 use crate::clock::Time;
 use crate::devices::Device;
@@ -18,7 +20,7 @@ const TIMER_HZ: u32 = 1_000_000;
 const UART_HZ: u32 = 1_843_200;
 
 /// The chips and where they are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transplant {
     chips: Vec<Chip>,
     pl190: Pl190,

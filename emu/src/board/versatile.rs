@@ -2,6 +2,8 @@
 //! boot: interrupt controllers, timers, serial ports, system registers. The
 //! rest of its chips is not there.
 
+use serde::{Deserialize, Serialize};
+
 use super::Wiring;
 use crate::clock::Time;
 use crate::devices::Device;
@@ -34,7 +36,7 @@ const THROUGH_LINES: std::ops::RangeInclusive<u32> = 21..=30;
 
 /// The board's chips. UART0 is the console; nothing is connected to the
 /// others.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Versatile {
     system_registers: VersatileSysreg,
     system_controller: Sp810,

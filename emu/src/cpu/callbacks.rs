@@ -138,7 +138,12 @@ unsafe fn on_other_block<H: Hooks>(uc: *mut uc_engine, address: u32, size: u32, 
     // SAFETY: `data` is our `Shared`, and no callback is under way.
     let (host, count, cpu) =
         unsafe { (part!(data, host), part!(data, count), live::<H>(uc, data)) };
+    let thumb = || cpu.cpsr() & psr::THUMB != 0;
     if count.retired >= count.deadline {
+        if count.continues(address, size, thumb) {
+            count.noticed(address);
+            return;
+        }
         count.block_instructions = 0;
         match host.boundary(&cpu, count, address) {
             Flow::Run => {}
@@ -154,7 +159,9 @@ unsafe fn on_other_block<H: Hooks>(uc: *mut uc_engine, address: u32, size: u32, 
         }
     }
     count.noticed(address);
-    let thumb = || cpu.cpsr() & psr::THUMB != 0;
+    if count.keeps_if_then {
+        count.starts_with(cpu.cpsr());
+    }
     let instructions = count.instructions(address, size, thumb);
     count.started(address, instructions);
 }

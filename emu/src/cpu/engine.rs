@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 use unicorn_engine::{
@@ -47,6 +48,8 @@ pub(crate) enum Stop {
 /// An emulated processor with its memory.
 pub(crate) struct Engine<H> {
     uc: *mut uc_engine,
+    /// Different for every engine of the process.
+    number: u64,
     shared: NonNull<Shared<H>>,
     /// Boxed one by one: Unicorn holds their addresses.
     #[expect(clippy::vec_box, reason = "their addresses must not change")]
@@ -64,8 +67,10 @@ impl<H: Hooks> Engine<H> {
             uc_open(Arch::ARM, Mode::ARM, &raw mut uc)
         })?;
         let shared = Box::new(Shared::new(Count::new(Rc::clone(&ram)), host));
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let engine = Self {
             uc,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             shared: NonNull::from(Box::leak(shared)),
             regions: Vec::new(),
             ram,
@@ -277,6 +282,11 @@ impl<H: Hooks> Engine<H> {
     pub(crate) fn count(&self) -> &Count {
         // SAFETY: as in `host`.
         unsafe { &(*self.shared.as_ptr()).count }
+    }
+
+    /// See the field.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn ram(&self) -> &Ram {

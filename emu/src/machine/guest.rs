@@ -1,6 +1,8 @@
 //! What happens while the guest runs: the engine's callbacks, exceptions,
 //! interrupts, time.
 
+use serde::{Deserialize, Serialize};
+
 use super::coprocessor::{self, absent, is_monitor_call};
 use super::milestone::{Milestone, Reached};
 use super::poll::Polls;
@@ -9,7 +11,7 @@ use super::{Error, Exit, Registers};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
 use crate::cpu::callbacks::{Flow, Hooks, Page};
-use crate::cpu::count::{Count, is_wide};
+use crate::cpu::count::{Count, advanced_if_then, is_wide};
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::{Architecture, CpuModel};
 use crate::exception::{Control, Exception, entry};
@@ -43,6 +45,29 @@ pub(super) enum Rest {
     Woken,
     /// There is an exit to be taken.
     Ended,
+}
+
+/// What a snapshot keeps of the guest: what it could tell apart, and what was
+/// noted of it until then. Where it is watched and held is the caller's affair.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    board: Board,
+    clock: Clock,
+    waiting: bool,
+    milestones: Vec<Reached>,
+    unassigned: unassigned::Account,
+    polls: Polls,
+    absent: coprocessor::Account,
+    driver_instructions: u64,
+    look: Time,
+    unserved: bool,
+}
+
+impl Kept {
+    /// Whether it can be of a machine with this board.
+    pub(super) fn fits(&self, board: &Board) -> bool {
+        self.board.pages() == board.pages()
+    }
 }
 
 /// Everything of the machine that callbacks touch.
@@ -98,6 +123,37 @@ impl Guest {
             last_exception: 0,
             repeated: 0,
         }
+    }
+
+    pub(super) fn keep(&self) -> Kept {
+        Kept {
+            board: self.board.clone(),
+            clock: self.clock.clone(),
+            waiting: self.waiting,
+            milestones: self.milestones.clone(),
+            unassigned: self.unassigned.clone(),
+            polls: self.polls.clone(),
+            absent: self.absent.clone(),
+            driver_instructions: self.driver_instructions,
+            look: self.look,
+            unserved: self.unserved,
+        }
+    }
+
+    pub(super) fn restore(&mut self, kept: &Kept) {
+        let kept = kept.clone();
+        self.board = kept.board;
+        self.clock = kept.clock;
+        self.waiting = kept.waiting;
+        self.milestones = kept.milestones;
+        self.unassigned = kept.unassigned;
+        self.polls = kept.polls;
+        self.absent = kept.absent;
+        self.driver_instructions = kept.driver_instructions;
+        self.look = kept.look;
+        self.unserved = kept.unserved;
+        self.exit = None;
+        self.refused = None;
     }
 
     /// A run begins.
@@ -526,29 +582,5 @@ fn operand_at(cpu: &Live<'_>, count: &Count) -> Option<operand::Operand> {
         operand::thumb((instruction >> 16) as u16, instruction as u16, pc, register)
     } else {
         operand::arm(instruction, pc, register)
-    }
-}
-
-/// The If-Then bits behind the next instruction (DDI 0406C A2.5.2).
-fn advanced_if_then(cpsr: u32) -> u32 {
-    let state = cpsr >> 8 & 0xfc | cpsr >> 25 & 3;
-    let next = if state & 7 == 0 {
-        0
-    } else {
-        state & 0xe0 | state << 1 & 0x1f
-    };
-    (next & 0xfc) << 8 | (next & 3) << 25
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn if_then_state_advances_to_its_end() {
-        let bits = |state: u32| (state & 0xfc) << 8 | (state & 3) << 25;
-        assert_eq!(advanced_if_then(bits(0b000_01100)), bits(0b000_11000));
-        assert_eq!(advanced_if_then(bits(0b000_11000)), 0);
-        assert_eq!(advanced_if_then(0), 0);
     }
 }

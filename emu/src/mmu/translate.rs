@@ -14,6 +14,8 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Access;
 use super::fault::{Fault, Status};
 use super::opaque::{Opaque, Presence, is_mapped};
@@ -64,7 +66,21 @@ pub(crate) struct Mmu {
     pub(crate) nobodys: Option<RangeInclusive<u32>>,
     /// Something happened that the machine wants to know of.
     pub(crate) news: News,
+    /// A page that is read is not handed out for writing along with it unless it
+    /// is known to have changed: a snapshot wants to know which pages do.
+    tracks: bool,
 }
+
+/// What a snapshot keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pages: Vec<u8>,
+    master: Option<Regime>,
+    nobodys: Option<RangeInclusive<u32>>,
+}
+
+/// So many pages' code is forgotten one by one; of more all at once.
+const ONE_BY_ONE: usize = 256;
 
 /// What a fill may notice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,7 +115,62 @@ impl Mmu {
             refusal: None,
             nobodys: None,
             news: News::default(),
+            tracks: false,
         }
+    }
+
+    /// What a snapshot keeps. From now on it is told apart which pages change.
+    /// The TLB is to be emptied.
+    pub(crate) fn keep(&mut self) -> Kept {
+        self.tracks = true;
+        Kept {
+            pages: self.pages.clone(),
+            master: self.master,
+            nobodys: self.nobodys.clone(),
+        }
+    }
+
+    /// Whether what was kept can be this machine's.
+    pub(crate) fn fits(&self, kept: &Kept) -> bool {
+        kept.pages.len() == self.pages.len()
+            && kept
+                .pages
+                .iter()
+                .all(|&state| state < page::TURNS + page::TURN)
+    }
+
+    /// Goes back to what was kept. Code from pages that changed is forgotten, and
+    /// from those that nothing was fetched from then. The TLB is empty before and
+    /// after.
+    pub(crate) fn restore(&mut self, cpu: &Live<'_>, kept: &Kept, changed: &[u32]) {
+        self.tracks = true;
+        let fetched = |state: u8| state & page::FETCHED != 0;
+        let mut stale: Vec<u32> = changed.to_vec();
+        stale.retain(|&page| fetched(self.state(page)));
+        let states = self.pages.iter().zip(&kept.pages);
+        stale.extend(
+            (0..)
+                .zip(states)
+                .filter(|(_, (now, then))| fetched(**now) && !fetched(**then))
+                .map(|(page, _)| page),
+        );
+        if stale.len() > ONE_BY_ONE {
+            cpu.flush_code();
+        } else if !stale.is_empty() {
+            // Any virtual page can stand for the physical one, but each for one alone.
+            for (place, physical) in (0..).zip(&stale) {
+                if let Some(physical) = self.ram.address_of(*physical) {
+                    cpu.forget_code(place << 12, physical);
+                }
+            }
+            cpu.flush_tlb();
+        }
+        self.pages.copy_from_slice(&kept.pages);
+        self.master = kept.master;
+        self.nobodys = kept.nobodys.clone();
+        self.regime = None;
+        self.refusal = None;
+        self.news = News::default();
     }
 
     /// Answers the TLB hook. See [`crate::cpu::callbacks::Hooks::fill`].
@@ -326,8 +397,8 @@ impl Mmu {
             Access::Read if *state & page::FETCHED != 0 => entry.execute = rights.execute,
             // Most data that is read is written next.
             Access::Read => {
-                entry.write = rights.write;
-                if rights.write {
+                entry.write = rights.write && (!self.tracks || self.ram.is_dirty(number));
+                if entry.write {
                     *state |= page::WRITTEN;
                 }
             }
@@ -347,6 +418,9 @@ impl Mmu {
                     *state |= page::WRITTEN;
                 }
             }
+        }
+        if entry.write {
+            self.ram.mark_dirty(number);
         }
         Ok(entry)
     }

@@ -7,3 +7,4 @@ mod memory;
 mod opaque;
 mod programs;
 mod running;
+mod snapshots;
