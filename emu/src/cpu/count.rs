@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::live::psr;
+use super::live::{Live, psr};
 use super::ram::{PAGE, Ram};
 
 /// Virtual pages of the guest.
@@ -200,6 +200,26 @@ impl Count {
         match self.interrupted {
             Some(address) => self.before(address, thumb),
             None => self.retired,
+        }
+    }
+
+    /// The count that stands for the moment of what happens now: accesses of an
+    /// interrupted block are made at its start.
+    pub(crate) fn moment(&self) -> u64 {
+        match self.interrupted {
+            Some(_) => self.at_block(),
+            None => self.retired,
+        }
+    }
+
+    /// Code that was stopped in the middle of a block has no If-Then bits in its
+    /// status: see the head of [`crate::cpu`].
+    pub(crate) fn bring_back_if_then(&self, cpu: &Live<'_>) {
+        let cpsr = cpu.cpsr();
+        if let Some(address) = self.interrupted
+            && cpsr & psr::THUMB != 0
+        {
+            cpu.set_cpsr(cpsr & !psr::IF_THEN | self.if_then_before(address));
         }
     }
 

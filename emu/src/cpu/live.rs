@@ -291,6 +291,17 @@ impl<'a> Live<'a> {
         }
     }
 
+    /// Does something in which Unicorn looks translated code up by virtual address
+    /// to forget it, which asks the TLB hook; then forgets all code.
+    pub(super) fn forget_while(&self, act: impl FnOnce()) {
+        // What it finds does not matter, but the guest must not seem to fetch.
+        self.alias.set(Some(0));
+        act();
+        self.alias.set(None);
+        self.flush_code();
+        self.flush_tlb();
+    }
+
     /// Forgets the code translated from one page of memory, whatever virtual
     /// addresses it was reached by. `address` is a virtual page that stands for
     /// the physical page: Unicorn looks it up as for an instruction fetch and

@@ -250,7 +250,7 @@ impl Architectural {
     pub(crate) fn is_possible(&self, model: CpuModel) -> bool {
         let step = if self.cpsr & psr::THUMB != 0 { 2 } else { 4 };
         is_status(self.cpsr)
-            && self.pc % step == 0
+            && self.pc.is_multiple_of(step)
             && self.system.len() == system_registers(model).count()
     }
 

@@ -1,11 +1,14 @@
 //! What happens while the guest runs: the engine's callbacks, exceptions,
 //! interrupts, time.
 
-use serde::{Deserialize, Serialize};
+mod kept;
+
+pub(super) use kept::Kept;
 
 use super::coprocessor::{self, absent, is_monitor_call};
 use super::milestone::{Milestone, Reached};
 use super::poll::Polls;
+use super::stops::Stops;
 use super::unassigned;
 use super::{Error, Exit, Registers};
 use crate::board::{Board, Wiring};
@@ -47,29 +50,6 @@ pub(super) enum Rest {
     Ended,
 }
 
-/// What a snapshot keeps of the guest: what it could tell apart, and what was
-/// noted of it until then. Where it is watched and held is the caller's affair.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
-    board: Board,
-    clock: Clock,
-    waiting: bool,
-    milestones: Vec<Reached>,
-    unassigned: unassigned::Account,
-    polls: Polls,
-    absent: coprocessor::Account,
-    driver_instructions: u64,
-    look: Time,
-    unserved: bool,
-}
-
-impl Kept {
-    /// Whether it can be of a machine with this board.
-    pub(super) fn fits(&self, board: &Board) -> bool {
-        self.board.pages() == board.pages()
-    }
-}
-
 /// Everything of the machine that callbacks touch.
 pub(crate) struct Guest {
     model: CpuModel,
@@ -91,6 +71,10 @@ pub(crate) struct Guest {
     /// When to look at the kernel's tables next.
     look: Time,
     exit: Option<Exit>,
+    /// What else there is to report, when the run is asked to go on.
+    later: Option<Exit>,
+    /// Where the guest is to be stopped for a debugger.
+    pub(super) stops: Stops,
     /// An exception without code for it was reported.
     unserved: bool,
     refused: Option<Refused>,
@@ -118,6 +102,8 @@ impl Guest {
             end: 0,
             look: Time(0),
             exit: None,
+            later: None,
+            stops: Stops::default(),
             unserved: false,
             refused: None,
             last_exception: 0,
@@ -125,40 +111,10 @@ impl Guest {
         }
     }
 
-    pub(super) fn keep(&self) -> Kept {
-        Kept {
-            board: self.board.clone(),
-            clock: self.clock.clone(),
-            waiting: self.waiting,
-            milestones: self.milestones.clone(),
-            unassigned: self.unassigned.clone(),
-            polls: self.polls.clone(),
-            absent: self.absent.clone(),
-            driver_instructions: self.driver_instructions,
-            look: self.look,
-            unserved: self.unserved,
-        }
-    }
-
-    pub(super) fn restore(&mut self, kept: &Kept) {
-        let kept = kept.clone();
-        self.board = kept.board;
-        self.clock = kept.clock;
-        self.waiting = kept.waiting;
-        self.milestones = kept.milestones;
-        self.unassigned = kept.unassigned;
-        self.polls = kept.polls;
-        self.absent = kept.absent;
-        self.driver_instructions = kept.driver_instructions;
-        self.look = kept.look;
-        self.unserved = kept.unserved;
-        self.exit = None;
-        self.refused = None;
-    }
-
     /// A run begins.
-    pub(super) fn begin(&mut self, count: &mut Count, instructions: u64) {
-        self.end = count.retired.saturating_add(instructions);
+    pub(super) fn begin(&mut self, count: &mut Count, thumb: bool, instructions: u64) {
+        self.end = count.done(thumb).saturating_add(instructions);
+        self.exit = self.later.take();
         self.last_exception = count.retired;
         self.repeated = 0;
         // The first boundary works out the next one.
@@ -207,6 +163,21 @@ impl Guest {
     fn exit_soon(&mut self, count: &mut Count, exit: Exit) {
         self.exit.get_or_insert(exit);
         count.deadline = 0;
+    }
+
+    /// Ends the run before the instruction at `address`, which has been announced.
+    fn exit_here(&mut self, count: &mut Count, address: u32, exit: Exit) -> Flow {
+        if self.mmu.is_opaque(address) {
+            // It will be announced once more.
+            self.driver_instructions = self.driver_instructions.saturating_sub(1);
+        }
+        count.interrupt(address);
+        if self.exit.is_some() {
+            self.later = Some(exit);
+        } else {
+            self.exit = Some(exit);
+        }
+        Flow::Stop
     }
 
     /// Levels or events of chips may have changed.
@@ -424,9 +395,23 @@ impl Hooks for Guest {
         address: u32,
         access: Access,
     ) -> Option<Page> {
-        let page = self.mmu.fill(cpu, count, address, access);
+        let mut page = self.mmu.fill(cpu, count, address, access);
         if self.mmu.news.any() {
             self.take_news(count);
+        }
+        if let Some(page) = &mut page
+            && self.stops.watches_page(address)
+        {
+            // Fetched from where it is, read and written by way of the window.
+            page.read = access != Access::Fetch;
+            if page.read {
+                let place = self.stops.place(address, page.physical);
+                page.physical = place.unwrap_or_else(|| {
+                    cpu.flush_tlb();
+                    self.stops.first_place(address, page.physical)
+                });
+                page.execute = false;
+            }
         }
         page
     }
@@ -543,8 +528,11 @@ impl Hooks for Guest {
         self.rewire(count);
     }
 
-    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) {
+    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) -> Flow {
         let instructions = count.before(address, thumb);
+        if self.stops.has_passed(address, instructions) {
+            return Flow::Run;
+        }
         let watched = self.watches.iter().find(|(va, _)| *va == address);
         if let Some(&(_, milestone)) = watched {
             self.reach_and_exit(count, instructions, milestone);
@@ -553,10 +541,87 @@ impl Hooks for Guest {
             let at = Registers::of(cpu);
             self.exit_soon(count, Exit::Trap { va: address, at });
         }
+        if !self.stops.breaks_at(address) {
+            return Flow::Run;
+        }
+        self.stops.pass(address, instructions);
+        self.exit_here(count, address, Exit::Breakpoint { va: address })
+    }
+
+    fn stepped(&mut self, count: &mut Count, address: u32, thumb: bool) -> Flow {
+        let instructions = count.before(address, thumb);
+        if !self.stops.ends_at(instructions) {
+            return Flow::Run;
+        }
+        self.stops.pass(address, instructions);
+        self.exit_here(count, address, Exit::Stepped)
+    }
+
+    fn accessed(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        offset: u32,
+        size: u32,
+        new: Option<u64>,
+    ) -> bool {
+        let pc = cpu.pc();
+        let thumb = cpu.cpsr() & psr::THUMB != 0;
+        let instructions = count.before(pc, thumb);
+        let Some(mut hit) = self.stops.hit(offset, size, new, (pc, instructions)) else {
+            return true;
+        };
+        hit.old = self.window_peek(offset, size);
+        self.exit_here(count, pc, Exit::Watchpoint(hit)) == Flow::Run
+    }
+
+    fn window_read(&mut self, count: &mut Count, offset: u32, size: u32) -> u64 {
+        let Some(physical) = self.stops.behind(offset) else {
+            return 0;
+        };
+        let mut bytes = [0; 8];
+        let part = bytes.get_mut(..size as usize);
+        if part.is_some_and(|part| self.mmu.ram().read(physical, part)) {
+            return u64::from_le_bytes(bytes);
+        }
+        u64::from(self.read(count, physical as u32, size, None))
+    }
+
+    fn window_write(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        offset: u32,
+        size: u32,
+        value: u64,
+    ) {
+        let Some(physical) = self.stops.behind(offset) else {
+            return;
+        };
+        match value.to_le_bytes().get(..size as usize) {
+            Some(part) if self.mmu.ram().write(physical, part) => {
+                self.mmu.written_in_passing(cpu, physical);
+            }
+            _ => self.write(count, physical as u32, size, value as u32, None),
+        }
     }
 
     fn counted(&mut self) {
         self.driver_instructions += 1;
+    }
+}
+
+impl Guest {
+    /// What memory holds at a place of the window; 0 for a chip, which a look
+    /// might change.
+    fn window_peek(&self, offset: u32, size: u32) -> u64 {
+        let mut bytes = [0; 8];
+        if let (Some(physical), Some(part)) =
+            (self.stops.behind(offset), bytes.get_mut(..size as usize))
+        {
+            self.mmu.ram().read(physical, part);
+        }
+        u64::from_le_bytes(bytes)
     }
 }
 

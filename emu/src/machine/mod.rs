@@ -3,6 +3,8 @@
 //! * [`milestone`]: how far the guest came
 //! * [`unassigned`]: the account of accesses to absent chips
 //! * [`poll`]: loops that wait for an absent chip
+//! * [`debug`]: breakpoints, watchpoints, steps, registers
+//! * `stops`: what stops the guest for them
 //! * [`snapshot`]: the whole machine at one moment
 //! * [`mod@file`]: the same as a file
 //! * `memory`: reading and writing the guest's memory
@@ -11,6 +13,7 @@
 //! * `coprocessor`: system registers of absent parts
 
 mod coprocessor;
+pub mod debug;
 pub mod file;
 mod guest;
 mod layout;
@@ -18,8 +21,10 @@ mod memory;
 pub mod milestone;
 pub mod poll;
 pub mod snapshot;
+pub(crate) mod stops;
 pub mod unassigned;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
@@ -29,7 +34,7 @@ use thiserror::Error;
 use crate::board::{Board, BoardConfig, Wiring};
 use crate::clock::Time;
 use crate::cpu::CpuModel;
-use crate::cpu::engine::{Engine, EngineError, Stop};
+use crate::cpu::engine::{Engine, EngineError, Hook, Stop};
 use crate::cpu::image::Image;
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::ram::Ram;
@@ -98,6 +103,15 @@ pub enum Exit {
         /// The registers at that moment; by now a block more has run.
         at: Registers,
     },
+    /// The instruction at a breakpoint is about to run.
+    Breakpoint {
+        /// Which.
+        va: u32,
+    },
+    /// An access to a watchpoint is about to be made.
+    Watchpoint(debug::Hit),
+    /// The instructions that were asked for have run.
+    Stepped,
     /// An exception is taken, and there is no code for it yet: the first of them.
     NoVector {
         /// The registers before it.
@@ -178,6 +192,12 @@ pub enum Error {
         /// Bytes.
         size: usize,
     },
+    /// A program status with a mode that there is not.
+    #[error("{status:#010x} is no program status: there is no such mode")]
+    Status {
+        /// The status.
+        status: u32,
+    },
     /// A snapshot of a machine that is made of something else.
     #[error("the snapshot is of another kind of machine")]
     OtherMachine,
@@ -206,6 +226,11 @@ pub struct Machine {
     /// What memory held when the last snapshot was taken or gone back to. All of
     /// it was zero at the start.
     image: Image,
+    breakpoints: BTreeMap<u32, Hook>,
+    /// There while the guest is stepped.
+    stepping: Option<Hook>,
+    /// The window of watchpoints is mapped.
+    has_window: bool,
 }
 
 impl Machine {
@@ -259,6 +284,9 @@ impl Machine {
             started: false,
             config: Rc::new(config),
             image: Image::default(),
+            breakpoints: BTreeMap::new(),
+            stepping: None,
+            has_window: false,
         })
     }
 
@@ -318,11 +346,17 @@ impl Machine {
     /// # Errors
     /// When the guest does something that is not emulated.
     pub fn run(&mut self, instructions: u64) -> Result<Exit, Error> {
+        self.stop_stepping();
+        self.run_on(instructions)
+    }
+
+    fn run_on(&mut self, instructions: u64) -> Result<Exit, Error> {
         if !self.started {
             return Err(Error::NotStarted);
         }
+        let thumb = self.is_thumb();
         let (guest, count, _) = self.engine.parts();
-        guest.begin(count, instructions);
+        guest.begin(count, thumb, instructions);
         loop {
             let (guest, count, cpu) = self.engine.parts();
             if let Some(exit) = guest.take_exit(&cpu) {
@@ -332,7 +366,12 @@ impl Machine {
                 continue;
             }
             match self.engine.run() {
-                Stop::Asked => {}
+                // A watchpoint: everything is as before the instruction.
+                Stop::Watched => {}
+                Stop::Asked => {
+                    let (_, count, cpu) = self.engine.parts();
+                    count.bring_back_if_then(&cpu);
+                }
                 Stop::Waiting => self.engine.parts().0.waiting = true,
                 Stop::Refused => {
                     let (guest, count, cpu) = self.engine.parts();
@@ -356,7 +395,7 @@ impl Machine {
 
     /// Instructions retired since power-on.
     pub fn instructions(&self) -> u64 {
-        self.engine.count().retired
+        self.engine.count().done(self.is_thumb())
     }
 
     /// Of these, the ones in the opaque range.
@@ -382,7 +421,7 @@ impl Machine {
     /// Types at the console. Returns how many bytes there was room for.
     pub fn type_in(&mut self, bytes: &[u8]) -> usize {
         let (guest, count, _) = self.engine.parts();
-        let now = guest.clock.at(count.retired);
+        let now = guest.clock.at(count.moment());
         let taken = guest.board.push_input(bytes, now);
         guest.rewire(count);
         taken

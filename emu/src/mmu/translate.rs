@@ -250,6 +250,29 @@ impl Mmu {
         }
     }
 
+    /// The memory that is translated to.
+    pub(crate) fn ram(&self) -> &Ram {
+        &self.ram
+    }
+
+    /// Whether an address is in the opaque range.
+    pub(crate) fn is_opaque(&self, address: u32) -> bool {
+        let mut range = self.opaque.iter();
+        range.any(|range| range.contains(address))
+    }
+
+    /// A store was made past the TLB, in the middle of a block: code from that page
+    /// must be forgotten.
+    pub(crate) fn written_in_passing(&self, cpu: &Live<'_>, physical: u64) {
+        let page = self.ram.page_of(physical);
+        if page.is_some_and(|page| self.state(page) & page::FETCHED != 0) {
+            // What stands for the page must not have a translation of its own.
+            cpu.flush_tlb();
+            cpu.forget_code(0, physical);
+            cpu.flush_tlb();
+        }
+    }
+
     /// Whether a fault is one that [`nobodys`](Self::nobodys) is there for.
     fn is_nobodys(&self, address: u32, access: Access, user: bool, fault: Fault) -> bool {
         let unmapped = matches!(
@@ -363,6 +386,7 @@ impl Mmu {
     ) -> Result<Page, Fault> {
         let mut entry = Page {
             physical: mapping.physical,
+            read: true,
             write: false,
             execute: false,
             page: 0,

@@ -8,3 +8,4 @@ mod opaque;
 mod programs;
 mod running;
 mod snapshots;
+mod stops;
