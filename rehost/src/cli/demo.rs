@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         goal: Some(Milestone::Shell),
         input: Some(TYPED.as_bytes().to_vec()),
         limits: Limits::SCRIPT,
+        keep_at: None,
     };
     tell(format!(
         "{}, {} bytes\n",

@@ -1,7 +1,7 @@
 //! `ecmo run`: from an image to its console.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -9,11 +9,12 @@ use clap::{Args, ValueEnum};
 use super::progress::Progress;
 use super::{DONE, NEGATIVE, is_stdout, print_bytes, read, symbols, text, write_json};
 use crate::console::Console;
+use crate::names::Names;
 use crate::pipeline::boot::{self, Control, Observer, Ran};
 use crate::pipeline::prepare::{self, Prepared};
-use crate::pipeline::{Error, Initrd, Limits, Settings, outcome};
+use crate::pipeline::{Error, Initrd, Limits, Settings, outcome, resume};
 use crate::plan::{Board, Plan, Wishes};
-use crate::report::Tried;
+use crate::report::{Report, Tried};
 use crate::session::{Passed, Session};
 use crate::verdict::Milestone;
 
@@ -30,10 +31,13 @@ use crate::verdict::Milestone;
 #[command(after_help = "Examples:
   ecmo run firmware.bin
   ecmo run firmware.bin --until shell --input commands.txt --json report.json
-  ecmo run zImage --initrd rootfs.cpio --append 'loglevel=8'")]
+  ecmo run zImage --initrd rootfs.cpio --append 'loglevel=8'
+  ecmo run firmware.bin --snapshot-at shell --snapshot ready.snapshot
+  ecmo run --from ready.snapshot")]
 pub struct Arguments {
     /// Firmware image: zImage, uImage, Image, ELF, or a flash image with one inside
-    image: PathBuf,
+    #[arg(required_unless_present = "from")]
+    image: Option<PathBuf>,
     /// User space: a cpio archive, `builtin`, `vendor` (the one inside the kernel) or `none`
     /// [default: vendor if there is one, else builtin]
     #[arg(long, value_name = "FILE|builtin|vendor|none")]
@@ -68,6 +72,18 @@ pub struct Arguments {
     /// Device tree for the kernel instead of one made for it
     #[arg(long, value_name = "FILE")]
     dtb: Option<PathBuf>,
+    /// Keep the machine as it is at this milestone, in the file of --snapshot
+    #[arg(long, value_name = "MILESTONE", conflicts_with = "from")]
+    snapshot_at: Option<Milestone>,
+    /// Where --snapshot-at keeps it [default: IMAGE.MILESTONE.snapshot, in the folder
+    /// of --out if that is given, else in the current one]
+    #[arg(long, value_name = "FILE", requires = "snapshot_at")]
+    snapshot: Option<PathBuf>,
+    /// Go on where a snapshot was taken, with everything that is in it
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "image", "initrd", "append", "ram", "no_symbols", "symbols", "driver", "board", "dtb", "out",
+    ])]
+    from: Option<PathBuf>,
     /// Keep the transplant in this folder: driver.elf, kernel.elf, transplant.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -95,16 +111,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let began = Instant::now();
     let interactive = arguments.until.is_none() && std::io::stdin().is_terminal();
     let settings = settings(arguments, interactive)?;
+    if let Some(from) = &arguments.from {
+        return go_on(arguments, &settings, from, interactive, began);
+    }
     let progress = Progress::new("opening the image");
     let firmware = prepare::open(&settings.name, &settings.image)?;
     progress.say("looking for pointers");
     let prepared = prepare::identify(firmware, &settings.symbols)?;
     let result = if interactive {
         progress.clear();
-        boot::boot(&settings, &prepared, began, &mut Console::new(&prepared)?)
+        let mut console = Console::new(
+            Names::of(&prepared, None),
+            &prepared.firmware.kernel.facts.release,
+        )?;
+        boot::boot(&settings, &prepared, began, &mut console)
     } else {
-        let shows = !is_stdout(arguments.json.as_deref());
-        let mut watcher = Watcher { progress, shows };
+        let mut watcher = Watcher::new(arguments, progress);
         boot::boot(&settings, &prepared, began, &mut watcher)
     };
     let ran = match result {
@@ -130,8 +152,51 @@ fn finish(
         transplant.write_to(folder, &prepared.firmware.kernel, &prepared.symbols)?;
     }
     let report = outcome::report(settings, prepared, ran, began.elapsed());
-    write_json(arguments.json.as_deref(), &report)?;
-    eprint!("\n{}", text::summary(&report));
+    if let Some(milestone) = arguments.snapshot_at {
+        let path = snapshot_path(arguments, milestone);
+        if resume::write(&path, prepared, ran, &report)? {
+            eprintln!("\nsnapshot at {milestone}: {}", path.display());
+        } else {
+            eprintln!("\nno snapshot: {milestone} was not reached");
+        }
+    }
+    tell(arguments, &report)
+}
+
+/// Where the snapshot goes.
+fn snapshot_path(arguments: &Arguments, milestone: Milestone) -> PathBuf {
+    arguments.snapshot.clone().unwrap_or_else(|| {
+        let image = arguments.image.as_deref().and_then(Path::file_name);
+        let image = image.unwrap_or_default().to_string_lossy();
+        let folder = arguments.out.clone().unwrap_or_default();
+        folder.join(format!("{image}.{milestone}.snapshot"))
+    })
+}
+
+/// The command, from a snapshot.
+fn go_on(
+    arguments: &Arguments,
+    settings: &Settings,
+    from: &Path,
+    interactive: bool,
+    began: Instant,
+) -> Result<u8, Error> {
+    let progress = Progress::new("opening the snapshot");
+    let mut resumed = resume::open(from, began)?;
+    let end = if interactive {
+        progress.clear();
+        let mut console = Console::new(resumed.names.clone(), resumed.release())?;
+        console.goes_on()?;
+        resumed.run(settings, &mut console)?
+    } else {
+        resumed.run(settings, &mut Watcher::new(arguments, progress))?
+    };
+    tell(arguments, &resumed.report(settings, end))
+}
+
+fn tell(arguments: &Arguments, report: &Report) -> Result<u8, Error> {
+    write_json(arguments.json.as_deref(), report)?;
+    eprint!("\n{}", text::summary(report));
     Ok(if report.reason.is_none() {
         DONE
     } else {
@@ -159,8 +224,15 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
     }
     let goal = (!interactive).then(|| arguments.until.unwrap_or(Milestone::Shell));
     Ok(Settings {
-        name: arguments.image.display().to_string(),
-        image: read(&arguments.image)?,
+        name: arguments
+            .image
+            .as_ref()
+            .map(|image| image.display().to_string())
+            .unwrap_or_default(),
+        image: match &arguments.image {
+            Some(image) => read(image)?,
+            None => Vec::new(),
+        },
         initrd,
         symbols: symbols(arguments.no_symbols, arguments.symbols.as_deref())?,
         driver: match &arguments.driver {
@@ -180,6 +252,7 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
         goal,
         input: arguments.input.as_deref().map(read).transpose()?,
         limits,
+        keep_at: arguments.snapshot_at,
     })
 }
 
@@ -188,6 +261,16 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
 struct Watcher {
     progress: Progress,
     shows: bool,
+}
+
+impl Watcher {
+    fn new(arguments: &Arguments, progress: Progress) -> Self {
+        let shows = !is_stdout(arguments.json.as_deref());
+        if shows && arguments.from.is_some() {
+            progress.clear();
+        }
+        Self { progress, shows }
+    }
 }
 
 impl Observer for Watcher {

@@ -1,9 +1,9 @@
 //! The monitor: questions about the machine while it stands still.
 
 use crate::cli::{print, text};
+use crate::names::Names;
 use crate::pipeline::Error;
 use crate::pipeline::boot::Control;
-use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
 
 /// Bytes that `read` shows at most.
@@ -21,7 +21,7 @@ quit                  end the run
 ";
 
 /// Talks until the user wants to go on or to end the run.
-pub(crate) fn talk(prepared: &Prepared, session: &Session) -> Result<Control, Error> {
+pub(crate) fn talk(names: &Names, session: &Session) -> Result<Control, Error> {
     print("\n(monitor; the guest stands still; `help` shows the commands)\n")?;
     loop {
         print("(ecmo) ")?;
@@ -37,14 +37,14 @@ pub(crate) fn talk(prepared: &Prepared, session: &Session) -> Result<Control, Er
             [] => {}
             ["continue" | "c"] => return Ok(Control::Continue),
             ["quit" | "q"] => return Ok(Control::Stop),
-            words => print(&answer(prepared, session, words))?,
+            words => print(&answer(names, session, words))?,
         }
     }
 }
 
-fn answer(prepared: &Prepared, session: &Session, words: &[&str]) -> String {
+fn answer(names: &Names, session: &Session, words: &[&str]) -> String {
     match words {
-        ["info", "registers"] => registers(prepared, session),
+        ["info", "registers"] => registers(names, session),
         ["info", "milestones"] => milestones(session),
         ["info", "unassigned"] => unassigned(session),
         ["read", address] => read(session, address, "64"),
@@ -54,7 +54,7 @@ fn answer(prepared: &Prepared, session: &Session, words: &[&str]) -> String {
     }
 }
 
-fn registers(prepared: &Prepared, session: &Session) -> String {
+fn registers(names: &Names, session: &Session) -> String {
     let registers = session.machine().registers();
     let mut text = String::new();
     for (number, value) in registers.r.iter().enumerate() {
@@ -63,10 +63,8 @@ fn registers(prepared: &Prepared, session: &Session) -> String {
     }
     text += &format!("cpsr {:08x}  spsr {:08x}\n", registers.cpsr, registers.spsr);
     let pc = registers.r[15];
-    if let Some((symbol, offset)) = prepared.symbols.nearest(pc)
-        && prepared.firmware.kernel.offset(pc).is_some()
-    {
-        text += &format!("at {}+{offset:#x}\n", symbol.name);
+    if let Some(name) = names.name(pc) {
+        text += &format!("at {name}\n");
     }
     text
 }

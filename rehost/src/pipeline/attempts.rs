@@ -259,6 +259,9 @@ impl<'a> Attempts<'a> {
         let map = BoardConfig::Transplant(transplanting::opaque_map(transplant, self.user_space.0));
         let machine = machine(&self.plan, map, &bytes)?;
         let mut session = Session::new(machine, self.user_space.1, self.began);
+        if let Some(milestone) = self.settings.keep_at {
+            session.keep_at(milestone);
+        }
         let init_irq = transplanting::forward(transplant, "machine_desc.init_irq");
         watch(&mut session, self.prepared, init_irq)?;
         session.start(entry(&self.plan));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use emu::board::BoardConfig;
 use emu::clock::Time;
 use emu::cpu::CpuModel;
+use emu::machine::debug::Hit;
 use emu::machine::{Config, Entry, Machine, RamBank};
 use linker::transplant::Transplant;
 
@@ -46,6 +47,9 @@ pub trait Observer {
 
     /// A milestone was passed.
     fn passed(&mut self, _passed: &Passed) {}
+
+    /// A breakpoint stopped the guest, or a watchpoint.
+    fn stopped(&mut self, _hit: Option<&Hit>) {}
 
     /// Called between two stretches of running, about every millisecond.
     fn between(&mut self, _session: &mut Session) -> Result<Control, Error> {
@@ -149,6 +153,9 @@ fn on_versatile(
         &prepared.firmware.kernel.bytes,
     )?;
     let mut session = Session::new(machine, expected, began);
+    if let Some(milestone) = settings.keep_at {
+        session.keep_at(milestone);
+    }
     watch(&mut session, prepared, prepared.symbols.address("init_IRQ"))?;
     session.start(entry(&plan));
     observer.started(&plan, &[]);

@@ -6,6 +6,8 @@
 //! 4. [`boot`]: plan and machine; `attempts`: what is different when it is
 //!    started once more; [`guesses`]: which candidates it gets; `running`: the run
 //! 5. [`outcome`]: what came of it, as a report
+//!
+//! [`resume`] begins at the fourth, from a snapshot.
 
 mod attempts;
 pub mod boot;
@@ -13,6 +15,7 @@ pub mod guesses;
 pub mod opaque_range;
 pub mod outcome;
 pub mod prepare;
+pub mod resume;
 mod running;
 pub mod transplanting;
 
@@ -104,6 +107,8 @@ pub struct Settings {
     pub input: Option<Vec<u8>>,
     /// How long the run may last.
     pub limits: Limits,
+    /// The milestone at which the session keeps a moment.
+    pub keep_at: Option<Milestone>,
 }
 
 /// Why a command could not do its work.
