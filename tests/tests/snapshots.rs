@@ -108,3 +108,27 @@ fn files_that_are_no_snapshots_are_refused() {
     "#]]
     .assert_eq(&text);
 }
+
+#[test]
+fn a_replay_is_the_recorded_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    let (typed, record, kept) = (file("typed"), file("record"), file("kept"));
+    std::fs::write(&typed, TYPED).expect("a file");
+    let end = ["--until", "shell"];
+    let input = ["--input", path(&typed), "--record", path(&record)];
+    let replay = ["--replay", path(&record)];
+    for kernel in kernels() {
+        let run = [&["run", &kernel], &end[..]].concat();
+        let keep = ["--snapshot-at", "shell", "--snapshot", path(&kept)];
+        let recorded = result(report(&[&run, &input[..], &keep].concat()));
+        assert_eq!(result(report(&[&run, &replay[..]].concat())), recorded);
+
+        // From a snapshot, too; but a record of the one is none of the other.
+        let from = [&["run", "--from", path(&kept)], &end[..]].concat();
+        let foreign = ecmo(&[&from, &replay[..]].concat());
+        assert_eq!(foreign.code(), 3, "{}", foreign.stderr);
+        let recorded = result(report(&[&from, &input[..]].concat()));
+        assert_eq!(result(report(&[&from, &replay[..]].concat())), recorded);
+    }
+}

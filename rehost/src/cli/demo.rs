@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         input: Some(TYPED.as_bytes().to_vec()),
         limits: Limits::SCRIPT,
         keep_at: None,
+        replay: None,
     };
     tell(format!(
         "{}, {} bytes\n",

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
-use super::{DONE, NEGATIVE, is_stdout, print_bytes, read, symbols, text, write_json};
+use super::{
+    DONE, NEGATIVE, is_stdout, print_bytes, read, read_text, symbols, text, write, write_json,
+};
 use crate::console::Console;
 use crate::names::Names;
 use crate::pipeline::boot::{self, Control, Observer, Ran};
@@ -15,6 +17,7 @@ use crate::pipeline::prepare::{self, Prepared};
 use crate::pipeline::{Error, Initrd, Limits, Settings, outcome, resume};
 use crate::plan::{Board, Plan, Wishes};
 use crate::report::{Report, Tried};
+use crate::session::record::{self, Piece, Record};
 use crate::session::{Passed, Session};
 use crate::verdict::Milestone;
 
@@ -66,6 +69,12 @@ pub struct Arguments {
     /// Type this at the console line by line once there is a shell, after an Enter
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
+    /// Note what is typed at the console, and at which instruction
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Type what --record has noted, at the same instructions: the same run once more
+    #[arg(long, value_name = "FILE", conflicts_with = "input")]
+    replay: Option<PathBuf>,
     /// The machine: the transplant's, or ARM's Versatile/PB with the kernel as it is
     #[arg(long, value_enum, default_value_t = BoardName::Transplant)]
     board: BoardName,
@@ -152,6 +161,12 @@ fn finish(
         transplant.write_to(folder, &prepared.firmware.kernel, &prepared.symbols)?;
     }
     let report = outcome::report(settings, prepared, ran, began.elapsed());
+    keep_record(
+        arguments,
+        ran.start,
+        &record::identity(&settings.image),
+        &ran.session,
+    )?;
     if let Some(milestone) = arguments.snapshot_at {
         let path = snapshot_path(arguments, milestone);
         if resume::write(&path, prepared, ran, &report)? {
@@ -161,6 +176,48 @@ fn finish(
         }
     }
     tell(arguments, &report)
+}
+
+/// Writes what --record asks for.
+fn keep_record(
+    arguments: &Arguments,
+    start: usize,
+    of: &str,
+    session: &Session,
+) -> Result<(), Error> {
+    let Some(path) = &arguments.record else {
+        return Ok(());
+    };
+    let mut entries = session.given().to_vec();
+    entries.push(Piece {
+        instructions: session.machine().instructions(),
+        time: session.now(),
+        bytes: Vec::new(),
+    });
+    let record = Record {
+        start,
+        of: of.to_owned(),
+        entries,
+    };
+    write(path, record.to_text().as_bytes())
+}
+
+/// What --replay names; it must be a record of this image.
+fn replay_of(path: &Path, image: &[u8]) -> Result<Record, Error> {
+    let unusable = |why: String| Error::Input {
+        file: path.display().to_string(),
+        why,
+    };
+    let record = Record::parse(&read_text(path)?).map_err(|error| unusable(error.to_string()))?;
+    let identity = record::identity(image);
+    if record.of != identity {
+        let why = format!(
+            "line 2: it is a record of {}, and this is {identity}",
+            record.of
+        );
+        return Err(unusable(why));
+    }
+    Ok(record)
 }
 
 /// Where the snapshot goes.
@@ -183,6 +240,9 @@ fn go_on(
 ) -> Result<u8, Error> {
     let progress = Progress::new("opening the snapshot");
     let mut resumed = resume::open(from, began)?;
+    if let Some(record) = &settings.replay {
+        resumed.session.replay(record.entries.clone());
+    }
     let end = if interactive {
         progress.clear();
         let mut console = Console::new(resumed.names.clone(), resumed.release())?;
@@ -191,6 +251,7 @@ fn go_on(
     } else {
         resumed.run(settings, &mut Watcher::new(arguments, progress))?
     };
+    keep_record(arguments, 1, &record::identity(&[]), &resumed.session)?;
     tell(arguments, &resumed.report(settings, end))
 }
 
@@ -223,16 +284,19 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
         limits.wall = arguments.budget;
     }
     let goal = (!interactive).then(|| arguments.until.unwrap_or(Milestone::Shell));
+    let image = match &arguments.image {
+        Some(image) => read(image)?,
+        None => Vec::new(),
+    };
+    let replay = arguments.replay.as_deref();
     Ok(Settings {
         name: arguments
             .image
             .as_ref()
             .map(|image| image.display().to_string())
             .unwrap_or_default(),
-        image: match &arguments.image {
-            Some(image) => read(image)?,
-            None => Vec::new(),
-        },
+        replay: replay.map(|path| replay_of(path, &image)).transpose()?,
+        image,
         initrd,
         symbols: symbols(arguments.no_symbols, arguments.symbols.as_deref())?,
         driver: match &arguments.driver {

@@ -24,6 +24,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::plan::{self, Board};
+use crate::session::record::Record;
 use crate::verdict::Milestone;
 
 /// Which user space the kernel gets.
@@ -109,6 +110,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The milestone at which the session keeps a moment.
     pub keep_at: Option<Milestone>,
+    /// What is typed at the console, by the instruction.
+    pub replay: Option<Record>,
 }
 
 /// Why a command could not do its work.

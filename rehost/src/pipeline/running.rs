@@ -83,7 +83,8 @@ pub(super) fn run(
         if let Some(typist) = &mut typist {
             typist.advance(session);
         }
-        if observer.between(session)? == Control::Stop {
+        let control = observer.between(session)?;
+        if control == Control::Stop {
             return Ok(Finish::End(None));
         }
         if reached(settings, session, &typist) {
@@ -102,7 +103,14 @@ pub(super) fn run(
         if judged && panic.is_over(session) {
             return Ok(Finish::End(Some(End::Fault)));
         }
-        let event = match session.advance(STRETCH, observer.horizon(session)) {
+        let advanced = match control {
+            Control::Step => session.step(),
+            _ => session.advance(STRETCH, observer.horizon(session)),
+        };
+        if control == Control::Step {
+            observer.stopped(None);
+        }
+        let event = match advanced {
             Err(error @ (Refusal::LongDescriptors(_) | Refusal::Processor { .. })) => {
                 return Ok(Finish::End(Some(End::Refused(error.to_string()))));
             }
@@ -173,6 +181,9 @@ fn reached(settings: &Settings, session: &Session, typist: &Option<Typist>) -> b
     // A milestone that cannot be observed on this kernel is passed when a later
     // one is.
     let passed = session.furthest().is_some_and(|furthest| furthest >= goal);
+    if settings.replay.is_some() {
+        return passed && session.is_replayed();
+    }
     let answered = match typist {
         Some(typist) if goal == Milestone::Shell => typist.done(session),
         _ => true,

@@ -3,8 +3,10 @@
 //!
 //! * [`typing`]: prepared lines for the console
 //! * [`moment`]: all of it at one moment, to go back to and to keep in a file
+//! * [`record`]: what was typed and when
 
 pub mod moment;
+pub mod record;
 pub mod typing;
 
 use std::collections::VecDeque;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::verdict::{Milestone, shell};
 use moment::Moment;
+use record::Piece;
 
 /// More console output than this is dropped from the front of what is kept.
 const MOST_CONSOLE: usize = 16 << 20;
@@ -89,6 +92,10 @@ pub struct Session {
     /// The milestone at which a moment is kept.
     keep_at: Option<Milestone>,
     kept: Option<Moment>,
+    /// What the UART was given until now.
+    given: Vec<Piece>,
+    /// What it is to be given later.
+    coming: VecDeque<Piece>,
 }
 
 impl Session {
@@ -109,6 +116,8 @@ impl Session {
             shown: 0,
             keep_at: None,
             kept: None,
+            given: Vec::new(),
+            coming: VecDeque::new(),
         }
     }
 
@@ -126,10 +135,53 @@ impl Session {
         instructions: u64,
         until: Time,
     ) -> Result<Event, emu::machine::Error> {
-        self.hand_over();
+        let (instructions, until) = self.hand_over(instructions, until);
         self.machine.hold_at(Some(until));
         let exit = self.machine.run(instructions)?;
         Ok(self.note(exit))
+    }
+
+    /// Runs one instruction.
+    pub fn step(&mut self) -> Result<Event, emu::machine::Error> {
+        self.hand_over(u64::MAX, Time(u64::MAX));
+        self.machine.hold_at(None);
+        let exit = self.machine.step()?;
+        Ok(self.note(exit))
+    }
+
+    /// Runs until exactly this many instructions have retired, with what was typed
+    /// on the way; less far when something else stops the guest, which is returned.
+    pub fn run_to(&mut self, instructions: u64) -> Result<Event, emu::machine::Error> {
+        loop {
+            let left = instructions.saturating_sub(self.machine.instructions());
+            let (some, until) = self.hand_over(left, Time(u64::MAX));
+            self.machine.hold_at(Some(until));
+            let exit = self.machine.run_to(self.machine.instructions() + some)?;
+            let event = self.note(exit);
+            match event {
+                Event::Stopped(_) | Event::Ended | Event::Stuck => return Ok(event),
+                Event::Asleep if self.coming.is_empty() => return Ok(event),
+                _ if self.machine.instructions() >= instructions => return Ok(event),
+                _ => {}
+            }
+        }
+    }
+
+    /// What was typed until now.
+    pub fn given(&self) -> &[Piece] {
+        &self.given
+    }
+
+    /// Whether everything that [`replay`](Self::replay) was given has had its moment.
+    pub fn is_replayed(&self) -> bool {
+        let now = self.now();
+        let count = self.machine.instructions();
+        self.coming.iter().all(|piece| piece.is_due(count, now))
+    }
+
+    /// Types these, each at its moment.
+    pub fn replay(&mut self, entries: Vec<Piece>) {
+        self.coming = entries.into();
     }
 
     /// Notes what a run of the machine came to.
@@ -239,11 +291,33 @@ impl Session {
         }
     }
 
-    /// Gives the UART as much of what was typed as it has room for.
-    fn hand_over(&mut self) {
+    /// Gives the UART as much of what was typed as it has room for, and what is to
+    /// be typed at this moment. Returns how far the machine may run until there is
+    /// more to be given.
+    fn hand_over(&mut self, instructions: u64, until: Time) -> (u64, Time) {
+        let (count, now) = (self.machine.instructions(), self.now());
+        while let Some(piece) = self.coming.pop_front_if(|piece| piece.is_due(count, now)) {
+            self.notes.typed.extend(piece.bytes);
+        }
         if !self.notes.typed.is_empty() {
             let taken = self.machine.type_in(self.notes.typed.make_contiguous());
-            self.notes.typed.drain(..taken.min(self.notes.typed.len()));
+            let taken = taken.min(self.notes.typed.len());
+            let bytes: Vec<u8> = self.notes.typed.drain(..taken).collect();
+            if !bytes.is_empty() {
+                self.given.push(Piece {
+                    instructions: count,
+                    time: now,
+                    bytes,
+                });
+            }
+        }
+        match self.coming.front() {
+            // At its count already, it waits for its time.
+            Some(next) => (
+                instructions.min(next.instructions.saturating_sub(count).max(1)),
+                until.min(next.time.max(Time(now.0 + 1))),
+            ),
+            None => (instructions, until),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A moment of a running machine: the machine, and what was noted of it.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use emu::machine::{Machine, Snapshot};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::record::Piece;
 use super::{Notes, Session};
 use crate::verdict::Milestone;
 
@@ -15,6 +17,7 @@ use crate::verdict::Milestone;
 pub struct Moment {
     machine: Snapshot,
     notes: Notes,
+    given: Vec<Piece>,
 }
 
 impl Moment {
@@ -69,6 +72,7 @@ impl Session {
         Moment {
             machine: self.machine.snapshot(),
             notes: self.notes.clone(),
+            given: self.given.clone(),
         }
     }
 
@@ -81,6 +85,15 @@ impl Session {
         self.machine.restore(&moment.machine)?;
         self.notes = moment.notes.clone();
         self.shown = self.notes.console.len();
+        // What was given since then is to be given again.
+        let given = std::mem::replace(&mut self.given, moment.given.clone());
+        match given.strip_prefix(&moment.given[..]) {
+            Some(again) => again
+                .iter()
+                .rev()
+                .for_each(|entry| self.coming.push_front(entry.clone())),
+            None => self.coming.clear(),
+        }
         Ok(())
     }
 
@@ -100,6 +113,8 @@ impl Session {
             notes,
             keep_at: None,
             kept: None,
+            given: Vec::new(),
+            coming: VecDeque::new(),
         };
         Ok((session, more))
     }
