@@ -11,6 +11,7 @@ use super::{
     DONE, NEGATIVE, is_stdout, print_bytes, read, read_text, symbols, text, write, write_json,
 };
 use crate::console::Console;
+use crate::debugger::Debugger;
 use crate::names::Names;
 use crate::pipeline::boot::{self, Control, Observer, Ran};
 use crate::pipeline::prepare::{self, Prepared};
@@ -75,6 +76,9 @@ pub struct Arguments {
     /// Type what --record has noted, at the same instructions: the same run once more
     #[arg(long, value_name = "FILE", conflicts_with = "input")]
     replay: Option<PathBuf>,
+    /// Let GDB connect here; the guest waits for it at its entry
+    #[arg(long, value_name = "[HOST:]PORT", value_parser = gdb_address)]
+    gdb: Option<String>,
     /// The machine: the transplant's, or ARM's Versatile/PB with the kernel as it is
     #[arg(long, value_enum, default_value_t = BoardName::Transplant)]
     board: BoardName,
@@ -115,6 +119,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+/// Where GDB connects: on this machine alone unless a host is given.
+fn gdb_address(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", text));
+    let port: u16 = port
+        .parse()
+        .map_err(|_| "expected a port, or a host and a port".to_owned())?;
+    Ok(format!("{host}:{port}"))
+}
+
 /// The command.
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let began = Instant::now();
@@ -129,14 +142,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let prepared = prepare::identify(firmware, &settings.symbols)?;
     let result = if interactive {
         progress.clear();
-        let mut console = Console::new(
-            Names::of(&prepared, None),
-            &prepared.firmware.kernel.facts.release,
-        )?;
-        boot::boot(&settings, &prepared, began, &mut console)
+        let release = &prepared.firmware.kernel.facts.release;
+        let mut console = Console::new(Names::of(&prepared, None), release)?;
+        observed(arguments, &prepared, &mut console, |observer| {
+            boot::boot(&settings, &prepared, began, observer)
+        })
     } else {
         let mut watcher = Watcher::new(arguments, progress);
-        boot::boot(&settings, &prepared, began, &mut watcher)
+        observed(arguments, &prepared, &mut watcher, |observer| {
+            boot::boot(&settings, &prepared, began, observer)
+        })
     };
     let ran = match result {
         // Nothing ran, but the report says why not.
@@ -176,6 +191,33 @@ fn finish(
         }
     }
     tell(arguments, &report)
+}
+
+/// Runs something with an observer, with a debugger around it if one is asked for.
+fn observed<T>(
+    arguments: &Arguments,
+    prepared: &Prepared,
+    inner: &mut dyn Observer,
+    run: impl FnOnce(&mut dyn Observer) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let Some(address) = &arguments.gdb else {
+        return run(inner);
+    };
+    let names = Names::of(prepared, None);
+    let folder = gdb_folder(arguments);
+    run(&mut Debugger::new(
+        address,
+        folder,
+        names,
+        Some(prepared),
+        inner,
+    )?)
+}
+
+/// Where the files for GDB go.
+fn gdb_folder(arguments: &Arguments) -> PathBuf {
+    let own = || std::env::temp_dir().join(format!("ecmo-gdb-{}", std::process::id()));
+    arguments.out.clone().unwrap_or_else(own)
 }
 
 /// Writes what --record asks for.
@@ -243,14 +285,23 @@ fn go_on(
     if let Some(record) = &settings.replay {
         resumed.session.replay(record.entries.clone());
     }
-    let end = if interactive {
+    let (mut console, mut watcher);
+    let mut observer: &mut dyn Observer = if interactive {
         progress.clear();
-        let mut console = Console::new(resumed.names.clone(), resumed.release())?;
+        console = Console::new(resumed.names.clone(), resumed.release())?;
         console.goes_on()?;
-        resumed.run(settings, &mut console)?
+        &mut console
     } else {
-        resumed.run(settings, &mut Watcher::new(arguments, progress))?
+        watcher = Watcher::new(arguments, progress);
+        &mut watcher
     };
+    let mut debugger;
+    if let Some(address) = &arguments.gdb {
+        let names = resumed.names.clone();
+        debugger = Debugger::new(address, gdb_folder(arguments), names, None, observer)?;
+        observer = &mut debugger;
+    }
+    let end = resumed.run(settings, observer)?;
     keep_record(arguments, 1, &record::identity(&[]), &resumed.session)?;
     tell(arguments, &resumed.report(settings, end))
 }
@@ -280,7 +331,8 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
     } else {
         Limits::SCRIPT
     };
-    if arguments.budget.is_some() {
+    // Someone with a debugger has all the time there is.
+    if arguments.budget.is_some() || arguments.gdb.is_some() {
         limits.wall = arguments.budget;
     }
     let goal = (!interactive).then(|| arguments.until.unwrap_or(Milestone::Shell));

@@ -21,7 +21,7 @@ quit                  end the run
 ";
 
 /// Talks until the user wants to go on or to end the run.
-pub(crate) fn talk(names: &Names, session: &Session) -> Result<Control, Error> {
+pub(crate) fn talk(names: &Names, session: &mut Session) -> Result<Control, Error> {
     print("\n(monitor; the guest stands still; `help` shows the commands)\n")?;
     loop {
         print("(ecmo) ")?;
@@ -42,7 +42,8 @@ pub(crate) fn talk(names: &Names, session: &Session) -> Result<Control, Error> {
     }
 }
 
-fn answer(names: &Names, session: &Session, words: &[&str]) -> String {
+/// The answer to a command.
+pub(crate) fn answer(names: &Names, session: &mut Session, words: &[&str]) -> String {
     match words {
         ["info", "registers"] => registers(names, session),
         ["info", "milestones"] => milestones(session),
