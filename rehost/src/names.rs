@@ -1,7 +1,7 @@
 //! Names for addresses of a running kernel: what a person is shown.
 
 use emu::machine::Machine;
-use linker::kernel::Kernel;
+use linker::kernel::{Facts, Kernel};
 use linker::symbols::{SymbolTable, system_map};
 use linker::transplant::Transplant;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ impl Range {
 pub struct Names {
     symbols: SymbolTable,
     ranges: Ranges,
+    /// Not kept in files.
+    facts: Option<Facts>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,11 +49,7 @@ impl Names {
     /// The names of a kernel that was prepared, and of what was linked into it.
     pub fn of(prepared: &Prepared, transplant: Option<&Transplant>) -> Self {
         let Kernel { bytes, base, facts } = &prepared.firmware.kernel;
-        let driver = transplant.map(|transplant| Range {
-            base: transplant.opaque.base,
-            size: transplant.opaque.size,
-        });
-        Self {
+        let mut names = Self {
             symbols: prepared.symbols.clone(),
             ranges: Ranges {
                 kernel: Range {
@@ -59,9 +57,22 @@ impl Names {
                     size: bytes.len() as u32,
                 },
                 page_offset: facts.page_offset,
-                driver: driver.unwrap_or_default(),
+                driver: Range::default(),
             },
+            facts: Some(facts.clone()),
+        };
+        if let Some(transplant) = transplant {
+            names.link(transplant);
         }
+        names
+    }
+
+    /// A driver was linked into the kernel.
+    pub fn link(&mut self, transplant: &Transplant) {
+        self.ranges.driver = Range {
+            base: transplant.opaque.base,
+            size: transplant.opaque.size,
+        };
     }
 
     /// What a file keeps.
@@ -79,7 +90,13 @@ impl Names {
         Self {
             symbols: system_map::parse(&kept.symbols).unwrap_or_default(),
             ranges: kept.ranges,
+            facts: None,
         }
+    }
+
+    /// What is known of the kernel itself, when it was opened for this run.
+    pub fn facts(&self) -> Option<&Facts> {
+        self.facts.as_ref()
     }
 
     /// Where a name lies.

@@ -1,6 +1,7 @@
 //! Which chips there are, where, and wired to what.
 //!
 //! * [`transplant`]: the three chips of a transplanted kernel
+//! * [`registers`]: which registers a person wants to see
 //! * [`versatile`]: ARM's Versatile/PB board, for kernels as they are
 //!
 //! A board is wiring only: it finds the chip that an address belongs to, and
@@ -12,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::mmu::opaque::OpaqueMap;
 
+pub mod registers;
 pub mod transplant;
 pub mod versatile;
 
+use registers::View;
 use transplant::Transplant;
 use versatile::Versatile;
 
@@ -57,6 +60,9 @@ pub trait Wiring {
 
     /// Whether the guest has asked for a reset of the board.
     fn reset_asked(&self) -> bool;
+
+    /// The chips that have something to show.
+    fn views(&self) -> Vec<View>;
 }
 
 /// Which board a machine has.
@@ -148,5 +154,9 @@ impl Wiring for Board {
 
     fn reset_asked(&self) -> bool {
         self.get().reset_asked()
+    }
+
+    fn views(&self) -> Vec<View> {
+        self.get().views()
     }
 }

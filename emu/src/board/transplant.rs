@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Wiring;
+use super::registers::{self, View};
 use crate::clock::Time;
 use crate::devices::Device;
 use crate::devices::pl190::Pl190;
@@ -134,5 +135,23 @@ impl Wiring for Transplant {
 
     fn reset_asked(&self) -> bool {
         false
+    }
+
+    fn views(&self) -> Vec<View> {
+        let chips = self.chips.iter();
+        let views = chips.map(|chip| {
+            let (name, registers) = match chip.chip {
+                ChipKind::Pl190 => ("pl190", registers::PL190),
+                ChipKind::Sp804 => ("sp804", registers::SP804),
+                ChipKind::Uart16550 => ("uart16550", registers::UART16550),
+                ChipKind::Rom => ("rom", registers::ROM),
+            };
+            View {
+                name,
+                base: chip.phys & !0xfff,
+                registers,
+            }
+        });
+        views.collect()
     }
 }

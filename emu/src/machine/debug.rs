@@ -9,9 +9,11 @@
 use super::stops::Steps;
 pub use super::stops::{Hit, Watched, Watchpoint};
 use super::{Error, Exit, Machine, Registers};
+use crate::board::registers::ChipState;
 use crate::cpu::live::psr;
 use crate::cpu::state::{self, SystemRegister, system_registers};
 pub use crate::cpu::state::{Banked, Mode};
+pub use crate::mmu::ranges::Range;
 
 /// Instructions in front of a count that are stepped through: more than a block
 /// has.
@@ -173,6 +175,17 @@ impl Machine {
         }
         cpu.set_pc(pc | u32::from(will_be_thumb));
         Ok(())
+    }
+
+    /// Everything that is mapped, in the order of virtual addresses; none while the
+    /// MMU is off.
+    pub fn mapped(&self) -> Option<Vec<Range>> {
+        self.engine.host().mmu.ranges(&self.engine.live())
+    }
+
+    /// The chips and their registers. Looking changes nothing.
+    pub fn chips(&self) -> Vec<ChipState> {
+        self.engine.host().board.chips(self.now())
     }
 
     /// The registers that a mode has for itself.

@@ -20,6 +20,7 @@ use super::Access;
 use super::fault::{Fault, Status};
 use super::opaque::{Opaque, Presence, is_mapped};
 use super::operand;
+use super::ranges::{Range, ranges};
 use super::walk::{Mapping, Regime, Rights, SCTLR_M, walk};
 use crate::cpu::callbacks::Page;
 use crate::cpu::count::{Count, is_wide};
@@ -324,6 +325,13 @@ impl Mmu {
             walk(&*self.ram, &regime, address).ok()?.ok()?
         };
         Some(mapping.physical | u64::from(address & 0xfff))
+    }
+
+    /// Everything that is mapped; none while the MMU is off.
+    pub(crate) fn ranges(&self, cpu: &Live<'_>) -> Option<Vec<Range>> {
+        let regime = self.regime(cpu);
+        let on = regime.sctlr & SCTLR_M != 0;
+        on.then(|| ranges(&*self.ram, &regime, self.opaque.as_ref()))
     }
 
     /// The word of memory at a virtual address, a multiple of 4.

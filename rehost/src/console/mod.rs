@@ -14,6 +14,7 @@ pub mod terminal;
 use std::time::{Duration, Instant};
 
 use emu::clock::Time;
+use linker::transplant::Transplant;
 
 use crate::cli::print_bytes;
 use crate::names::Names;
@@ -24,6 +25,7 @@ use crate::report::Tried;
 use crate::session::{Passed, Session};
 use crate::verdict::Milestone;
 use keys::{Action, Keys};
+use monitor::Monitor;
 use pace::Pace;
 use terminal::Terminal;
 
@@ -36,7 +38,7 @@ const NAP: Duration = Duration::from_millis(200);
 
 /// A person at the terminal.
 pub struct Console {
-    names: Names,
+    monitor: Monitor,
     /// Of the kernel.
     release: String,
     terminal: Terminal,
@@ -54,7 +56,7 @@ impl Console {
             source: source.into(),
         })?;
         Ok(Self {
-            names,
+            monitor: Monitor::new(names),
             release: release.to_owned(),
             terminal,
             keys: Keys::default(),
@@ -80,7 +82,7 @@ impl Console {
                 Action::Help => say(keys::HELP)?,
                 Action::Monitor => {
                     self.terminal.cooked();
-                    let control = monitor::talk(&self.names, session)?;
+                    let control = self.monitor.talk(session)?;
                     self.terminal.raw_again();
                     self.pace.start(session.now(), Instant::now());
                     if control == Control::Stop {
@@ -139,6 +141,15 @@ impl Observer for Console {
             }
             terminal::Typed::End => Ok(Control::Stop),
         }
+    }
+
+    fn took_back(&mut self) -> bool {
+        self.monitor.took_back()
+    }
+
+    fn linked(&mut self, transplant: &Transplant) -> Result<(), Error> {
+        self.monitor.linked(transplant);
+        Ok(())
     }
 
     fn asleep(&mut self) {

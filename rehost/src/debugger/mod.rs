@@ -27,6 +27,7 @@ use emu::clock::Time;
 use emu::machine::debug::{Hit, Watchpoint};
 use linker::transplant::Transplant;
 
+use crate::console::monitor::Monitor;
 use crate::names::Names;
 use crate::pipeline::Error;
 use crate::pipeline::boot::{Control, Observer};
@@ -79,7 +80,9 @@ struct State {
     /// The machine may have others.
     stale: bool,
     history: History,
-    names: Names,
+    /// The guest went back.
+    back: bool,
+    monitor: Monitor,
 }
 
 impl State {
@@ -159,7 +162,8 @@ impl<'a> Debugger<'a> {
                 watchpoints: BTreeSet::new(),
                 stale: false,
                 history: History::default(),
-                names,
+                back: false,
+                monitor: Monitor::new(names),
             },
             told: false,
         })
@@ -210,7 +214,7 @@ impl Observer for Debugger<'_> {
         if let Some(prepared) = self.prepared {
             let kernel = &prepared.firmware.kernel;
             transplant.write_to(&self.folder, kernel, &prepared.symbols)?;
-            self.state.names = Names::of(prepared, Some(transplant));
+            self.state.monitor.linked(transplant);
             self.tell(true)?;
         }
         self.inner.linked(transplant)
@@ -266,6 +270,11 @@ impl Observer for Debugger<'_> {
         }
         self.state.history.note(session);
         self.inner.between(session)
+    }
+
+    fn took_back(&mut self) -> bool {
+        let monitor = self.state.monitor.took_back();
+        std::mem::take(&mut self.state.back) | monitor | self.inner.took_back()
     }
 
     fn asleep(&mut self) {

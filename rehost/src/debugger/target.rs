@@ -24,7 +24,6 @@ use gdbstub::target::ext::monitor_cmd::{ConsoleOutput, MonitorCmd, MonitorCmdOps
 use gdbstub::target::{Target, TargetError, TargetResult};
 
 use super::{Job, Pace, State, Stop};
-use crate::console::monitor;
 use crate::session::Session;
 
 /// The guest as its thread's counterpart sees it.
@@ -69,6 +68,7 @@ impl Guest<'_> {
     ) {
         self.stops.try_iter().for_each(drop);
         self.with(move |session, state| {
+            state.back = true;
             let set = state.set_stops(session);
             let back = set.and_then(|()| act(session, state));
             state.halt(match back {
@@ -349,7 +349,7 @@ impl MonitorCmd for Guest<'_> {
         let line = String::from_utf8_lossy(command).into_owned();
         let answer = self.with(move |session, state| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            monitor::answer(&state.names, session, &words)
+            state.monitor.answer(session, &words)
         });
         for line in answer.unwrap_or_default().lines() {
             outputln!(out, "{}", line);

@@ -66,6 +66,11 @@ pub trait Observer {
         Ok(Control::Continue)
     }
 
+    /// Whether the guest was taken back to an earlier moment since this was asked.
+    fn took_back(&mut self) -> bool {
+        false
+    }
+
     /// The guest waits for something that only typing can bring.
     fn asleep(&mut self) {}
 

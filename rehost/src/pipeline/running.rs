@@ -87,6 +87,11 @@ pub(super) fn run(
         if control == Control::Stop {
             return Ok(Finish::End(None));
         }
+        if observer.took_back() {
+            // What was noted is of a future that need not come.
+            *help = Help::none();
+            panic = PanicWatch::default();
+        }
         if reached(settings, session, &typist) {
             let answered = typist.is_none_or(|typist| typist.answered(session));
             return Ok(Finish::End((!answered).then_some(End::Unanswered)));
