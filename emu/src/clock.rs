@@ -4,8 +4,12 @@
 //! and a guest that waits for an interrupt is taken to the next moment at which
 //! one can come. Nothing else does, so the same input gives the same run.
 
+use serde::{Deserialize, Serialize};
+
 /// A moment of virtual time, in nanoseconds since power-on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Time(pub u64);
 
 /// 125 million instructions to the virtual second. A kernel measures how fast
@@ -15,7 +19,7 @@ pub struct Time(pub u64);
 pub const NANOSECONDS_PER_INSTRUCTION: u64 = 8;
 
 /// Turns counts of instructions into moments and back.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Clock {
     /// Nanoseconds that were slept, not executed.
     slept: u64,

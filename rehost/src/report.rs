@@ -2,7 +2,7 @@
 //! them.
 
 use linker::transplant::LeftOut;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::verdict::Milestone;
 
@@ -16,8 +16,18 @@ impl Serialize for Hex {
     }
 }
 
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.strip_prefix("0x").unwrap_or_default();
+        u32::from_str_radix(digits, 16)
+            .map(Self)
+            .map_err(|_| de::Error::custom(format!("{text:?} is no address")))
+    }
+}
+
 /// The kernel in a report.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KernelFacts {
     /// Release as in `uname -r`.
     pub release: String,
@@ -28,7 +38,7 @@ pub struct KernelFacts {
 }
 
 /// A pointer that was asked for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PointerFacts {
     /// Function, variable or field.
     pub name: String,
@@ -43,7 +53,7 @@ pub struct PointerFacts {
 }
 
 /// Opaque memory as the boot used it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpaqueFacts {
     /// First virtual address.
     pub base: Hex,
@@ -54,7 +64,7 @@ pub struct OpaqueFacts {
 }
 
 /// Something that was tried, and how far it went.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tried {
     /// What was varied.
     pub what: String,
@@ -65,7 +75,7 @@ pub struct Tried {
 }
 
 /// A milestone and when it was reached; `None`s when it was not.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Reached {
     /// Which.
     pub name: Milestone,
@@ -78,7 +88,7 @@ pub struct Reached {
 }
 
 /// Accesses to an address at which there is nothing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Unassigned {
     /// Physical address.
     pub address: Hex,
@@ -91,7 +101,7 @@ pub struct Unassigned {
 }
 
 /// Everything that there is to say about a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// The image as it was named.
     pub image: String,

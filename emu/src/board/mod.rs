@@ -1,18 +1,23 @@
 //! Which chips there are, where, and wired to what.
 //!
 //! * [`transplant`]: the three chips of a transplanted kernel
+//! * [`registers`]: which registers a person wants to see
 //! * [`versatile`]: ARM's Versatile/PB board, for kernels as they are
 //!
 //! A board is wiring only: it finds the chip that an address belongs to, and
 //! carries levels from chip to interrupt controller after everything that may
 //! have changed them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Time;
 use crate::mmu::opaque::OpaqueMap;
 
+pub mod registers;
 pub mod transplant;
 pub mod versatile;
 
+use registers::View;
 use transplant::Transplant;
 use versatile::Versatile;
 
@@ -55,10 +60,13 @@ pub trait Wiring {
 
     /// Whether the guest has asked for a reset of the board.
     fn reset_asked(&self) -> bool;
+
+    /// The chips that have something to show.
+    fn views(&self) -> Vec<View>;
 }
 
 /// Which board a machine has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BoardConfig {
     /// PL190, SP804 and 16550 in opaque memory, with the driver.
     Transplant(OpaqueMap),
@@ -67,7 +75,7 @@ pub enum BoardConfig {
 }
 
 /// A board with its chips.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Board {
     /// See [`BoardConfig::Transplant`].
     Transplant(Box<Transplant>),
@@ -146,5 +154,9 @@ impl Wiring for Board {
 
     fn reset_asked(&self) -> bool {
         self.get().reset_asked()
+    }
+
+    fn views(&self) -> Vec<View> {
+        self.get().views()
     }
 }

@@ -3,7 +3,10 @@
 //! reaches them through the opaque range, the kernel's own drivers through
 //! `ioremap`.
 
+use serde::{Deserialize, Serialize};
+
 use super::Wiring;
+use super::registers::{self, View};
 use crate::clock::Time;
 use crate::devices::Device;
 use crate::devices::pl190::Pl190;
@@ -18,7 +21,7 @@ const TIMER_HZ: u32 = 1_000_000;
 const UART_HZ: u32 = 1_843_200;
 
 /// The chips and where they are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Transplant {
     chips: Vec<Chip>,
     pl190: Pl190,
@@ -132,5 +135,23 @@ impl Wiring for Transplant {
 
     fn reset_asked(&self) -> bool {
         false
+    }
+
+    fn views(&self) -> Vec<View> {
+        let chips = self.chips.iter();
+        let views = chips.map(|chip| {
+            let (name, registers) = match chip.chip {
+                ChipKind::Pl190 => ("pl190", registers::PL190),
+                ChipKind::Sp804 => ("sp804", registers::SP804),
+                ChipKind::Uart16550 => ("uart16550", registers::UART16550),
+                ChipKind::Rom => ("rom", registers::ROM),
+            };
+            View {
+                name,
+                base: chip.phys & !0xfff,
+                registers,
+            }
+        });
+        views.collect()
     }
 }

@@ -2,7 +2,10 @@
 //! boot: interrupt controllers, timers, serial ports, system registers. The
 //! rest of its chips is not there.
 
+use serde::{Deserialize, Serialize};
+
 use super::Wiring;
+use super::registers::{self, View};
 use crate::clock::Time;
 use crate::devices::Device;
 use crate::devices::pl011::Pl011;
@@ -34,7 +37,7 @@ const THROUGH_LINES: std::ops::RangeInclusive<u32> = 21..=30;
 
 /// The board's chips. UART0 is the console; nothing is connected to the
 /// others.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Versatile {
     system_registers: VersatileSysreg,
     system_controller: Sp810,
@@ -173,6 +176,20 @@ impl Wiring for Versatile {
 
     fn reset_asked(&self) -> bool {
         self.system_registers.reset_asked()
+    }
+
+    fn views(&self) -> Vec<View> {
+        let view = |name, registers| {
+            move |base| View {
+                name,
+                base,
+                registers,
+            }
+        };
+        let controller = [PRIMARY_CONTROLLER].map(view("pl190", registers::PL190));
+        let timers = TIMERS.map(view("sp804", registers::SP804));
+        let uarts = UARTS.map(view("pl011", registers::PL011));
+        controller.into_iter().chain(timers).chain(uarts).collect()
     }
 }
 

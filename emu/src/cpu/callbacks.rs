@@ -7,6 +7,7 @@ use unicorn_engine::{MemType, Prot, TlbEntry, TranslationBlock, uc_emu_stop, uc_
 
 use super::count::Count;
 use super::live::{Live, psr};
+use crate::machine::stops::WINDOW;
 use crate::mmu::Access;
 
 /// A page for the translation buffer.
@@ -14,6 +15,7 @@ use crate::mmu::Access;
 pub(crate) struct Page {
     /// Where it is; above 4 GiB for memory that the guest has no address for.
     pub(crate) physical: u64,
+    pub(crate) read: bool,
     pub(crate) write: bool,
     pub(crate) execute: bool,
     /// The page of memory that it is, for pages that may be executed.
@@ -56,7 +58,30 @@ pub(crate) trait Hooks: Sized {
     /// See [`Hooks::read`].
     fn write(&mut self, count: &mut Count, address: u32, size: u32, value: u32, pc: Option<u32>);
     /// The instruction at a watched address is about to run.
-    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool);
+    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) -> Flow;
+    /// Any instruction is about to run; only while steps are asked for.
+    fn stepped(&mut self, count: &mut Count, address: u32, thumb: bool) -> Flow;
+    /// An access to the window is about to be made; false to stop before it. `new`
+    /// is what is to be written.
+    fn accessed(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        offset: u32,
+        size: u32,
+        new: Option<u64>,
+    ) -> bool;
+    /// A read from the window.
+    fn window_read(&mut self, count: &mut Count, offset: u32, size: u32) -> u64;
+    /// A write to the window.
+    fn window_write(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        offset: u32,
+        size: u32,
+        value: u64,
+    );
     /// An instruction of the counted range is about to run.
     fn counted(&mut self);
 }
@@ -138,23 +163,27 @@ unsafe fn on_other_block<H: Hooks>(uc: *mut uc_engine, address: u32, size: u32, 
     // SAFETY: `data` is our `Shared`, and no callback is under way.
     let (host, count, cpu) =
         unsafe { (part!(data, host), part!(data, count), live::<H>(uc, data)) };
+    let thumb = || cpu.cpsr() & psr::THUMB != 0;
     if count.retired >= count.deadline {
+        if count.continues(address, size, thumb) {
+            count.noticed(address);
+            return;
+        }
         count.block_instructions = 0;
         match host.boundary(&cpu, count, address) {
             Flow::Run => {}
             Flow::Redirected => return,
             Flow::Stop => {
-                // SAFETY: as above; the engine is open and runs.
-                unsafe {
-                    (*data.cast::<Shared<H>>()).stop_asked.set(true);
-                    uc_emu_stop(uc);
-                }
+                // SAFETY: as above.
+                unsafe { stop::<H>(uc, data) }
                 return;
             }
         }
     }
     count.noticed(address);
-    let thumb = || cpu.cpsr() & psr::THUMB != 0;
+    if count.keeps_if_then {
+        count.starts_with(cpu.cpsr());
+    }
     let instructions = count.instructions(address, size, thumb);
     count.started(address, instructions);
 }
@@ -214,7 +243,10 @@ pub(super) unsafe extern "C" fn on_fill<H: Hooks>(
     } else {
         leave_no_condition(&cpu, page.cpsr);
     }
-    let mut perms = Prot::READ;
+    let mut perms = Prot::NONE;
+    if page.read {
+        perms |= Prot::READ;
+    }
     if page.write {
         perms |= Prot::WRITE;
     }
@@ -323,7 +355,87 @@ pub(super) unsafe extern "C" fn on_watched<H: Hooks>(
         let cpu = live::<H>(uc, data);
         let thumb = size == 2 || cpu.cpsr() & psr::THUMB != 0;
         let count = part!(data, count);
-        part!(data, host).reached(&cpu, count, address as u32, thumb);
+        if part!(data, host).reached(&cpu, count, address as u32, thumb) == Flow::Stop {
+            stop::<H>(uc, data);
+        }
+    }
+}
+
+pub(super) unsafe extern "C" fn on_step<H: Hooks>(
+    uc: *mut uc_engine,
+    address: u64,
+    size: u32,
+    data: *mut c_void,
+) {
+    // SAFETY: as in `on_exception`.
+    unsafe {
+        let cpu = live::<H>(uc, data);
+        let thumb = size == 2 || cpu.cpsr() & psr::THUMB != 0;
+        let count = part!(data, count);
+        if part!(data, host).stepped(count, address as u32, thumb) == Flow::Stop {
+            stop::<H>(uc, data);
+        }
+    }
+}
+
+/// Ends the run before the block or the instruction that was announced.
+///
+/// # Safety
+/// As for [`on_block`] and [`on_watched`].
+unsafe fn stop<H>(uc: *mut uc_engine, data: *mut c_void) {
+    // SAFETY: `data` is our `Shared`, of which this is a cell; the engine is open and
+    // runs.
+    unsafe {
+        (*data.cast::<Shared<H>>()).stop_asked.set(true);
+        uc_emu_stop(uc);
+    }
+}
+
+pub(super) unsafe extern "C" fn on_access<H: Hooks>(
+    uc: *mut uc_engine,
+    kind: MemType,
+    address: u64,
+    size: i32,
+    value: i64,
+    data: *mut c_void,
+) -> bool {
+    // SAFETY: as in `on_exception`.
+    unsafe {
+        let (count, cpu) = (part!(data, count), live::<H>(uc, data));
+        let new = (kind == MemType::WRITE_PROT).then_some(value as u64);
+        let offset = (address - WINDOW) as u32;
+        let goes_on = part!(data, host).accessed(&cpu, count, offset, size as u32, new);
+        if goes_on {
+            leave_no_condition(&cpu, cpu.cpsr());
+        }
+        goes_on
+    }
+}
+
+pub(super) unsafe extern "C" fn on_window_read<H: Hooks>(
+    _uc: *mut uc_engine,
+    offset: u64,
+    size: u32,
+    data: *mut c_void,
+) -> u64 {
+    // SAFETY: as in `on_exception`.
+    unsafe {
+        let count = part!(data, count);
+        part!(data, host).window_read(count, offset as u32, size)
+    }
+}
+
+pub(super) unsafe extern "C" fn on_window_write<H: Hooks>(
+    uc: *mut uc_engine,
+    offset: u64,
+    size: u32,
+    value: u64,
+    data: *mut c_void,
+) {
+    // SAFETY: as in `on_exception`.
+    unsafe {
+        let (count, cpu) = (part!(data, count), live::<H>(uc, data));
+        part!(data, host).window_write(&cpu, count, offset as u32, size, value);
     }
 }
 

@@ -12,7 +12,10 @@
 
 use std::rc::Rc;
 
-use super::ram::Ram;
+use serde::{Deserialize, Serialize};
+
+use super::live::{Live, psr};
+use super::ram::{PAGE, Ram};
 
 /// Virtual pages of the guest.
 const VIRTUAL_PAGES: usize = 1 << 20;
@@ -37,6 +40,12 @@ pub(crate) struct Count {
     marked_size: u64,
     /// A block that may write such a register has started.
     system_written: bool,
+    /// The block that runs was stopped before the instruction at this address.
+    interrupted: Option<u32>,
+    /// If-Then bits at the start of the running block; kept only while the guest
+    /// may be stopped inside of blocks.
+    if_then: u32,
+    pub(crate) keeps_if_then: bool,
     /// For every virtual page that code ran from: the number of the page of
     /// memory behind it plus one, then two bits, [`mark`]s of what was
     /// translated there. A mark stays when other memory is mapped: code of the
@@ -76,6 +85,9 @@ impl Count {
             marked_start: 0,
             marked_size: 0,
             system_written: true,
+            interrupted: None,
+            if_then: 0,
+            keeps_if_then: false,
             pages: zeroed(),
             blocks: zeroed(),
             ram,
@@ -127,8 +139,9 @@ impl Count {
 
     /// Nothing is known of the block at an address that is about to run: Unicorn
     /// does not tell of the first one that it translates.
-    pub(crate) fn starts_at(&mut self, address: u32) {
-        self.mark(address, mark::SYSTEM);
+    pub(crate) fn starts_at(&mut self, address: u32, thumb: bool) {
+        let also = if thumb { mark::THUMB } else { 0 };
+        self.mark(address, mark::SYSTEM | also);
     }
 
     fn mark(&mut self, address: u32, mark: u32) {
@@ -161,6 +174,120 @@ impl Count {
     /// A block of a page that has marks starts.
     pub(super) fn noticed(&mut self, address: u32) {
         self.system_written |= self.is_marked(address, mark::SYSTEM);
+    }
+
+    /// The registers that rule translation were written by the host.
+    pub(crate) fn wrote_system(&mut self) {
+        self.system_written = true;
+    }
+
+    /// The guest stops before the instruction at `address` of the running block.
+    /// When it goes on there, that is still the same block: time and interrupts
+    /// are as if it had not stopped.
+    pub(crate) fn interrupt(&mut self, address: u32) {
+        self.interrupted = Some(address);
+    }
+
+    /// The guest will not go on where it was interrupted.
+    pub(crate) fn abandon(&mut self, thumb: bool) {
+        if let Some(address) = self.interrupted.take() {
+            self.left_at(address, thumb);
+        }
+    }
+
+    /// Instructions retired: when a block was interrupted, of that what is done.
+    pub(crate) fn done(&self, thumb: bool) -> u64 {
+        match self.interrupted {
+            Some(address) => self.before(address, thumb),
+            None => self.retired,
+        }
+    }
+
+    /// The count that stands for the moment of what happens now: accesses of an
+    /// interrupted block are made at its start.
+    pub(crate) fn moment(&self) -> u64 {
+        match self.interrupted {
+            Some(_) => self.at_block(),
+            None => self.retired,
+        }
+    }
+
+    /// Code that was stopped in the middle of a block has no If-Then bits in its
+    /// status: see the head of [`crate::cpu`].
+    pub(crate) fn bring_back_if_then(&self, cpu: &Live<'_>) {
+        let cpsr = cpu.cpsr();
+        if let Some(address) = self.interrupted
+            && cpsr & psr::THUMB != 0
+        {
+            cpu.set_cpsr(cpsr & !psr::IF_THEN | self.if_then_before(address));
+        }
+    }
+
+    /// Whether a block that starts is the rest of one that was interrupted.
+    pub(super) fn continues(
+        &mut self,
+        address: u32,
+        bytes: u32,
+        thumb: impl FnOnce() -> bool,
+    ) -> bool {
+        if self.interrupted.take() != Some(address) {
+            return false;
+        }
+        let done = self.count_between(self.block, address.wrapping_add(bytes), thumb());
+        self.retired = self.at_block() + u64::from(done);
+        self.block_instructions = done;
+        true
+    }
+
+    /// The If-Then bits at the start of a block.
+    pub(super) fn starts_with(&mut self, cpsr: u32) {
+        self.if_then = cpsr & psr::IF_THEN;
+    }
+
+    /// The If-Then bits before the instruction at `address` of the running block,
+    /// which is Thumb code.
+    pub(crate) fn if_then_before(&self, address: u32) -> u32 {
+        let bytes = address.wrapping_sub(self.block);
+        let (mut bits, mut offset) = (self.if_then, 0);
+        while offset < bytes.min(0x1002) {
+            let at = self.block.wrapping_add(offset);
+            let first = self.code_halfword(at).unwrap_or(0);
+            bits = match first {
+                0xbf00..=0xbfff if first & 15 != 0 => if_then(u32::from(first) & 0xff),
+                _ => advanced_if_then(bits),
+            };
+            offset += if is_wide(first) { 4 } else { 2 };
+        }
+        bits
+    }
+
+    /// What a snapshot keeps.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept {
+            retired: self.retired,
+            block: self.block,
+            block_instructions: self.block_instructions,
+            interrupted: self.interrupted,
+            if_then: self.if_then,
+        }
+    }
+
+    /// Goes back to what was kept. What is known of code stays: it is asked only
+    /// for what was fetched since the TLB was emptied, and marks may be too many.
+    pub(crate) fn keep(&mut self, kept: &Kept) {
+        let Kept {
+            retired,
+            block,
+            block_instructions,
+            interrupted,
+            if_then,
+        } = *kept;
+        self.retired = retired;
+        self.block = block;
+        self.block_instructions = block_instructions;
+        self.interrupted = interrupted;
+        self.if_then = if_then;
+        self.system_written = true;
     }
 
     /// Whether the registers that rule translation may have been written since
@@ -256,6 +383,39 @@ impl Count {
     }
 }
 
+/// See [`Count::kept`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) retired: u64,
+    block: u32,
+    block_instructions: u32,
+    interrupted: Option<u32>,
+    if_then: u32,
+}
+
+impl Kept {
+    /// Whether a count can be like this: nothing below would overflow.
+    pub(crate) fn is_possible(&self) -> bool {
+        let block = u64::from(self.block_instructions);
+        self.retired < u64::MAX / 2 && block <= self.retired && block <= PAGE
+    }
+}
+
+/// The If-Then bits of a status from the eight of an `it` instruction.
+fn if_then(state: u32) -> u32 {
+    (state & 0xfc) << 8 | (state & 3) << 25
+}
+
+/// The If-Then bits behind the next instruction (DDI 0406C A2.5.2).
+pub(crate) fn advanced_if_then(cpsr: u32) -> u32 {
+    let state = cpsr >> 8 & 0xfc | cpsr >> 25 & 3;
+    if_then(if state & 7 == 0 {
+        0
+    } else {
+        state & 0xe0 | state << 1 & 0x1f
+    })
+}
+
 /// Whether a Thumb instruction that starts with this halfword has two
 /// (DDI 0406C A6.1).
 pub(crate) fn is_wide(first: u16) -> bool {
@@ -284,111 +444,4 @@ fn zeroed<T: Clone + Copy + Default, const N: usize>() -> Box<[T; N]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cpu::ram::PAGE;
-
-    fn count(code: &[u16]) -> Count {
-        let mut ram = Ram::new();
-        ram.add(0, PAGE).unwrap();
-        let bytes: Vec<u8> = code.iter().flat_map(|half| half.to_le_bytes()).collect();
-        assert!(ram.write(0, &bytes));
-        let mut count = Count::new(Rc::new(ram));
-        count.fetched_from(0x8000, 0);
-        count
-    }
-
-    #[test]
-    fn arm_blocks_are_words() {
-        assert_eq!(count(&[]).instructions(0x8000, 20, || false), 5);
-    }
-
-    #[test]
-    fn thumb_blocks_are_decoded_once_and_again_when_translated_anew() {
-        // nop; nop.w; bx lr
-        let mut count = count(&[0xbf00, 0xf3af, 0x8000, 0x4770]);
-        count.translated(0x8000, 8, 3, true);
-        assert_eq!(count.instructions(0x8000, 8, || unreachable!()), 3);
-        // An entry that is not there is decoded.
-        assert_eq!(count.instructions(0x8002, 6, || true), 2);
-        // Other code at the same place.
-        count.translated(0x8000, 8, 4, true);
-        assert_eq!(count.instructions(0x8000, 8, || unreachable!()), 4);
-        // ARM code in the same page is still told apart.
-        count.translated(0x8100, 8, 2, false);
-        assert_eq!(count.instructions(0x8100, 8, || unreachable!()), 2);
-        assert_eq!(count.instructions(0x8200, 8, || false), 2);
-    }
-
-    #[test]
-    fn thumb_code_may_lie_at_both_ends_of_memory() {
-        let mut count = count(&[]);
-        assert!(count.is_plain(0x8000));
-        count.translated(0x8000, 2, 1, true);
-        assert!(!count.is_plain(0x8ffe) && count.is_plain(0x9000));
-        count.translated(0, 2, 1, true);
-        count.translated(0xffff_f000, 2, 1, true);
-        for page in [0, 0x8000, 0xffff_f000] {
-            assert!(!count.is_plain(page));
-        }
-        assert!(count.is_plain(0x9000));
-    }
-
-    #[test]
-    fn thumb_code_is_still_known_when_its_memory_comes_back() {
-        let mut count = count(&[0xbf00, 0xf3af, 0x8000, 0x4770]);
-        count.translated(0x8000, 8, 3, true);
-        count.fetched_from(0x8000, 1);
-        count.fetched_from(0x8000, 0);
-        assert_eq!(count.instructions(0x8000, 8, || unreachable!()), 3);
-    }
-
-    #[test]
-    fn writes_of_system_registers_are_noticed() {
-        // mcr p15, 0, r0, c2, c0, 0 (TTBR0)
-        let mut arm = count(&[0x0f10, 0xee02]);
-        assert!(arm.take_system_written());
-        assert!(!arm.take_system_written());
-        arm.translated(0x8000, 4, 1, false);
-        assert!(!arm.is_plain(0x8000));
-        arm.noticed(0x8000);
-        arm.started(0x8000, 1);
-        // As long as the block runs it may do it again.
-        assert!(arm.take_system_written() && arm.take_system_written());
-        arm.started(0x9000, 1);
-        assert!(arm.take_system_written());
-        assert!(!arm.take_system_written());
-        // The same in Thumb code, behind a nop.
-        let mut thumb = count(&[0xbf00, 0xee02, 0x0f10]);
-        thumb.translated(0x8000, 6, 2, true);
-        assert!(thumb.is_marked(0x8000, mark::SYSTEM));
-    }
-
-    #[test]
-    fn instructions_that_write_system_registers() {
-        for (instruction, expected) in [
-            (0xee01_0f10, true),  // mcr p15, 0, r0, c1, c0, 0
-            (0x1e03_1f10, true),  // mcrne p15, 0, r1, c3, c0, 0
-            (0xec41_0f12, true),  // mcrr p15, 1, r0, r1, c2
-            (0xee11_0f10, false), // mrc p15, 0, r0, c1, c0, 0
-            (0xee08_0f17, false), // mcr p15, 0, r0, c8, c7, 0
-            (0xee02_0e10, false), // mcr p14, 0, r0, c2, c0, 0
-            (0xee02_0f00, false), // cdp p15, 0, c0, c2, c0, 0
-        ] {
-            assert_eq!(writes_system(instruction), expected, "{instruction:#x}");
-        }
-    }
-
-    #[test]
-    fn a_block_left_early_counts_what_it_did() {
-        let mut count = count(&[0xbf00, 0xf3af, 0x8000, 0x4770]);
-        count.retired = 103;
-        count.block = 0x8000;
-        count.block_instructions = 3;
-        assert_eq!(count.at_block(), 100);
-        assert_eq!(count.before(0x8006, true), 102);
-        count.left_at(0x8002, true);
-        assert_eq!(count.retired, 101);
-        assert_eq!(count.at_block(), 101);
-    }
-}
+mod tests;

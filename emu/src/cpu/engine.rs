@@ -4,21 +4,25 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thiserror::Error;
 use unicorn_engine::{
     Arch, ControlType, HookType, Mode, Prot, TlbType, uc_close, uc_ctl, uc_emu_start, uc_engine,
-    uc_error, uc_hook, uc_hook_add, uc_mem_map_ptr, uc_mem_protect, uc_mmio_map, uc_open,
+    uc_error, uc_hook, uc_hook_add, uc_hook_del, uc_mem_map_ptr, uc_mem_protect, uc_mmio_map,
+    uc_open,
 };
 
 use super::callbacks::{
-    Hooks, Region, Shared, on_block, on_counted, on_exception, on_fill, on_forbidden, on_read,
-    on_translated, on_undefined, on_watched, on_write,
+    Hooks, Region, Shared, on_access, on_block, on_counted, on_exception, on_fill, on_forbidden,
+    on_read, on_step, on_translated, on_undefined, on_watched, on_window_read, on_window_write,
+    on_write,
 };
 use super::count::Count;
 use super::live::{Cp15, Live, psr, write_control};
 use super::model::CpuModel;
 use super::ram::{PAGE, Ram};
+use crate::machine::stops::{WINDOW, WINDOW_PAGES};
 
 /// Secure configuration: NS, FW, AW.
 const SCR: u32 = 0x31;
@@ -40,13 +44,21 @@ pub(crate) enum Stop {
     Waiting,
     /// [`Hooks::fill`] refused an access.
     Refused,
+    /// [`Hooks::accessed`] stopped an access.
+    Watched,
     /// Something that Unicorn could not go on from.
     Failed(uc_error),
 }
 
+/// A hook of code.
+#[derive(Debug)]
+pub(crate) struct Hook(uc_hook);
+
 /// An emulated processor with its memory.
 pub(crate) struct Engine<H> {
     uc: *mut uc_engine,
+    /// Different for every engine of the process.
+    number: u64,
     shared: NonNull<Shared<H>>,
     /// Boxed one by one: Unicorn holds their addresses.
     #[expect(clippy::vec_box, reason = "their addresses must not change")]
@@ -64,8 +76,10 @@ impl<H: Hooks> Engine<H> {
             uc_open(Arch::ARM, Mode::ARM, &raw mut uc)
         })?;
         let shared = Box::new(Shared::new(Count::new(Rc::clone(&ram)), host));
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let engine = Self {
             uc,
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             shared: NonNull::from(Box::leak(shared)),
             regions: Vec::new(),
             ram,
@@ -132,7 +146,8 @@ impl<H: Hooks> Engine<H> {
             on_translated::<H> as *mut c_void,
             shared,
             all,
-        )
+        )?;
+        Ok(())
     }
 
     fn hook(
@@ -141,11 +156,11 @@ impl<H: Hooks> Engine<H> {
         callback: *mut c_void,
         data: *mut c_void,
         (first, last): (u64, u64),
-    ) -> Result<(), EngineError> {
+    ) -> Result<Hook, EngineError> {
         let mut handle: uc_hook = 0;
         // SAFETY: `callback` has the signature that `kind` asks for (each is used at one
         // place, above or below) and `data` outlives the engine.
-        check("add a hook", unsafe {
+        let added = check("add a hook", unsafe {
             uc_hook_add(
                 self.uc,
                 &raw mut handle,
@@ -155,7 +170,8 @@ impl<H: Hooks> Engine<H> {
                 first,
                 last,
             )
-        })
+        });
+        added.map(|()| Hook(handle))
     }
 
     /// Accesses to these addresses, which are outside of memory and a whole
@@ -205,31 +221,66 @@ impl<H: Hooks> Engine<H> {
     }
 
     /// [`Hooks::reached`] is called before the instruction at `address`.
-    pub(crate) fn watch(&mut self, address: u32) -> Result<(), EngineError> {
+    pub(crate) fn watch(&mut self, address: u32) -> Result<Hook, EngineError> {
         let range = (u64::from(address), u64::from(address));
+        self.hook_code(on_watched::<H> as *mut c_void, range)
+    }
+
+    /// [`Hooks::stepped`] is called before every instruction.
+    pub(crate) fn step(&mut self) -> Result<Hook, EngineError> {
+        self.hook_code(on_step::<H> as *mut c_void, (0, u64::from(u32::MAX)))
+    }
+
+    fn hook_code(&self, callback: *mut c_void, range: (u64, u64)) -> Result<Hook, EngineError> {
         let shared = self.shared.as_ptr().cast();
-        self.hook(
-            HookType::CODE,
-            on_watched::<H> as *mut c_void,
-            shared,
-            range,
-        )?;
+        let hook = self.hook(HookType::CODE, callback, shared, range)?;
         // Blocks that were translated before do not know of the hook.
         self.live().flush_code();
+        Ok(hook)
+    }
+
+    /// Takes a hook of code away again.
+    pub(crate) fn unhook(&mut self, hook: Hook) {
+        self.live().forget_while(|| {
+            // SAFETY: the engine is open and does not run; a `Hook` is one that was added and
+            // not taken away yet.
+            unsafe {
+                uc_hook_del(self.uc, hook.0);
+            }
+        });
+    }
+
+    /// Maps the window, whose accesses are announced by [`Hooks::accessed`] and
+    /// made by [`Hooks::window_read`] and [`Hooks::window_write`].
+    pub(crate) fn map_window(&mut self) -> Result<(), EngineError> {
+        let shared = self.shared.as_ptr().cast();
+        let size = WINDOW_PAGES * PAGE;
+        // SAFETY: the callbacks have the right signatures; `shared` outlives the engine.
+        check("map the window", unsafe {
+            uc_mmio_map(
+                self.uc,
+                WINDOW,
+                size,
+                Some(on_window_read::<H>),
+                shared,
+                Some(on_window_write::<H>),
+                shared,
+            )
+        })?;
+        // SAFETY: the region was mapped just now.
+        check("forbid the window", unsafe {
+            uc_mem_protect(self.uc, WINDOW, size, Prot::NONE.0)
+        })?;
+        let kinds = HookType::MEM_READ_PROT | HookType::MEM_WRITE_PROT;
+        let range = (WINDOW, WINDOW + size - 1);
+        self.hook(kinds, on_access::<H> as *mut c_void, shared, range)?;
         Ok(())
     }
 
     /// [`Hooks::counted`] is called before every instruction of a range.
     pub(crate) fn count_range(&mut self, first: u32, last: u32) -> Result<(), EngineError> {
         let range = (u64::from(first), u64::from(last));
-        let shared = self.shared.as_ptr().cast();
-        self.hook(
-            HookType::CODE,
-            on_counted::<H> as *mut c_void,
-            shared,
-            range,
-        )?;
-        self.live().flush_code();
+        self.hook_code(on_counted::<H> as *mut c_void, range)?;
         Ok(())
     }
 
@@ -246,6 +297,7 @@ impl<H: Hooks> Engine<H> {
             uc_error::OK if self.stop_asked().get() => Stop::Asked,
             uc_error::OK => Stop::Waiting,
             uc_error::EXCEPTION => Stop::Refused,
+            uc_error::READ_PROT | uc_error::WRITE_PROT => Stop::Watched,
             other => Stop::Failed(other),
         }
     }
@@ -277,6 +329,11 @@ impl<H: Hooks> Engine<H> {
     pub(crate) fn count(&self) -> &Count {
         // SAFETY: as in `host`.
         unsafe { &(*self.shared.as_ptr()).count }
+    }
+
+    /// See the field.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     pub(crate) fn ram(&self) -> &Ram {

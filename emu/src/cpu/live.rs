@@ -2,15 +2,23 @@
 
 use std::cell::Cell;
 use std::ffi::c_void;
+use std::ptr::{self, NonNull};
 
 use unicorn_engine::{
-    ControlType, RegisterARM, RegisterARMCP, uc_ctl, uc_engine, uc_error, uc_reg_read, uc_reg_write,
+    ControlType, RegisterARM, RegisterARMCP, uc_context, uc_context_alloc, uc_context_free,
+    uc_context_restore, uc_context_save, uc_ctl, uc_engine, uc_error, uc_reg_read, uc_reg_write,
 };
 
 /// Program status register bits that we use (DDI 0406C B1.3.3).
 pub(crate) mod psr {
     pub(crate) const MODE: u32 = 0x1f;
     pub(crate) const USER: u32 = 0x10;
+    pub(crate) const FIQ: u32 = 0x11;
+    pub(crate) const IRQ: u32 = 0x12;
+    pub(crate) const SUPERVISOR: u32 = 0x13;
+    pub(crate) const ABORT: u32 = 0x17;
+    pub(crate) const UNDEFINED: u32 = 0x1b;
+    pub(crate) const SYSTEM: u32 = 0x1f;
     pub(crate) const THUMB: u32 = 1 << 5;
     pub(crate) const FIQ_OFF: u32 = 1 << 6;
     pub(crate) const IRQ_OFF: u32 = 1 << 7;
@@ -21,9 +29,10 @@ pub(crate) mod psr {
     pub(crate) const IF_THEN: u32 = 0x0600_fc00;
 }
 
-/// A register of the system control coprocessor.
+/// A register of the system control coprocessor, or of its neighbour 14.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cp15 {
+    cp: u32,
     crn: u32,
     opc1: u32,
     crm: u32,
@@ -44,8 +53,9 @@ impl Cp15 {
     pub(crate) const IFAR: Self = Self::new(6, 0, 0, 2);
     pub(crate) const VBAR: Self = Self::new(12, 0, 0, 0);
 
-    const fn new(crn: u32, opc1: u32, crm: u32, opc2: u32) -> Self {
+    pub(super) const fn new(crn: u32, opc1: u32, crm: u32, opc2: u32) -> Self {
         Self {
+            cp: 15,
             crn,
             opc1,
             crm,
@@ -53,10 +63,18 @@ impl Cp15 {
         }
     }
 
+    /// A register of coprocessor 14.
+    pub(super) const fn of_14(crn: u32, opc1: u32, crm: u32, opc2: u32) -> Self {
+        Self {
+            cp: 14,
+            ..Self::new(crn, opc1, crm, opc2)
+        }
+    }
+
     /// Bank 0 is the one that a guest's MCR writes on all of our models.
     fn raw(self, value: u32) -> RegisterARMCP {
         RegisterARMCP {
-            cp: 15,
+            cp: self.cp,
             is64: 0,
             sec: 0,
             crn: self.crn,
@@ -65,6 +83,35 @@ impl Cp15 {
             opc2: self.opc2,
             val: u64::from(value),
         }
+    }
+}
+
+/// A copy of the processor's state in Unicorn's own form.
+#[derive(Debug)]
+pub(super) struct Context(NonNull<uc_context>);
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: `Live::context` allocated it, and nobody else frees it.
+        unsafe {
+            uc_context_free(self.0.as_ptr());
+        }
+    }
+}
+
+#[cfg(test)]
+impl Context {
+    pub(super) fn bytes(&self, size: usize) -> &[u8] {
+        // SAFETY: a context has as many bytes as its engine says.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), size) }
+    }
+}
+
+#[cfg(test)]
+impl Live<'_> {
+    pub(crate) fn context_size(&self) -> usize {
+        // SAFETY: the engine is open.
+        unsafe { unicorn_engine::uc_context_size(self.uc) }
     }
 }
 
@@ -84,7 +131,7 @@ impl<'a> Live<'a> {
     }
 
     #[inline]
-    fn get(&self, register: RegisterARM) -> u32 {
+    pub(super) fn get(&self, register: RegisterARM) -> u32 {
         let mut value = 0_u32;
         // SAFETY: the engine is open (`new`); every register we name is 32 bits wide.
         unsafe {
@@ -94,7 +141,7 @@ impl<'a> Live<'a> {
     }
 
     #[inline]
-    fn set(&self, register: RegisterARM, value: u32) {
+    pub(super) fn set(&self, register: RegisterARM, value: u32) {
         // SAFETY: as in `get`.
         unsafe {
             uc_reg_write(
@@ -102,6 +149,51 @@ impl<'a> Live<'a> {
                 register as i32,
                 (&raw const value).cast::<c_void>(),
             );
+        }
+    }
+
+    /// One of the 32 registers for floating point and vectors; numbers wrap.
+    pub(super) fn double(&self, number: u32) -> u64 {
+        let mut value = 0_u64;
+        let register = RegisterARM::D0 as i32 + (number % 32) as i32;
+        // SAFETY: as in `get`; these registers are 64 bits wide, and their numbers
+        // follow each other (arm.h).
+        unsafe {
+            uc_reg_read(self.uc, register, (&raw mut value).cast::<c_void>());
+        }
+        value
+    }
+
+    pub(super) fn set_double(&self, number: u32, value: u64) {
+        let register = RegisterARM::D0 as i32 + (number % 32) as i32;
+        // SAFETY: as in `double`.
+        unsafe {
+            uc_reg_write(self.uc, register, (&raw const value).cast::<c_void>());
+        }
+    }
+
+    /// A copy of the processor's whole state, for this engine alone; none when
+    /// the host lacks memory.
+    pub(super) fn context(&self) -> Option<Context> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the engine is open; `raw` is a place for the handle, which is used when
+        // it was made.
+        let saved = unsafe {
+            uc_context_alloc(self.uc, &raw mut raw) == uc_error::OK
+                && uc_context_save(self.uc, raw) == uc_error::OK
+        };
+        let context = Context(NonNull::new(raw)?);
+        saved.then_some(context)
+    }
+
+    /// Puts the processor back to a state that this very engine had.
+    ///
+    /// # Safety
+    /// `context` was taken of this engine: it holds pointers of it.
+    pub(super) unsafe fn set_context(&self, context: &Context) {
+        // SAFETY: the engine is open, and the context is a saved one (`context`) of it.
+        unsafe {
+            uc_context_restore(self.uc, context.0.as_ptr());
         }
     }
 
@@ -197,6 +289,17 @@ impl<'a> Live<'a> {
         unsafe {
             uc_ctl(self.uc, write_control(ControlType::TB_FLUSH, 0));
         }
+    }
+
+    /// Does something in which Unicorn looks translated code up by virtual address
+    /// to forget it, which asks the TLB hook; then forgets all code.
+    pub(super) fn forget_while(&self, act: impl FnOnce()) {
+        // What it finds does not matter, but the guest must not seem to fetch.
+        self.alias.set(Some(0));
+        act();
+        self.alias.set(None);
+        self.flush_code();
+        self.flush_tlb();
     }
 
     /// Forgets the code translated from one page of memory, whatever virtual

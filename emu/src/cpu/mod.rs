@@ -2,6 +2,8 @@
 //!
 //! * [`model`]: which processors there are
 //! * `ram`: guest memory
+//! * `image`: what it held at one moment
+//! * [`state`]: the processor's state as a value
 //! * `live`: registers, for callbacks and between runs
 //! * `count`: what the block hook touches: the count of instructions
 //! * `callbacks`: what Unicorn calls, and the trait that answers
@@ -39,8 +41,10 @@
 pub(crate) mod callbacks;
 pub(crate) mod count;
 pub(crate) mod engine;
+pub(crate) mod image;
 pub(crate) mod live;
 pub mod model;
 pub(crate) mod ram;
+pub mod state;
 
 pub use model::{Architecture, CpuModel};

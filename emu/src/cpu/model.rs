@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use unicorn_engine::ArmCpuModel;
 
 /// An ARM core. The identification register can be changed apart from it, see
 /// [`crate::machine::Config::midr`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CpuModel {
     /// ARM926EJ-S: Armv5TEJ.
     Arm926,
@@ -25,7 +26,7 @@ pub enum CpuModel {
 }
 
 /// The generations of the architecture that differ in page tables and CP15.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Architecture {
     /// Armv5 (and Armv4 kernels on it).
     V5,

@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Device,
     primecell::{identification, lanes},
@@ -106,14 +108,14 @@ const IFLS_RESET: u32 = 0x12;
 pub const DEFAULT_CLOCK_HZ: u32 = 24_000_000;
 
 /// A received character and its error bits as in RSR.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Received {
     byte: u8,
     errors: u32,
 }
 
 /// The UART's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pl011 {
     clock_hz: u32,
     ilpr: u32,

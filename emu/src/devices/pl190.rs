@@ -2,6 +2,8 @@
 //! lines, each masked and sent to FIQ or IRQ; 16 of the IRQs get a vector
 //! address and a priority, slot 0 being the highest.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Device,
     primecell::{identification, lanes},
@@ -70,7 +72,7 @@ const ITOP1_IRQ: u32 = 1 << 7;
 const ITOP1_FIQ: u32 = 1 << 6;
 
 /// One vector slot.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Slot {
     address: u32,
     control: u8,
@@ -88,7 +90,7 @@ impl Slot {
 
 /// The controller's state. The protection bit can be set and read but keeps
 /// nobody out: the bus does not tell a device the processor's mode.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pl190 {
     /// Levels of the 32 input lines.
     lines: u32,

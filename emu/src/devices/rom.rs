@@ -9,6 +9,10 @@
 //!
 //! Behind the end everything is zero.
 
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
 use super::Device;
 use crate::clock::Time;
 
@@ -19,9 +23,9 @@ const DATA: u32 = 0x8;
 const WORD: u32 = 4;
 
 /// The memory and where in it the guest reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rom {
-    contents: Vec<u8>,
+    contents: Rc<[u8]>,
     position: u32,
 }
 
@@ -29,7 +33,7 @@ impl Rom {
     /// Memory with these contents, at its first byte.
     pub fn new(contents: Vec<u8>) -> Self {
         Self {
-            contents,
+            contents: contents.into(),
             position: 0,
         }
     }

@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Characters that wait at most; a UART takes no more.
 pub const INPUT_LIMIT: usize = 64 * 1024;
 
 /// What comes in on the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Arrival {
     /// A character.
     Byte(u8),
@@ -16,7 +18,7 @@ pub(crate) enum Arrival {
 }
 
 /// Both directions of the line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SerialLine {
     incoming: VecDeque<Arrival>,
     outgoing: Vec<u8>,

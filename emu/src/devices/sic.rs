@@ -3,6 +3,8 @@
 //! the primary controller; lines 21 to 30 may also go through to the primary
 //! line of the same number.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Device, primecell::lanes};
 use crate::clock::Time;
 
@@ -32,7 +34,7 @@ const PASS_THROUGH: u32 = 0x7fe0_0000;
 const SOFT_LINE: u32 = 1 << 0;
 
 /// The controller's state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sic {
     lines: u32,
     soft: bool,

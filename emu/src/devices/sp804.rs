@@ -1,6 +1,8 @@
 //! ARM PrimeCell SP804 dual timer (ARM DDI 0271): two down-counters with
 //! prescaler, free-running, periodic or one-shot, 16 or 32 bits wide.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Device,
     primecell::{identification, lanes},
@@ -78,7 +80,7 @@ fn time_of_tick(tick: u64, hz: u32) -> Option<Time> {
 }
 
 /// One of the two timers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Timer {
     clock_hz: u32,
     control: u32,
@@ -220,7 +222,7 @@ impl Timer {
 }
 
 /// The dual timer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sp804 {
     timers: [Timer; 2],
     test_mode: bool,

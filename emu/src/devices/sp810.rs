@@ -3,6 +3,8 @@
 //! written. Its timer clock selection has no effect here: the board's SP804s
 //! count at 1 MHz, which is what every kernel selects.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Device,
     primecell::{identification, lanes},
@@ -20,7 +22,7 @@ const MODE_STATUS: u32 = 0x78;
 const PERIPHERAL_ID: [u8; 4] = [0x10, 0x18, 0x04, 0x00];
 
 /// The controller's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sp810 {
     control: u32,
 }

@@ -11,6 +11,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Device,
     serial_line::{Arrival, SerialLine},
@@ -28,14 +30,14 @@ pub const DEFAULT_CLOCK_HZ: u32 = 1_843_200;
 
 /// A character as it comes from the line: the byte and the line status bits
 /// (break, framing, parity) that belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Received {
     byte: u8,
     errors: u8,
 }
 
 /// Levels of the four modem inputs, true meaning on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModemInputs {
     /// CTS.
     pub clear_to_send: bool,
@@ -59,7 +61,7 @@ impl ModemInputs {
 }
 
 /// The UART's state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uart16550 {
     /// Registers lie `1 << shift` bytes apart.
     shift: u32,

@@ -2,6 +2,8 @@
 //! interface"): two open-drain lines that software drives bit by bit. Nothing
 //! is connected, so a line is high unless it is driven low.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Device, primecell::lanes};
 use crate::clock::Time;
 
@@ -13,7 +15,7 @@ const CLEAR: u32 = 0x4;
 const LINES: u32 = 3;
 
 /// The lines' state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersatileI2c {
     high: u32,
 }

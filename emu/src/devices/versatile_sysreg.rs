@@ -1,6 +1,8 @@
 //! Status and system control registers of ARM's Versatile/PB board (ARM DUI
 //! 0225, "Status and system control registers").
 
+use serde::{Deserialize, Serialize};
+
 use super::{Device, primecell::lanes};
 use crate::clock::Time;
 
@@ -55,7 +57,7 @@ fn counter(now: Time, hz: u64) -> u32 {
 }
 
 /// The registers' state.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersatileSysreg {
     leds: u32,
     oscillators: [u32; OSCILLATORS],

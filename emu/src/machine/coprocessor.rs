@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Different instructions that are told apart.
 const LIMIT: usize = 256;
 
@@ -62,7 +64,7 @@ pub(super) fn is_monitor_call(instruction: u32, thumb: bool) -> bool {
 }
 
 /// How often each was used.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     entries: BTreeMap<u32, u64>,
 }

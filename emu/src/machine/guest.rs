@@ -1,28 +1,32 @@
 //! What happens while the guest runs: the engine's callbacks, exceptions,
 //! interrupts, time.
 
-use super::coprocessor::{self, absent, is_monitor_call};
+mod exceptions;
+mod kept;
+
+use exceptions::operand_at;
+pub(super) use kept::Kept;
+
+use super::coprocessor;
 use super::milestone::{Milestone, Reached};
 use super::poll::Polls;
+use super::stops::Stops;
 use super::unassigned;
 use super::{Error, Exit, Registers};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
+use crate::cpu::CpuModel;
 use crate::cpu::callbacks::{Flow, Hooks, Page};
-use crate::cpu::count::{Count, is_wide};
-use crate::cpu::live::{Cp15, Live, psr};
-use crate::cpu::{Architecture, CpuModel};
-use crate::exception::{Control, Exception, entry};
+use crate::cpu::count::Count;
+use crate::cpu::live::{Live, psr};
+use crate::exception::Exception;
+use crate::mmu::Access;
 use crate::mmu::fault::{Fault, Refused, Status};
 use crate::mmu::translate::Mmu;
-use crate::mmu::{Access, operand};
 
 /// Virtual time between two looks at the kernel's tables for the opaque range:
 /// 10 ms.
 const CADENCE: u64 = 10_000_000;
-/// Exceptions in a row, without an instruction between, that mean the guest
-/// will never run another one.
-const STUCK: u32 = 1000;
 /// Events of chips in a row, none of which wakes the guest.
 const SLEEPLESS: u32 = 100_000;
 
@@ -66,6 +70,10 @@ pub(crate) struct Guest {
     /// When to look at the kernel's tables next.
     look: Time,
     exit: Option<Exit>,
+    /// What else there is to report, when the run is asked to go on.
+    later: Option<Exit>,
+    /// Where the guest is to be stopped for a debugger.
+    pub(super) stops: Stops,
     /// An exception without code for it was reported.
     unserved: bool,
     refused: Option<Refused>,
@@ -93,6 +101,8 @@ impl Guest {
             end: 0,
             look: Time(0),
             exit: None,
+            later: None,
+            stops: Stops::default(),
             unserved: false,
             refused: None,
             last_exception: 0,
@@ -101,8 +111,9 @@ impl Guest {
     }
 
     /// A run begins.
-    pub(super) fn begin(&mut self, count: &mut Count, instructions: u64) {
-        self.end = count.retired.saturating_add(instructions);
+    pub(super) fn begin(&mut self, count: &mut Count, thumb: bool, instructions: u64) {
+        self.end = count.done(thumb).saturating_add(instructions);
+        self.exit = self.later.take();
         self.last_exception = count.retired;
         self.repeated = 0;
         // The first boundary works out the next one.
@@ -151,6 +162,21 @@ impl Guest {
     fn exit_soon(&mut self, count: &mut Count, exit: Exit) {
         self.exit.get_or_insert(exit);
         count.deadline = 0;
+    }
+
+    /// Ends the run before the instruction at `address`, which has been announced.
+    fn exit_here(&mut self, count: &mut Count, address: u32, exit: Exit) -> Flow {
+        if self.mmu.is_opaque(address) {
+            // It will be announced once more.
+            self.driver_instructions = self.driver_instructions.saturating_sub(1);
+        }
+        count.interrupt(address);
+        if self.exit.is_some() {
+            self.later = Some(exit);
+        } else {
+            self.exit = Some(exit);
+        }
+        Flow::Stop
     }
 
     /// Levels or events of chips may have changed.
@@ -225,139 +251,6 @@ impl Guest {
         self.exit_soon(count, Exit::Idle);
         Rest::Ended
     }
-
-    /// Takes an exception. `lr` is what the link register gets.
-    fn take(&mut self, cpu: &Live<'_>, count: &mut Count, exception: Exception, lr: u32) {
-        let control = Control {
-            architecture: self.model.architecture(),
-            sctlr: cpu.cp15(Cp15::SCTLR).unwrap_or(0),
-            vbar: if self.model.has_security() {
-                cpu.cp15(Cp15::VBAR).unwrap_or(0)
-            } else {
-                0
-            },
-        };
-        let entry = entry(exception, cpu.cpsr(), lr, &control);
-        let early = !self.unserved && !self.has_reached(Milestone::FirstTick);
-        if early && !self.has_vector(cpu, entry.pc) {
-            self.unserved = true;
-            let at = Registers::of(cpu);
-            self.exit_soon(count, Exit::NoVector { at });
-        }
-        entry.apply(cpu);
-        if count.retired == self.last_exception {
-            self.repeated += 1;
-            if self.repeated > STUCK {
-                self.exit_soon(count, Exit::Stuck { pc: 0 });
-            }
-        } else {
-            self.last_exception = count.retired;
-            self.repeated = 0;
-        }
-    }
-
-    /// Whether there is code for an exception: early in a boot there may be none,
-    /// or zeros.
-    fn has_vector(&self, cpu: &Live<'_>, va: u32) -> bool {
-        self.mmu.word(cpu, va & !3).is_some_and(|code| code != 0)
-    }
-
-    /// An access was refused: takes the abort.
-    pub(super) fn abort(&mut self, cpu: &Live<'_>, count: &mut Count) {
-        self.take_news(count);
-        let Some(refusal) = self.mmu.take_refusal() else {
-            // Unicorn gives the same error for an impossible state of the processor.
-            self.take_undefined(cpu, count);
-            return;
-        };
-        let pc = cpu.pc();
-        if refusal.access == Access::Fetch {
-            // The second half of an instruction can be in the next page.
-            let address = if pc >> 12 == refusal.address >> 12 {
-                pc
-            } else {
-                refusal.address
-            };
-            self.prefetch_abort(cpu, count, refusal.fault, address);
-        } else {
-            count.left_at(pc, cpu.cpsr() & psr::THUMB != 0);
-            self.data_abort(cpu, count, refusal.fault, refusal.access, refusal.address);
-        }
-    }
-
-    fn prefetch_abort(&mut self, cpu: &Live<'_>, count: &mut Count, fault: Fault, address: u32) {
-        cpu.set_cp15(Cp15::IFSR, fault.ifsr());
-        if self.model.architecture() == Architecture::V7 {
-            cpu.set_cp15(Cp15::IFAR, address);
-        }
-        let lr = cpu.pc().wrapping_add(4);
-        self.take(cpu, count, Exception::PrefetchAbort, lr);
-    }
-
-    fn data_abort(
-        &mut self,
-        cpu: &Live<'_>,
-        count: &mut Count,
-        fault: Fault,
-        access: Access,
-        page: u32,
-    ) {
-        let address = operand_at(cpu, count).map_or(page, |operand| operand.in_page(page));
-        cpu.set_cp15(Cp15::DFSR, fault.dfsr(access, self.model.architecture()));
-        cpu.set_cp15(Cp15::DFAR, address);
-        let lr = cpu.pc().wrapping_add(8);
-        self.take(cpu, count, Exception::DataAbort, lr);
-    }
-
-    fn take_undefined(&mut self, cpu: &Live<'_>, count: &mut Count) {
-        let thumb = cpu.cpsr() & psr::THUMB != 0;
-        let lr = cpu.pc().wrapping_add(if thumb { 2 } else { 4 });
-        self.take(cpu, count, Exception::Undefined, lr);
-    }
-
-    /// Firmware was called, which is absent: the registers stay as they are,
-    /// unless the call is made again and again. Its answer is in r0, or in r12
-    /// with some vendors.
-    fn answer_call(&mut self, cpu: &Live<'_>, count: &Count, pc: u32) {
-        if let Some(answer) = self.polls.call(pc, count.at_block()) {
-            cpu.set_register(0, answer);
-            cpu.set_register(12, answer);
-        }
-    }
-
-    /// Does the instruction of an absent part instead of it. False when it is
-    /// none.
-    fn stand_in(&mut self, cpu: &Live<'_>, count: &Count, pc: u32, cpsr: u32) -> bool {
-        let thumb = cpsr & psr::THUMB != 0;
-        let Some(instruction) = instruction_at(count, pc, thumb) else {
-            return false;
-        };
-        if thumb && !is_wide((instruction >> 16) as u16) {
-            return false;
-        }
-        if let Some(absent) = absent(instruction) {
-            self.absent.note(absent.key);
-            for number in absent.reads.into_iter().flatten() {
-                if number == 15 {
-                    // The flags.
-                    cpu.set_cpsr(cpsr & 0x0fff_ffff);
-                } else {
-                    cpu.set_register(number, 0);
-                }
-            }
-        } else if is_monitor_call(instruction, thumb) {
-            self.absent.note(instruction & 0x0fff_ffff);
-            self.answer_call(cpu, count, pc);
-        } else {
-            return false;
-        }
-        if thumb {
-            let cpsr = cpu.cpsr();
-            cpu.set_cpsr(cpsr & !psr::IF_THEN | advanced_if_then(cpsr));
-        }
-        cpu.set_pc(pc.wrapping_add(4) | u32::from(thumb));
-        true
-    }
 }
 
 impl Hooks for Guest {
@@ -368,9 +261,23 @@ impl Hooks for Guest {
         address: u32,
         access: Access,
     ) -> Option<Page> {
-        let page = self.mmu.fill(cpu, count, address, access);
+        let mut page = self.mmu.fill(cpu, count, address, access);
         if self.mmu.news.any() {
             self.take_news(count);
+        }
+        if let Some(page) = &mut page
+            && self.stops.watches_page(address)
+        {
+            // Fetched from where it is, read and written by way of the window.
+            page.read = access != Access::Fetch;
+            if page.read {
+                let place = self.stops.place(address, page.physical);
+                page.physical = place.unwrap_or_else(|| {
+                    cpu.flush_tlb();
+                    self.stops.first_place(address, page.physical)
+                });
+                page.execute = false;
+            }
         }
         page
     }
@@ -487,8 +394,11 @@ impl Hooks for Guest {
         self.rewire(count);
     }
 
-    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) {
+    fn reached(&mut self, cpu: &Live<'_>, count: &mut Count, address: u32, thumb: bool) -> Flow {
         let instructions = count.before(address, thumb);
+        if self.stops.has_passed(address, instructions) {
+            return Flow::Run;
+        }
         let watched = self.watches.iter().find(|(va, _)| *va == address);
         if let Some(&(_, milestone)) = watched {
             self.reach_and_exit(count, instructions, milestone);
@@ -497,6 +407,69 @@ impl Hooks for Guest {
             let at = Registers::of(cpu);
             self.exit_soon(count, Exit::Trap { va: address, at });
         }
+        if !self.stops.breaks_at(address) {
+            return Flow::Run;
+        }
+        self.stops.pass(address, instructions);
+        self.exit_here(count, address, Exit::Breakpoint { va: address })
+    }
+
+    fn stepped(&mut self, count: &mut Count, address: u32, thumb: bool) -> Flow {
+        let instructions = count.before(address, thumb);
+        if !self.stops.ends_at(instructions) {
+            return Flow::Run;
+        }
+        self.stops.pass(address, instructions);
+        self.exit_here(count, address, Exit::Stepped)
+    }
+
+    fn accessed(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        offset: u32,
+        size: u32,
+        new: Option<u64>,
+    ) -> bool {
+        let pc = cpu.pc();
+        let thumb = cpu.cpsr() & psr::THUMB != 0;
+        let instructions = count.before(pc, thumb);
+        let Some(mut hit) = self.stops.hit(offset, size, new, (pc, instructions)) else {
+            return true;
+        };
+        hit.old = self.window_peek(offset, size);
+        self.exit_here(count, pc, Exit::Watchpoint(hit)) == Flow::Run
+    }
+
+    fn window_read(&mut self, count: &mut Count, offset: u32, size: u32) -> u64 {
+        let Some(physical) = self.stops.behind(offset) else {
+            return 0;
+        };
+        let mut bytes = [0; 8];
+        let part = bytes.get_mut(..size as usize);
+        if part.is_some_and(|part| self.mmu.ram().read(physical, part)) {
+            return u64::from_le_bytes(bytes);
+        }
+        u64::from(self.read(count, physical as u32, size, None))
+    }
+
+    fn window_write(
+        &mut self,
+        cpu: &Live<'_>,
+        count: &mut Count,
+        offset: u32,
+        size: u32,
+        value: u64,
+    ) {
+        let Some(physical) = self.stops.behind(offset) else {
+            return;
+        };
+        match value.to_le_bytes().get(..size as usize) {
+            Some(part) if self.mmu.ram().write(physical, part) => {
+                self.mmu.written_in_passing(cpu, physical);
+            }
+            _ => self.write(count, physical as u32, size, value as u32, None),
+        }
     }
 
     fn counted(&mut self) {
@@ -504,51 +477,16 @@ impl Hooks for Guest {
     }
 }
 
-/// An instruction in one word: a wide Thumb one has its first half on top, a
-/// narrow one has nothing below.
-fn instruction_at(count: &Count, pc: u32, thumb: bool) -> Option<u32> {
-    let first = u32::from(count.code_halfword(pc)?);
-    let second = u32::from(count.code_halfword(pc.wrapping_add(2)).unwrap_or(0));
-    Some(if thumb {
-        first << 16 | second
-    } else {
-        second << 16 | first
-    })
-}
-
-/// What the instruction at the program counter accesses.
-fn operand_at(cpu: &Live<'_>, count: &Count) -> Option<operand::Operand> {
-    let pc = cpu.pc();
-    let thumb = cpu.cpsr() & psr::THUMB != 0;
-    let instruction = instruction_at(count, pc, thumb)?;
-    let register = |number| cpu.register(number);
-    if thumb {
-        operand::thumb((instruction >> 16) as u16, instruction as u16, pc, register)
-    } else {
-        operand::arm(instruction, pc, register)
-    }
-}
-
-/// The If-Then bits behind the next instruction (DDI 0406C A2.5.2).
-fn advanced_if_then(cpsr: u32) -> u32 {
-    let state = cpsr >> 8 & 0xfc | cpsr >> 25 & 3;
-    let next = if state & 7 == 0 {
-        0
-    } else {
-        state & 0xe0 | state << 1 & 0x1f
-    };
-    (next & 0xfc) << 8 | (next & 3) << 25
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn if_then_state_advances_to_its_end() {
-        let bits = |state: u32| (state & 0xfc) << 8 | (state & 3) << 25;
-        assert_eq!(advanced_if_then(bits(0b000_01100)), bits(0b000_11000));
-        assert_eq!(advanced_if_then(bits(0b000_11000)), 0);
-        assert_eq!(advanced_if_then(0), 0);
+impl Guest {
+    /// What memory holds at a place of the window; 0 for a chip, which a look
+    /// might change.
+    fn window_peek(&self, offset: u32, size: u32) -> u64 {
+        let mut bytes = [0; 8];
+        if let (Some(physical), Some(part)) =
+            (self.stops.behind(offset), bytes.get_mut(..size as usize))
+        {
+            self.mmu.ram().read(physical, part);
+        }
+        u64::from_le_bytes(bytes)
     }
 }

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Time;
 
 /// A milestone of booting, in the order in which they usually come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Milestone {
     /// The processor is at the kernel's entry.
     Entered,
@@ -26,6 +28,18 @@ pub enum Milestone {
 }
 
 impl Milestone {
+    /// All of them, in their order.
+    pub const ALL: [Self; 8] = [
+        Self::Entered,
+        Self::Mmu,
+        Self::StartKernel,
+        Self::InitIrq,
+        Self::FirstTick,
+        Self::Console,
+        Self::Initcalls,
+        Self::Userspace,
+    ];
+
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,7 +62,7 @@ impl fmt::Display for Milestone {
 }
 
 /// When a milestone was reached first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reached {
     /// Which one.
     pub milestone: Milestone,

@@ -3,35 +3,52 @@
 //! * [`milestone`]: how far the guest came
 //! * [`unassigned`]: the account of accesses to absent chips
 //! * [`poll`]: loops that wait for an absent chip
+//! * [`debug`]: breakpoints, watchpoints, steps, registers
+//! * `stops`: what stops the guest for them
+//! * [`snapshot`]: the whole machine at one moment
+//! * [`mod@file`]: the same as a file
+//! * `memory`: reading and writing the guest's memory
+//! * `layout`: how memory and chips share the address space
 //! * `guest`: what happens while the guest runs: the callbacks
 //! * `coprocessor`: system registers of absent parts
 
 mod coprocessor;
+pub mod debug;
+pub mod file;
 mod guest;
+mod layout;
+mod memory;
 pub mod milestone;
 pub mod poll;
+pub mod snapshot;
+pub(crate) mod stops;
 pub mod unassigned;
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::board::{Board, BoardConfig, Wiring};
 use crate::clock::Time;
 use crate::cpu::CpuModel;
-use crate::cpu::engine::{Engine, EngineError, Stop};
+use crate::cpu::engine::{Engine, EngineError, Hook, Stop};
+use crate::cpu::image::Image;
 use crate::cpu::live::{Cp15, Live, psr};
-use crate::cpu::ram::{PAGE, Ram};
+use crate::cpu::ram::Ram;
 use crate::mmu::fault::Refused;
 use crate::mmu::opaque::{Opaque, OpaqueError, PHYSICAL};
 use crate::mmu::translate::Mmu;
 use guest::{Guest, Rest};
+use layout::{check_banks, regions};
 pub use milestone::{Milestone, Reached};
+pub use snapshot::Snapshot;
 pub use unassigned::Unassigned;
 
 /// A bank of memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RamBank {
     /// First physical address, a multiple of 4096.
     pub base: u32,
@@ -40,7 +57,7 @@ pub struct RamBank {
 }
 
 /// What a machine is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// The processor.
     pub cpu: CpuModel,
@@ -86,6 +103,15 @@ pub enum Exit {
         /// The registers at that moment; by now a block more has run.
         at: Registers,
     },
+    /// The instruction at a breakpoint is about to run.
+    Breakpoint {
+        /// Which.
+        va: u32,
+    },
+    /// An access to a watchpoint is about to be made.
+    Watchpoint(debug::Hit),
+    /// The instructions that were asked for have run.
+    Stepped,
     /// An exception is taken, and there is no code for it yet: the first of them.
     NoVector {
         /// The registers before it.
@@ -166,6 +192,15 @@ pub enum Error {
         /// Bytes.
         size: usize,
     },
+    /// A program status with a mode that there is not.
+    #[error("{status:#010x} is no program status: there is no such mode")]
+    Status {
+        /// The status.
+        status: u32,
+    },
+    /// A snapshot of a machine that is made of something else.
+    #[error("the snapshot is of another kind of machine")]
+    OtherMachine,
     /// [`Machine::run`] before [`Machine::start`].
     #[error("the machine was not started")]
     NotStarted,
@@ -186,6 +221,16 @@ pub enum Error {
 pub struct Machine {
     engine: Engine<Guest>,
     started: bool,
+    /// What it was made of, without the bytes that are in its memory.
+    config: Rc<Config>,
+    /// What memory held when the last snapshot was taken or gone back to. All of
+    /// it was zero at the start.
+    image: Image,
+    breakpoints: BTreeMap<u32, Hook>,
+    /// There while the guest is stepped.
+    stepping: Option<Hook>,
+    /// The window of watchpoints is mapped.
+    has_window: bool,
 }
 
 impl Machine {
@@ -194,7 +239,7 @@ impl Machine {
     /// # Errors
     /// When banks, chips and the opaque map do not fit together, or the host
     /// lacks memory.
-    pub fn new(config: Config) -> Result<Self, Error> {
+    pub fn new(mut config: Config) -> Result<Self, Error> {
         check_banks(&config.ram)?;
         let mut ram = Ram::new();
         let mut add = |base, size| {
@@ -228,9 +273,20 @@ impl Machine {
         if let Some(midr) = config.midr {
             engine.live().set_cp15(Cp15::MIDR, midr);
         }
+        if let BoardConfig::Transplant(map) = &mut config.board {
+            map.rom.clear();
+            map.segments
+                .iter_mut()
+                .for_each(|segment| segment.bytes.clear());
+        }
         Ok(Self {
             engine,
             started: false,
+            config: Rc::new(config),
+            image: Image::default(),
+            breakpoints: BTreeMap::new(),
+            stepping: None,
+            has_window: false,
         })
     }
 
@@ -251,7 +307,7 @@ impl Machine {
             cpu.set_register(number, value);
         }
         cpu.set_pc(entry.pc);
-        count.starts_at(entry.pc);
+        count.starts_at(entry.pc & !1, entry.pc & 1 != 0);
         guest.reach(count.retired, Milestone::Entered);
         self.started = true;
     }
@@ -290,11 +346,17 @@ impl Machine {
     /// # Errors
     /// When the guest does something that is not emulated.
     pub fn run(&mut self, instructions: u64) -> Result<Exit, Error> {
+        self.stop_stepping();
+        self.run_on(instructions)
+    }
+
+    fn run_on(&mut self, instructions: u64) -> Result<Exit, Error> {
         if !self.started {
             return Err(Error::NotStarted);
         }
+        let thumb = self.is_thumb();
         let (guest, count, _) = self.engine.parts();
-        guest.begin(count, instructions);
+        guest.begin(count, thumb, instructions);
         loop {
             let (guest, count, cpu) = self.engine.parts();
             if let Some(exit) = guest.take_exit(&cpu) {
@@ -304,7 +366,12 @@ impl Machine {
                 continue;
             }
             match self.engine.run() {
-                Stop::Asked => {}
+                // A watchpoint: everything is as before the instruction.
+                Stop::Watched => {}
+                Stop::Asked => {
+                    let (_, count, cpu) = self.engine.parts();
+                    count.bring_back_if_then(&cpu);
+                }
                 Stop::Waiting => self.engine.parts().0.waiting = true,
                 Stop::Refused => {
                     let (guest, count, cpu) = self.engine.parts();
@@ -328,7 +395,7 @@ impl Machine {
 
     /// Instructions retired since power-on.
     pub fn instructions(&self) -> u64 {
-        self.engine.count().retired
+        self.engine.count().done(self.is_thumb())
     }
 
     /// Of these, the ones in the opaque range.
@@ -354,7 +421,7 @@ impl Machine {
     /// Types at the console. Returns how many bytes there was room for.
     pub fn type_in(&mut self, bytes: &[u8]) -> usize {
         let (guest, count, _) = self.engine.parts();
-        let now = guest.clock.at(count.retired);
+        let now = guest.clock.at(count.moment());
         let taken = guest.board.push_input(bytes, now);
         guest.rewire(count);
         taken
@@ -388,88 +455,6 @@ impl Machine {
         self.engine.host().absent.list()
     }
 
-    /// Reads memory by virtual address, as privileged code would.
-    ///
-    /// # Errors
-    /// When a part of it is not mapped, or not to memory.
-    pub fn read_virtual(&self, va: u32, into: &mut [u8]) -> Result<(), Error> {
-        let mut done = 0;
-        while done < into.len() {
-            let (physical, length) = self.locate(va, done, into.len())?;
-            if !self
-                .engine
-                .ram()
-                .read(physical, &mut into[done..done + length])
-            {
-                return Err(address_error(va, into.len()));
-            }
-            done += length;
-        }
-        Ok(())
-    }
-
-    /// Writes memory by virtual address, whatever its permissions.
-    ///
-    /// # Errors
-    /// When a part of it is not mapped, or not to memory. What comes before
-    /// that part is written.
-    pub fn write_virtual(&mut self, va: u32, from: &[u8]) -> Result<(), Error> {
-        let mut done = 0;
-        while done < from.len() {
-            let (physical, length) = self.locate(va, done, from.len())?;
-            if !self
-                .engine
-                .ram()
-                .write(physical, &from[done..done + length])
-            {
-                return Err(address_error(va, from.len()));
-            }
-            let (guest, _, cpu) = self.engine.parts();
-            guest.mmu.written_by_host(&cpu, physical, length as u64);
-            done += length;
-        }
-        Ok(())
-    }
-
-    /// The part of `va + done ..  va + total` that is in one page.
-    fn locate(&self, va: u32, done: usize, total: usize) -> Result<(u64, usize), Error> {
-        let error = || address_error(va, total);
-        let at = u32::try_from(done)
-            .ok()
-            .and_then(|done| va.checked_add(done))
-            .ok_or_else(error)?;
-        let mmu = &self.engine.host().mmu;
-        let physical = mmu.locate(&self.engine.live(), at).ok_or_else(error)?;
-        let room = PAGE as usize - (at as usize & 0xfff);
-        Ok((physical, room.min(total - done)))
-    }
-
-    /// Reads memory by physical address.
-    ///
-    /// # Errors
-    /// When it is not all inside one bank.
-    pub fn read_physical(&self, address: u32, into: &mut [u8]) -> Result<(), Error> {
-        if self.engine.ram().read(u64::from(address), into) {
-            Ok(())
-        } else {
-            Err(address_error(address, into.len()))
-        }
-    }
-
-    /// Writes memory by physical address.
-    ///
-    /// # Errors
-    /// When it is not all inside one bank; nothing is written then.
-    pub fn write_physical(&mut self, address: u32, from: &[u8]) -> Result<(), Error> {
-        if !self.engine.ram().write(u64::from(address), from) {
-            return Err(address_error(address, from.len()));
-        }
-        let (guest, _, cpu) = self.engine.parts();
-        let length = from.len() as u64;
-        guest.mmu.written_by_host(&cpu, u64::from(address), length);
-        Ok(())
-    }
-
     /// The registers as they are.
     pub fn registers(&self) -> Registers {
         Registers::of(&self.engine.live())
@@ -479,83 +464,4 @@ impl Machine {
     pub fn in_user_mode(&self) -> bool {
         self.engine.live().cpsr() & psr::MODE == psr::USER
     }
-}
-
-fn address_error(address: u32, size: usize) -> Error {
-    Error::Address { address, size }
-}
-
-fn check_banks(banks: &[RamBank]) -> Result<(), Error> {
-    let mut sorted: Vec<&RamBank> = banks.iter().collect();
-    sorted.sort_by_key(|bank| bank.base);
-    let mut free = 0_u64;
-    for &&RamBank { base, size } in &sorted {
-        let error = |why| Err(Error::Bank { base, size, why });
-        let start = u64::from(base);
-        if (start | size) % PAGE != 0 || size == 0 {
-            return error("not a whole number of 4 KiB pages");
-        }
-        let Some(end) = start.checked_add(size).filter(|&end| end <= PHYSICAL) else {
-            return error("reaches beyond 4 GiB");
-        };
-        if start < free {
-            return error("overlaps another bank");
-        }
-        free = end;
-    }
-    Ok(())
-}
-
-/// A part of the physical address space outside of memory.
-struct Region {
-    base: u32,
-    size: u64,
-    chip: bool,
-}
-
-/// Divides what memory leaves into pages of chips and the gaps between.
-fn regions(banks: &[RamBank], mut chips: Vec<u32>) -> Result<Vec<Region>, Error> {
-    chips.sort_unstable();
-    let mut taken: Vec<(u64, u64, bool)> = banks
-        .iter()
-        .map(|bank| (u64::from(bank.base), bank.size, false))
-        .chain(chips.iter().map(|&page| (u64::from(page), PAGE, true)))
-        .collect();
-    taken.sort_unstable_by_key(|&(base, ..)| base);
-    let mut regions = Vec::new();
-    let mut free = 0;
-    for (base, size, chip) in taken {
-        if base < free {
-            let address = chips
-                .iter()
-                .copied()
-                .find(|&page| u64::from(page) == base || u64::from(page) + PAGE == free);
-            return Err(Error::Chip {
-                address: address.unwrap_or(base as u32),
-            });
-        }
-        if base > free {
-            regions.push(Region {
-                base: free as u32,
-                size: base - free,
-                chip: false,
-            });
-        }
-        if chip {
-            regions.push(Region {
-                base: base as u32,
-                size,
-                chip,
-            });
-        }
-        free = base + size;
-    }
-    if free < PHYSICAL {
-        regions.push(Region {
-            base: free as u32,
-            size: PHYSICAL - free,
-            chip: false,
-        });
-    }
-    Ok(regions)
 }

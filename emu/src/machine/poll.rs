@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// So many reads in a row are a loop.
 const LOOP: u32 = 100_000;
 /// The same for an instruction that was in a loop before.
@@ -32,7 +34,7 @@ const FIRMWARE: u32 = u32::MAX;
 type Key = (u32, u32);
 
 /// What a register reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Answer {
     /// This value.
     Value(u32),
@@ -62,7 +64,7 @@ impl Answer {
 }
 
 /// A loop that was ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ended {
     /// The physical address that it reads.
     pub address: u32,
@@ -72,14 +74,14 @@ pub struct Ended {
     pub answer: Answer,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Run {
     key: Key,
     reads: u32,
     last: u64,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Standing {
     /// Which answer is given.
     index: u32,
@@ -89,7 +91,7 @@ struct Standing {
 }
 
 /// What is known of loops.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Polls {
     runs: [Run; FOLLOWED],
     standing: BTreeMap<Key, Standing>,

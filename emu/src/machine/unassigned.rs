@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Different ones that are told apart.
 const LIMIT: usize = 4096;
 
 /// Accesses of one instruction to one address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unassigned {
     /// The physical address.
     pub address: u32,
@@ -21,7 +23,7 @@ pub struct Unassigned {
 }
 
 /// The account: bounded, however long the guest runs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Account {
     entries: HashMap<(u32, u32), (u64, u64)>,
     /// Accesses that did not fit in.

@@ -5,6 +5,7 @@
 //! * [`operand`]: the address that a load or store uses, for the exact fault
 //!   address
 //! * [`opaque`]: memory that the guest cannot see
+//! * [`ranges`]: the whole address space at a glance
 //! * `translate`: what the TLB hook does with all of them
 //!
 //! # Known differences to a real processor
@@ -22,6 +23,7 @@
 pub mod fault;
 pub mod opaque;
 pub mod operand;
+pub mod ranges;
 pub(crate) mod translate;
 pub mod walk;
 

@@ -9,6 +9,8 @@
 //! where nothing was needs no flush of the TLB, so looking at walks alone would
 //! miss it: the kernel's table is also looked at on a cadence.
 
+use serde::{Deserialize, Serialize};
+
 use thiserror::Error;
 
 use super::fault::Status;
@@ -19,7 +21,7 @@ use crate::cpu::ram::PAGE;
 pub(crate) const PHYSICAL: u64 = 1 << 32;
 
 /// A chip of the transplant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ChipKind {
     /// Interrupt controller.
     Pl190,
@@ -32,7 +34,7 @@ pub enum ChipKind {
 }
 
 /// A piece of the driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// Where it goes.
     pub va: u32,
@@ -45,7 +47,7 @@ pub struct Segment {
 }
 
 /// The registers of a chip: one page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chip {
     /// Which one.
     pub chip: ChipKind,
@@ -58,7 +60,7 @@ pub struct Chip {
 }
 
 /// What the opaque range holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpaqueMap {
     /// First address, a multiple of 4096.
     pub base: u32,

@@ -14,10 +14,13 @@
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Access;
 use super::fault::{Fault, Status};
 use super::opaque::{Opaque, Presence, is_mapped};
 use super::operand;
+use super::ranges::{Range, ranges};
 use super::walk::{Mapping, Regime, Rights, SCTLR_M, walk};
 use crate::cpu::callbacks::Page;
 use crate::cpu::count::{Count, is_wide};
@@ -64,7 +67,21 @@ pub(crate) struct Mmu {
     pub(crate) nobodys: Option<RangeInclusive<u32>>,
     /// Something happened that the machine wants to know of.
     pub(crate) news: News,
+    /// A page that is read is not handed out for writing along with it unless it
+    /// is known to have changed: a snapshot wants to know which pages do.
+    tracks: bool,
 }
+
+/// What a snapshot keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pages: Vec<u8>,
+    master: Option<Regime>,
+    nobodys: Option<RangeInclusive<u32>>,
+}
+
+/// So many pages' code is forgotten one by one; of more all at once.
+const ONE_BY_ONE: usize = 256;
 
 /// What a fill may notice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,7 +116,62 @@ impl Mmu {
             refusal: None,
             nobodys: None,
             news: News::default(),
+            tracks: false,
         }
+    }
+
+    /// What a snapshot keeps. From now on it is told apart which pages change.
+    /// The TLB is to be emptied.
+    pub(crate) fn keep(&mut self) -> Kept {
+        self.tracks = true;
+        Kept {
+            pages: self.pages.clone(),
+            master: self.master,
+            nobodys: self.nobodys.clone(),
+        }
+    }
+
+    /// Whether what was kept can be this machine's.
+    pub(crate) fn fits(&self, kept: &Kept) -> bool {
+        kept.pages.len() == self.pages.len()
+            && kept
+                .pages
+                .iter()
+                .all(|&state| state < page::TURNS + page::TURN)
+    }
+
+    /// Goes back to what was kept. Code from pages that changed is forgotten, and
+    /// from those that nothing was fetched from then. The TLB is empty before and
+    /// after.
+    pub(crate) fn restore(&mut self, cpu: &Live<'_>, kept: &Kept, changed: &[u32]) {
+        self.tracks = true;
+        let fetched = |state: u8| state & page::FETCHED != 0;
+        let mut stale: Vec<u32> = changed.to_vec();
+        stale.retain(|&page| fetched(self.state(page)));
+        let states = self.pages.iter().zip(&kept.pages);
+        stale.extend(
+            (0..)
+                .zip(states)
+                .filter(|(_, (now, then))| fetched(**now) && !fetched(**then))
+                .map(|(page, _)| page),
+        );
+        if stale.len() > ONE_BY_ONE {
+            cpu.flush_code();
+        } else if !stale.is_empty() {
+            // Any virtual page can stand for the physical one, but each for one alone.
+            for (place, physical) in (0..).zip(&stale) {
+                if let Some(physical) = self.ram.address_of(*physical) {
+                    cpu.forget_code(place << 12, physical);
+                }
+            }
+            cpu.flush_tlb();
+        }
+        self.pages.copy_from_slice(&kept.pages);
+        self.master = kept.master;
+        self.nobodys = kept.nobodys.clone();
+        self.regime = None;
+        self.refusal = None;
+        self.news = News::default();
     }
 
     /// Answers the TLB hook. See [`crate::cpu::callbacks::Hooks::fill`].
@@ -179,6 +251,29 @@ impl Mmu {
         }
     }
 
+    /// The memory that is translated to.
+    pub(crate) fn ram(&self) -> &Ram {
+        &self.ram
+    }
+
+    /// Whether an address is in the opaque range.
+    pub(crate) fn is_opaque(&self, address: u32) -> bool {
+        let mut range = self.opaque.iter();
+        range.any(|range| range.contains(address))
+    }
+
+    /// A store was made past the TLB, in the middle of a block: code from that page
+    /// must be forgotten.
+    pub(crate) fn written_in_passing(&self, cpu: &Live<'_>, physical: u64) {
+        let page = self.ram.page_of(physical);
+        if page.is_some_and(|page| self.state(page) & page::FETCHED != 0) {
+            // What stands for the page must not have a translation of its own.
+            cpu.flush_tlb();
+            cpu.forget_code(0, physical);
+            cpu.flush_tlb();
+        }
+    }
+
     /// Whether a fault is one that [`nobodys`](Self::nobodys) is there for.
     fn is_nobodys(&self, address: u32, access: Access, user: bool, fault: Fault) -> bool {
         let unmapped = matches!(
@@ -230,6 +325,13 @@ impl Mmu {
             walk(&*self.ram, &regime, address).ok()?.ok()?
         };
         Some(mapping.physical | u64::from(address & 0xfff))
+    }
+
+    /// Everything that is mapped; none while the MMU is off.
+    pub(crate) fn ranges(&self, cpu: &Live<'_>) -> Option<Vec<Range>> {
+        let regime = self.regime(cpu);
+        let on = regime.sctlr & SCTLR_M != 0;
+        on.then(|| ranges(&*self.ram, &regime, self.opaque.as_ref()))
     }
 
     /// The word of memory at a virtual address, a multiple of 4.
@@ -292,6 +394,7 @@ impl Mmu {
     ) -> Result<Page, Fault> {
         let mut entry = Page {
             physical: mapping.physical,
+            read: true,
             write: false,
             execute: false,
             page: 0,
@@ -326,8 +429,8 @@ impl Mmu {
             Access::Read if *state & page::FETCHED != 0 => entry.execute = rights.execute,
             // Most data that is read is written next.
             Access::Read => {
-                entry.write = rights.write;
-                if rights.write {
+                entry.write = rights.write && (!self.tracks || self.ram.is_dirty(number));
+                if entry.write {
                     *state |= page::WRITTEN;
                 }
             }
@@ -347,6 +450,9 @@ impl Mmu {
                     *state |= page::WRITTEN;
                 }
             }
+        }
+        if entry.write {
+            self.ram.mark_dirty(number);
         }
         Ok(entry)
     }

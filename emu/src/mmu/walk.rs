@@ -7,6 +7,8 @@
 //! Sources: DDI 0100I B4 (v5, v6), DDI 0406C B3.5 (v7), DDI 0406C D12 and D15
 //! (what v6, v5 and v4 do differently).
 
+use serde::{Deserialize, Serialize};
+
 use super::fault::{Fault, Refused, Status};
 use crate::cpu::Architecture;
 
@@ -24,7 +26,7 @@ impl Descriptors for crate::cpu::ram::Ram {
 }
 
 /// The registers that rule a walk, as they are in CP15.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Regime {
     /// Which architecture's formats.
     pub architecture: Architecture,

@@ -7,3 +7,5 @@ mod memory;
 mod opaque;
 mod programs;
 mod running;
+mod snapshots;
+mod stops;

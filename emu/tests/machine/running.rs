@@ -165,30 +165,36 @@ fn time_can_be_held() {
     assert_eq!(bench.machine.instructions(), 1000);
 }
 
+/// A machine that counts in memory while a timer interrupts it.
+pub(crate) fn ticking() -> Bench {
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    bench
+        .identity()
+        .arm(0, p::VECTORS)
+        .arm(CODE, p::TIMER_THEN_COUNT);
+    // r0 to r4 are taken: mov r0, r9; mov r1, r10; mov r2, r11; mov r3, #0; b
+    bench.arm(
+        CODE - 20,
+        &[
+            0xe1a0_0009,
+            0xe1a0_100a,
+            0xe1a0_200b,
+            0xe3a0_3000,
+            0xeaff_ffff,
+        ],
+    );
+    bench
+        .r(9, TIMER)
+        .r(10, CONTROLLER)
+        .r(11, 777)
+        .start_mapped(CODE - 20, 0);
+    bench
+}
+
 #[test]
 fn runs_are_repeatable_to_the_instruction() {
     let run = |slice: u64| {
-        let mut bench = Bench::new(CpuModel::CortexA9);
-        bench
-            .identity()
-            .arm(0, p::VECTORS)
-            .arm(CODE, p::TIMER_THEN_COUNT);
-        // r0 to r4 are taken: mov r0, r9; mov r1, r10; mov r2, r11; mov r3, #0; b
-        bench.arm(
-            CODE - 20,
-            &[
-                0xe1a0_0009,
-                0xe1a0_100a,
-                0xe1a0_200b,
-                0xe3a0_3000,
-                0xeaff_ffff,
-            ],
-        );
-        bench
-            .r(9, TIMER)
-            .r(10, CONTROLLER)
-            .r(11, 777)
-            .start_mapped(CODE - 20, 0);
+        let mut bench = ticking();
         for _ in 0..400_000 / slice {
             bench.until(slice);
         }

@@ -17,7 +17,7 @@ mod phys;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use banner::Banner;
 pub use foreign::Foreign;
@@ -83,7 +83,7 @@ pub enum Error {
 pub struct Version(pub u16, pub u16, pub u16);
 
 /// Architecture the kernel was built for: the lowest that its code can run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arch {
     /// Armv4 and Armv4T

@@ -53,6 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         goal: Some(Milestone::Shell),
         input: Some(TYPED.as_bytes().to_vec()),
         limits: Limits::SCRIPT,
+        keep_at: None,
+        replay: None,
     };
     tell(format!(
         "{}, {} bytes\n",

@@ -14,16 +14,18 @@ pub mod terminal;
 use std::time::{Duration, Instant};
 
 use emu::clock::Time;
+use linker::transplant::Transplant;
 
 use crate::cli::print_bytes;
+use crate::names::Names;
 use crate::pipeline::Error;
 use crate::pipeline::boot::{Control, Observer};
-use crate::pipeline::prepare::Prepared;
 use crate::plan::Plan;
 use crate::report::Tried;
 use crate::session::{Passed, Session};
 use crate::verdict::Milestone;
 use keys::{Action, Keys};
+use monitor::Monitor;
 use pace::Pace;
 use terminal::Terminal;
 
@@ -35,8 +37,10 @@ const LONG_SILENCE: Duration = Duration::from_secs(30);
 const NAP: Duration = Duration::from_millis(200);
 
 /// A person at the terminal.
-pub struct Console<'a> {
-    prepared: &'a Prepared,
+pub struct Console {
+    monitor: Monitor,
+    /// Of the kernel.
+    release: String,
     terminal: Terminal,
     keys: Keys,
     pace: Pace,
@@ -44,20 +48,29 @@ pub struct Console<'a> {
     asleep: bool,
 }
 
-impl<'a> Console<'a> {
+impl Console {
     /// Takes the terminal over; it is given back when this is dropped.
-    pub fn new(prepared: &'a Prepared) -> Result<Self, Error> {
+    pub fn new(names: Names, release: &str) -> Result<Self, Error> {
         let terminal = Terminal::raw().map_err(|source| Error::Io {
             what: "the terminal".to_owned(),
             source: source.into(),
         })?;
         Ok(Self {
-            prepared,
+            monitor: Monitor::new(names),
+            release: release.to_owned(),
             terminal,
             keys: Keys::default(),
             pace: Pace::default(),
             asleep: false,
         })
+    }
+
+    /// The run does not start but goes on.
+    pub fn goes_on(&self) -> Result<(), Error> {
+        say(&format!(
+            "[ecmo: Linux {} goes on; Ctrl-A X ends, Ctrl-A H shows the other keys]\r\n",
+            self.release
+        ))
     }
 
     /// Does what the keys say. Returns whether the user wants to go on.
@@ -69,7 +82,7 @@ impl<'a> Console<'a> {
                 Action::Help => say(keys::HELP)?,
                 Action::Monitor => {
                     self.terminal.cooked();
-                    let control = monitor::talk(self.prepared, session)?;
+                    let control = self.monitor.talk(session)?;
                     self.terminal.raw_again();
                     self.pace.start(session.now(), Instant::now());
                     if control == Control::Stop {
@@ -82,16 +95,15 @@ impl<'a> Console<'a> {
     }
 }
 
-impl Observer for Console<'_> {
+impl Observer for Console {
     fn started(&mut self, plan: &Plan, tried: &[Tried]) {
-        let facts = &self.prepared.firmware.kernel.facts;
         let mut text = String::new();
         if !tried.is_empty() {
             text += "[ecmo: the kernel uses the driver's memory; starting over elsewhere]\r\n";
         }
         text += &format!(
             "[ecmo: Linux {} on {}; Ctrl-A X ends, Ctrl-A H shows the other keys]\r\n",
-            facts.release,
+            self.release,
             plan.cpu.model.name()
         );
         self.pace = Pace::default();
@@ -107,7 +119,8 @@ impl Observer for Console<'_> {
 
     fn between(&mut self, session: &mut Session) -> Result<Control, Error> {
         print_bytes(session.fresh_output())?;
-        if !self.pace.is_held() && session.silence() >= LONG_SILENCE {
+        let idle = session.silence() >= LONG_SILENCE || session.has_passed(Milestone::Shell);
+        if !self.pace.is_held() && idle {
             self.pace.start(session.now(), Instant::now());
         }
         let mut wait = self.pace.ahead(session.now(), Instant::now());
@@ -128,6 +141,15 @@ impl Observer for Console<'_> {
             }
             terminal::Typed::End => Ok(Control::Stop),
         }
+    }
+
+    fn took_back(&mut self) -> bool {
+        self.monitor.took_back()
+    }
+
+    fn linked(&mut self, transplant: &Transplant) -> Result<(), Error> {
+        self.monitor.linked(transplant);
+        Ok(())
     }
 
     fn asleep(&mut self) {

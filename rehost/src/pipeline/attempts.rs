@@ -11,7 +11,7 @@ use linker::link::{self, OpaqueRequest};
 use linker::object::Driver;
 use linker::transplant::{ChipPage, Transplant};
 
-use super::boot::{Observer, Ran, entry, machine, make_plan, watch};
+use super::boot::{FIRST, Observer, Ran, entry, machine, make_plan, session, watch};
 use super::guesses::{self, Guesses, Open};
 use super::prepare::Prepared;
 use super::running::{Finish, Patience, run};
@@ -50,6 +50,8 @@ pub(super) struct Attempts<'a> {
     best: Option<Best>,
     /// Whether nothing is left to be tried after this one.
     last: bool,
+    /// The number of the next start.
+    start: usize,
 }
 
 /// One start that came to its end.
@@ -93,6 +95,7 @@ impl<'a> Attempts<'a> {
             patience: Patience::WhileItGetsOn,
             best: None,
             last: false,
+            start: FIRST,
         })
     }
 
@@ -231,6 +234,7 @@ impl<'a> Attempts<'a> {
             choices: choices.collect(),
             transplant: Some(transplant),
             session,
+            start: self.start - 1,
             tried: Vec::new(),
             omitted: self.omitted.clone(),
             end,
@@ -258,7 +262,10 @@ impl<'a> Attempts<'a> {
         }
         let map = BoardConfig::Transplant(transplanting::opaque_map(transplant, self.user_space.0));
         let machine = machine(&self.plan, map, &bytes)?;
-        let mut session = Session::new(machine, self.user_space.1, self.began);
+        let (expected, start) = (self.user_space.1, self.start);
+        self.start += 1;
+        let mut session = session(self.settings, machine, expected, self.began, start);
+        observer.linked(transplant)?;
         let init_irq = transplanting::forward(transplant, "machine_desc.init_irq");
         watch(&mut session, self.prepared, init_irq)?;
         session.start(entry(&self.plan));

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use emu::board::BoardConfig;
 use emu::clock::Time;
 use emu::cpu::CpuModel;
+use emu::machine::debug::Hit;
 use emu::machine::{Config, Entry, Machine, RamBank};
 use linker::transplant::Transplant;
 
@@ -26,6 +27,9 @@ use crate::verdict::shell;
 /// that sleeps.
 const STRETCH_TIME: Duration = Duration::from_millis(20);
 
+/// The number of the first start.
+pub(super) const FIRST: usize = 1;
+
 /// Every kernel that can unpack an archive has one of its own, with so many
 /// entries and no `/init` in it, unless another was built in (`usr/Makefile`).
 const DEFAULT_ENTRIES: usize = 3;
@@ -35,21 +39,36 @@ const DEFAULT_ENTRIES: usize = 3;
 pub enum Control {
     /// The run goes on.
     Continue,
+    /// It goes on for one instruction.
+    Step,
     /// The user has had enough.
     Stop,
 }
 
 /// Who watches a run: a terminal, a progress line.
 pub trait Observer {
+    /// A driver was linked into the kernel that is about to start.
+    fn linked(&mut self, _transplant: &Transplant) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A machine was started; before that, `tried` did not work out.
     fn started(&mut self, _plan: &Plan, _tried: &[Tried]) {}
 
     /// A milestone was passed.
     fn passed(&mut self, _passed: &Passed) {}
 
+    /// A breakpoint stopped the guest, or a watchpoint.
+    fn stopped(&mut self, _hit: Option<&Hit>) {}
+
     /// Called between two stretches of running, about every millisecond.
     fn between(&mut self, _session: &mut Session) -> Result<Control, Error> {
         Ok(Control::Continue)
+    }
+
+    /// Whether the guest was taken back to an earlier moment since this was asked.
+    fn took_back(&mut self) -> bool {
+        false
     }
 
     /// The guest waits for something that only typing can bring.
@@ -74,6 +93,8 @@ pub struct Ran {
     pub transplant: Option<Transplant>,
     /// The machine as it stands.
     pub session: Session,
+    /// Which start it was, from 1.
+    pub start: usize,
     /// What was tried before.
     pub tried: Vec<Tried>,
     /// Functions of the kernel that it had to do without.
@@ -148,7 +169,7 @@ fn on_versatile(
         BoardConfig::Versatile,
         &prepared.firmware.kernel.bytes,
     )?;
-    let mut session = Session::new(machine, expected, began);
+    let mut session = session(settings, machine, expected, began, FIRST);
     watch(&mut session, prepared, prepared.symbols.address("init_IRQ"))?;
     session.start(entry(&plan));
     observer.started(&plan, &[]);
@@ -170,6 +191,7 @@ fn on_versatile(
         plan,
         transplant: None,
         session,
+        start: FIRST,
         tried: Vec::new(),
         omitted: Vec::new(),
         choices: Choices::new(),
@@ -222,6 +244,24 @@ pub(super) fn machine(plan: &Plan, board: BoardConfig, kernel: &[u8]) -> Result<
         machine.load(load.address, &load.bytes)?;
     }
     Ok(machine)
+}
+
+/// The session of the `start`th start.
+pub(super) fn session(
+    settings: &Settings,
+    machine: Machine,
+    expected: shell::Expected,
+    began: Instant,
+    start: usize,
+) -> Session {
+    let mut session = Session::new(machine, expected, began);
+    if let Some(milestone) = settings.keep_at {
+        session.keep_at(milestone);
+    }
+    if let Some(record) = settings.replay.as_ref().filter(|one| one.start == start) {
+        session.replay(record.entries.clone());
+    }
+    session
 }
 
 pub(super) fn entry(plan: &Plan) -> Entry {

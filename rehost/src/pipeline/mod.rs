@@ -6,6 +6,8 @@
 //! 4. [`boot`]: plan and machine; `attempts`: what is different when it is
 //!    started once more; [`guesses`]: which candidates it gets; `running`: the run
 //! 5. [`outcome`]: what came of it, as a report
+//!
+//! [`resume`] begins at the fourth, from a snapshot.
 
 mod attempts;
 pub mod boot;
@@ -13,6 +15,7 @@ pub mod guesses;
 pub mod opaque_range;
 pub mod outcome;
 pub mod prepare;
+pub mod resume;
 mod running;
 pub mod transplanting;
 
@@ -21,6 +24,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::plan::{self, Board};
+use crate::session::record::Record;
 use crate::verdict::Milestone;
 
 /// Which user space the kernel gets.
@@ -104,6 +108,10 @@ pub struct Settings {
     pub input: Option<Vec<u8>>,
     /// How long the run may last.
     pub limits: Limits,
+    /// The milestone at which the session keeps a moment.
+    pub keep_at: Option<Milestone>,
+    /// What is typed at the console, by the instruction.
+    pub replay: Option<Record>,
 }
 
 /// Why a command could not do its work.

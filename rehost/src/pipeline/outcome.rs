@@ -11,11 +11,12 @@ use super::boot::Ran;
 use super::guesses::Choices;
 use super::prepare::Prepared;
 use super::{Error, Settings};
+use crate::names::Names;
 use crate::plan::{self, Cpu, Plan};
 use crate::remedy::Omitted;
 use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
 use crate::session::Session;
-use crate::verdict::reason::{self, Evidence, Polled};
+use crate::verdict::reason::{self, End, Evidence, Polled};
 use crate::verdict::{Milestone, kernel_log};
 
 /// RAM is read for the log buffer in pieces of this many bytes.
@@ -29,6 +30,16 @@ pub struct Messages {
     /// Whether they were read from the log buffer, because there was nothing on
     /// the console.
     pub from_memory: bool,
+}
+
+impl Messages {
+    /// Those on the console.
+    pub fn of_console(session: &Session) -> Self {
+        Self {
+            text: String::from_utf8_lossy(session.console()).into_owned(),
+            from_memory: false,
+        }
+    }
 }
 
 /// The console's text, or else what the kernel's log buffer holds.
@@ -66,65 +77,43 @@ fn log_buffer(session: &Session, plan: &Plan, facts: &Facts, behind: u32) -> Opt
 }
 
 /// Why the run did not reach its goal; `None` when it did.
-fn reason(
+pub(super) fn reason(
     settings: &Settings,
-    prepared: &Prepared,
-    ran: &Ran,
+    names: &Names,
+    session: &Session,
+    end: Option<End>,
     messages: &Messages,
 ) -> Option<String> {
-    let end = ran.end.clone()?;
-    let unassigned = ran.session.machine().unassigned();
+    let end = end?;
+    let machine = session.machine();
+    let unassigned = machine.unassigned();
     let polled = unassigned
         .iter()
         .max_by_key(|one| one.reads)
         .map(|one| Polled {
             address: one.address,
-            reader: place(prepared, ran, one.pc),
+            reader: names.place(machine, one.pc),
             reads: one.reads,
         });
-    let pc = ran.session.machine().registers().r[15];
     Some(reason::text(&Evidence {
         end,
         goal: settings.goal.unwrap_or(Milestone::Shell),
-        last: ran.session.furthest(),
+        last: session.furthest(),
         messages: &messages.text,
         from_memory: messages.from_memory,
-        place: &place(prepared, ran, pc),
+        place: &names.place(machine, machine.registers().r[15]),
         polled: polled.as_ref(),
     }))
-}
-
-/// An address as a person reads it: `calibrate_delay+0x34 (0xc0301234)`.
-pub fn place(prepared: &Prepared, ran: &Ran, address: u32) -> String {
-    let kernel = &prepared.firmware.kernel;
-    if let Some(transplant) = &ran.transplant
-        && address.wrapping_sub(transplant.opaque.base) < transplant.opaque.size
-    {
-        let offset = address - transplant.opaque.base;
-        return format!("the driver+{offset:#x} ({address:#010x})");
-    }
-    if address < kernel.facts.page_offset && ran.session.machine().in_user_mode() {
-        return format!("user space ({address:#010x})");
-    }
-    // Far behind the last symbol there is no code of the kernel.
-    match prepared.symbols.nearest(address) {
-        Some((symbol, offset)) if kernel.offset(address).is_some() => {
-            format!("{}+{offset:#x} ({address:#010x})", symbol.name)
-        }
-        _ => format!("{address:#010x}"),
-    }
 }
 
 /// The report of a run.
 pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duration) -> Report {
     let session = &ran.session;
     let transplant = ran.transplant.as_ref();
-    let facts = &prepared.firmware.kernel.facts;
     // Looking for them may mean to look through all of RAM.
     let messages = messages(session, prepared, &ran.plan);
-    Report {
-        image: settings.name.clone(),
-        kernel: kernel_facts(facts, &ran.plan.cpu),
+    let names = Names::of(prepared, transplant);
+    let mut report = Report {
         pointers: pointers(prepared, &ran.choices),
         opaque: transplant.map(|transplant| OpaqueFacts {
             base: Hex(transplant.opaque.base),
@@ -132,40 +121,55 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
             relocated: ran.tried.iter().any(|tried| tried.what == "opaque"),
         }),
         tried: ran.tried.clone(),
-        milestones: milestones(session),
-        verdict: session.furthest(),
-        reason: reason(settings, prepared, ran, &messages),
-        driver_instructions: session.machine().driver_instructions(),
+        reason: reason(settings, &names, session, ran.end.clone(), &messages),
         left_out: transplant
             .into_iter()
             .flat_map(|transplant| transplant.left_out.iter().cloned())
             .chain(ran.omitted.iter().map(Omitted::left_out))
             .collect(),
         patches: transplant.map_or(0, |transplant| transplant.patches.len()),
-        unassigned: unassigned(session.machine().unassigned()),
-        instructions: session.machine().instructions(),
-        console: String::from_utf8_lossy(session.console()).into_owned(),
-        log: messages.from_memory.then_some(messages.text),
-        console_sha256: hex(&Sha256::digest(session.console())),
-        wall_s: seconds(wall),
-    }
+        ..empty(settings, prepared, &ran.plan.cpu)
+    };
+    refresh(&mut report, session, messages, wall);
+    report
+}
+
+/// Replaces what is of a moment.
+pub(super) fn refresh(report: &mut Report, session: &Session, messages: Messages, wall: Duration) {
+    let machine = session.machine();
+    report.milestones = milestones(session);
+    report.verdict = session.furthest();
+    report.driver_instructions = machine.driver_instructions();
+    report.unassigned = unassigned(machine.unassigned());
+    report.instructions = machine.instructions();
+    report.console = String::from_utf8_lossy(session.console()).into_owned();
+    report.log = messages.from_memory.then_some(messages.text);
+    report.console_sha256 = hex(&Sha256::digest(session.console()));
+    report.wall_s = seconds(wall);
 }
 
 /// The report when no driver could be linked, so that nothing ran.
 pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Duration) -> Report {
-    let kernel = &prepared.firmware.kernel;
+    let cpu = plan::cpu(&prepared.firmware.kernel, &prepared.identification.machines);
+    Report {
+        pointers: pointers(prepared, &Choices::new()),
+        reason: Some(why.to_string()),
+        wall_s: seconds(wall),
+        ..empty(settings, prepared, &cpu)
+    }
+}
+
+/// The report of a run that has not begun.
+fn empty(settings: &Settings, prepared: &Prepared, cpu: &Cpu) -> Report {
     Report {
         image: settings.name.clone(),
-        kernel: kernel_facts(
-            &kernel.facts,
-            &plan::cpu(kernel, &prepared.identification.machines),
-        ),
-        pointers: pointers(prepared, &Choices::new()),
+        kernel: kernel_facts(&prepared.firmware.kernel.facts, cpu),
+        pointers: Vec::new(),
         opaque: None,
         tried: Vec::new(),
         milestones: Vec::new(),
         verdict: None,
-        reason: Some(why.to_string()),
+        reason: None,
         driver_instructions: 0,
         left_out: Vec::new(),
         patches: 0,
@@ -174,7 +178,7 @@ pub fn unlinked(settings: &Settings, prepared: &Prepared, why: &Error, wall: Dur
         console: String::new(),
         log: None,
         console_sha256: hex(&Sha256::digest(b"")),
-        wall_s: seconds(wall),
+        wall_s: 0.0,
     }
 }
 

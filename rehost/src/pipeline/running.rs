@@ -83,8 +83,14 @@ pub(super) fn run(
         if let Some(typist) = &mut typist {
             typist.advance(session);
         }
-        if observer.between(session)? == Control::Stop {
+        let control = observer.between(session)?;
+        if control == Control::Stop {
             return Ok(Finish::End(None));
+        }
+        if observer.took_back() {
+            // What was noted is of a future that need not come.
+            *help = Help::none();
+            panic = PanicWatch::default();
         }
         if reached(settings, session, &typist) {
             let answered = typist.is_none_or(|typist| typist.answered(session));
@@ -102,7 +108,14 @@ pub(super) fn run(
         if judged && panic.is_over(session) {
             return Ok(Finish::End(Some(End::Fault)));
         }
-        let event = match session.advance(STRETCH, observer.horizon(session)) {
+        let advanced = match control {
+            Control::Step => session.step(),
+            _ => session.advance(STRETCH, observer.horizon(session)),
+        };
+        if control == Control::Step {
+            observer.stopped(None);
+        }
+        let event = match advanced {
             Err(error @ (Refusal::LongDescriptors(_) | Refusal::Processor { .. })) => {
                 return Ok(Finish::End(Some(End::Refused(error.to_string()))));
             }
@@ -125,6 +138,7 @@ pub(super) fn run(
                 }
             }
             Event::Passed(passed) => observer.passed(&passed),
+            Event::Stopped(hit) => observer.stopped(hit.as_ref()),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(judged.then_some(End::Reset))),
             Event::Stuck => return Ok(Finish::End(judged.then_some(End::Stuck))),
@@ -172,6 +186,9 @@ fn reached(settings: &Settings, session: &Session, typist: &Option<Typist>) -> b
     // A milestone that cannot be observed on this kernel is passed when a later
     // one is.
     let passed = session.furthest().is_some_and(|furthest| furthest >= goal);
+    if settings.replay.is_some() {
+        return passed && session.is_replayed();
+    }
     let answered = match typist {
         Some(typist) if goal == Milestone::Shell => typist.done(session),
         _ => true,

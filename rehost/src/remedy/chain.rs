@@ -5,10 +5,14 @@
 //! instruction before it is a call, and it belongs to the chain when the
 //! function that calls there calls the function below it in the chain.
 
+use emu::machine::{Machine, Registers};
 use linker::code::Code;
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
+/// Words of the stack that are looked at: all of it (THREAD_SIZE of
+/// arch/arm/include/asm/thread_info.h).
+const STACK: u32 = 8 << 10;
 /// Functions of a chain, at most.
 const LONGEST: usize = 40;
 /// Words in which the next return address is looked for.
@@ -32,6 +36,31 @@ pub struct Place {
     pub lr: u32,
     /// The words from the stack pointer on.
     pub stack: Vec<u32>,
+}
+
+impl Place {
+    /// Where the processor stood when it had these registers.
+    pub fn of(machine: &Machine, registers: &Registers) -> Self {
+        Self {
+            pc: registers.r[15],
+            lr: registers.r[14],
+            stack: stack(machine, registers.r[13]),
+        }
+    }
+}
+
+/// The words from the stack pointer to the end of the stack.
+pub(super) fn stack(machine: &Machine, sp: u32) -> Vec<u32> {
+    let start = sp & !3;
+    let end = (start & !(STACK - 1)).wrapping_add(STACK);
+    (start..end)
+        .step_by(4)
+        .map_while(|va| {
+            let mut bytes = [0; 4];
+            machine.read_virtual(va, &mut bytes).ok()?;
+            Some(u32::from_le_bytes(bytes))
+        })
+        .collect()
 }
 
 /// What has to be known of a kernel's functions.

@@ -5,15 +5,12 @@ use emu::machine::{Machine, Registers};
 use linker::kernel::Kernel;
 use linker::symbols::SymbolTable;
 
-use super::chain::{self, Named, Place};
+use super::chain::{self, Named, Place, stack};
 use super::choice;
 use super::{Boot, MOST, Omitted, Remedy};
 use crate::session::Session;
 use crate::verdict::Milestone;
 
-/// Words of the stack that are looked at: all of it (THREAD_SIZE of
-/// arch/arm/include/asm/thread_info.h).
-const STACK: u32 = 8 << 10;
 /// A panic belongs to the fault before it when it follows within so many
 /// instructions: the fault's report is printed in between.
 const AFTERMATH: u64 = 50_000_000;
@@ -209,7 +206,7 @@ impl Watch {
             _ => at & 0xffff == THUMB,
         };
         stands.then(|| Stopped {
-            place: place(machine, registers),
+            place: Place::of(machine, registers),
             running: self.running.map(|running| running.call),
             how: How::Plain,
             why: "it ends in an endless loop, as BUG does in this kernel".to_owned(),
@@ -227,7 +224,7 @@ impl Watch {
         }
         let since = *self.deaf.get_or_insert(now);
         (now - since > LONGEST_DEAF).then(|| Stopped {
-            place: place(machine, registers),
+            place: Place::of(machine, registers),
             running: None,
             how: How::Locked,
             why: "it waits with interrupts off".to_owned(),
@@ -266,7 +263,7 @@ impl Watch {
             return None;
         };
         Some(Stopped {
-            place: place(machine, &machine.registers()),
+            place: Place::of(machine, &machine.registers()),
             running: Some(running.call),
             how: How::Call,
             why: why.to_owned(),
@@ -288,7 +285,7 @@ impl Stopped {
     /// At an exception for which there is no code yet.
     pub fn unserved(session: &Session, at: &Registers) -> Self {
         Self {
-            place: place(session.machine(), at),
+            place: Place::of(session.machine(), at),
             running: None,
             how: How::Early,
             why: "a fault in it, before the kernel can handle any".to_owned(),
@@ -341,27 +338,8 @@ impl Stopped {
     }
 }
 
-/// Where the processor stands.
-fn place(machine: &Machine, registers: &Registers) -> Place {
-    Place {
-        pc: registers.r[15],
-        lr: registers.r[14],
-        stack: stack(machine, registers.r[13]),
-    }
-}
-
 fn word(machine: &Machine, va: u32) -> Option<u32> {
     let mut bytes = [0; 4];
     machine.read_virtual(va, &mut bytes).ok()?;
     Some(u32::from_le_bytes(bytes))
-}
-
-/// The words from the stack pointer to the end of the stack.
-fn stack(machine: &Machine, sp: u32) -> Vec<u32> {
-    let start = sp & !3;
-    let end = (start & !(STACK - 1)).wrapping_add(STACK);
-    (start..end)
-        .step_by(4)
-        .map_while(|va| word(machine, va))
-        .collect()
 }

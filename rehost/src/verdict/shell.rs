@@ -1,5 +1,7 @@
 //! Tells from what the guest prints that its user space waits for a person.
 
+use serde::{Deserialize, Serialize};
+
 use crate::userland;
 
 /// What OpenWrt prints instead of a prompt until somebody presses Enter.
@@ -10,7 +12,7 @@ const LONGEST_PROMPT: usize = 100;
 const LONGEST_LINE: usize = 1024;
 
 /// Which user space is expected to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expected {
     /// The built-in one, which says when it is ready.
     Builtin,
@@ -19,7 +21,7 @@ pub enum Expected {
 }
 
 /// Reads console output as it comes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Watch {
     expected: Expected,
     line: Vec<u8>,
@@ -31,7 +33,7 @@ pub struct Watch {
 }
 
 /// Where within a terminal's control sequence (ECMA-48) the output stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Escape {
     None,
     Started,

@@ -142,6 +142,13 @@ const NEEDS: &[Need] = &[
         debian: &["qemu-system-arm"],
         scope: Scope::Everything,
     },
+    Need {
+        what: "a debugger for 32-bit ARM (gdb-multiarch)",
+        purpose: "test `ecmo run --gdb`",
+        sign: Sign::Program(&["gdb-multiarch"]),
+        debian: &["gdb-multiarch"],
+        scope: Scope::Everything,
+    },
 ];
 
 /// Installs what is missing, or says what a person has to install.

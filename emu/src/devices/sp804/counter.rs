@@ -1,6 +1,8 @@
 //! The down-counter of one SP804 timer as arithmetic: any number of counts in
 //! one step.
 
+use serde::{Deserialize, Serialize};
+
 /// What the counter does at zero (DDI 0271, "Timer operation"). `mask`
 /// has the bits that take part: 16 or 32 of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,7 @@ impl Mode {
 
 /// The count. In 16-bit mode the upper half stands still and can be read
 /// (DDI 0271, TimerXValue).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counter(pub(super) u32);
 
 impl Counter {
