@@ -24,6 +24,8 @@ pub(crate) mod psr {
 /// A register of the system control coprocessor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cp15 {
+    /// 64 bits, for MCRR and MRRC.
+    long: bool,
     crn: u32,
     opc1: u32,
     crm: u32,
@@ -36,6 +38,8 @@ impl Cp15 {
     pub(crate) const SCR: Self = Self::new(1, 0, 1, 0);
     pub(crate) const TTBR0: Self = Self::new(2, 0, 0, 0);
     pub(crate) const TTBR1: Self = Self::new(2, 0, 0, 1);
+    pub(crate) const TTBR0_LONG: Self = Self::long(0, 2);
+    pub(crate) const TTBR1_LONG: Self = Self::long(1, 2);
     pub(crate) const TTBCR: Self = Self::new(2, 0, 0, 2);
     pub(crate) const DACR: Self = Self::new(3, 0, 0, 0);
     pub(crate) const DFSR: Self = Self::new(5, 0, 0, 0);
@@ -46,6 +50,7 @@ impl Cp15 {
 
     const fn new(crn: u32, opc1: u32, crm: u32, opc2: u32) -> Self {
         Self {
+            long: false,
             crn,
             opc1,
             crm,
@@ -53,11 +58,18 @@ impl Cp15 {
         }
     }
 
+    const fn long(opc1: u32, crm: u32) -> Self {
+        Self {
+            long: true,
+            ..Self::new(0, opc1, crm, 0)
+        }
+    }
+
     /// Bank 0 is the one that a guest's MCR writes on all of our models.
     fn raw(self, value: u32) -> RegisterARMCP {
         RegisterARMCP {
             cp: 15,
-            is64: 0,
+            is64: self.long.into(),
             sec: 0,
             crn: self.crn,
             crm: self.crm,
@@ -158,6 +170,12 @@ impl<'a> Live<'a> {
     /// None when the model does not have the register.
     #[inline]
     pub(crate) fn cp15(&self, register: Cp15) -> Option<u32> {
+        self.cp15_long(register).map(|value| value as u32)
+    }
+
+    /// The same with all of a register of 64 bits.
+    #[inline]
+    pub(crate) fn cp15_long(&self, register: Cp15) -> Option<u64> {
         let mut raw = register.raw(0);
         // SAFETY: as in `get`; a coprocessor access wants a `RegisterARMCP`.
         let error = unsafe {
@@ -167,7 +185,7 @@ impl<'a> Live<'a> {
                 (&raw mut raw).cast::<c_void>(),
             )
         };
-        (error == uc_error::OK).then_some(raw.val as u32)
+        (error == uc_error::OK).then_some(raw.val)
     }
 
     /// A register that the model does not have is left alone.

@@ -5,7 +5,7 @@ use super::coprocessor::{self, absent, is_monitor_call};
 use super::milestone::{Milestone, Reached};
 use super::poll::Polls;
 use super::unassigned;
-use super::{Error, Exit, Registers};
+use super::{Exit, Registers};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
 use crate::cpu::callbacks::{Flow, Hooks, Page};
@@ -13,7 +13,7 @@ use crate::cpu::count::{Count, is_wide};
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::{Architecture, CpuModel};
 use crate::exception::{Control, Exception, entry};
-use crate::mmu::fault::{Fault, Refused, Status};
+use crate::mmu::fault::{Fault, Status};
 use crate::mmu::translate::Mmu;
 use crate::mmu::{Access, operand};
 
@@ -68,7 +68,6 @@ pub(crate) struct Guest {
     exit: Option<Exit>,
     /// An exception without code for it was reported.
     unserved: bool,
-    refused: Option<Refused>,
     /// The count at the last exception, and how many came at that count.
     last_exception: u64,
     repeated: u32,
@@ -94,7 +93,6 @@ impl Guest {
             look: Time(0),
             exit: None,
             unserved: false,
-            refused: None,
             last_exception: 0,
             repeated: 0,
         }
@@ -110,15 +108,12 @@ impl Guest {
     }
 
     /// Why the run ends, if it does.
-    pub(super) fn take_exit(&mut self, cpu: &Live<'_>) -> Option<Result<Exit, Error>> {
-        if let Some(refused) = self.refused.take() {
-            return Some(Err(refused.into()));
-        }
+    pub(super) fn take_exit(&mut self, cpu: &Live<'_>) -> Option<Exit> {
         let mut exit = self.exit.take()?;
         if let Exit::Stuck { pc } = &mut exit {
             *pc = cpu.pc();
         }
-        Some(Ok(exit))
+        Some(exit)
     }
 
     /// A milestone is reached, if it was not before.
@@ -178,10 +173,6 @@ impl Guest {
         }
         if let Some(va) = news.conflict {
             self.exit_soon(count, Exit::OpaqueConflict { va });
-        }
-        if news.refused {
-            self.refused = Some(Refused);
-            self.exit_soon(count, Exit::Budget);
         }
     }
 
@@ -286,7 +277,7 @@ impl Guest {
     }
 
     fn prefetch_abort(&mut self, cpu: &Live<'_>, count: &mut Count, fault: Fault, address: u32) {
-        cpu.set_cp15(Cp15::IFSR, fault.ifsr());
+        cpu.set_cp15(Cp15::IFSR, fault.ifsr(self.mmu.format(cpu)));
         if self.model.architecture() == Architecture::V7 {
             cpu.set_cp15(Cp15::IFAR, address);
         }
@@ -303,7 +294,9 @@ impl Guest {
         page: u32,
     ) {
         let address = operand_at(cpu, count).map_or(page, |operand| operand.in_page(page));
-        cpu.set_cp15(Cp15::DFSR, fault.dfsr(access, self.model.architecture()));
+        let format = self.mmu.format(cpu);
+        let status = fault.dfsr(access, self.model.architecture(), format);
+        cpu.set_cp15(Cp15::DFSR, status);
         cpu.set_cp15(Cp15::DFAR, address);
         let lr = cpu.pc().wrapping_add(8);
         self.take(cpu, count, Exception::DataAbort, lr);

@@ -23,7 +23,6 @@ use crate::cpu::CpuModel;
 use crate::cpu::engine::{Engine, EngineError, Stop};
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::ram::{PAGE, Ram};
-use crate::mmu::fault::Refused;
 use crate::mmu::opaque::{Opaque, OpaqueError, PHYSICAL};
 use crate::mmu::translate::Mmu;
 use guest::{Guest, Rest};
@@ -169,9 +168,6 @@ pub enum Error {
     /// [`Machine::run`] before [`Machine::start`].
     #[error("the machine was not started")]
     NotStarted,
-    /// The guest does something that is not emulated.
-    #[error(transparent)]
-    LongDescriptors(#[from] Refused),
     /// Unicorn stopped for a reason that we do not know how to go on from.
     #[error("the processor cannot go on at {pc:#010x}: {reason}")]
     Processor {
@@ -288,7 +284,7 @@ impl Machine {
     /// block at most.
     ///
     /// # Errors
-    /// When the guest does something that is not emulated.
+    /// When the machine was not started, or Unicorn cannot go on.
     pub fn run(&mut self, instructions: u64) -> Result<Exit, Error> {
         if !self.started {
             return Err(Error::NotStarted);
@@ -298,7 +294,7 @@ impl Machine {
         loop {
             let (guest, count, cpu) = self.engine.parts();
             if let Some(exit) = guest.take_exit(&cpu) {
-                return exit;
+                return Ok(exit);
             }
             if guest.waiting && guest.wait(count, &cpu) == Rest::Ended {
                 continue;

@@ -103,7 +103,7 @@ pub(super) fn run(
             return Ok(Finish::End(Some(End::Fault)));
         }
         let event = match session.advance(STRETCH, observer.horizon(session)) {
-            Err(error @ (Refusal::LongDescriptors(_) | Refusal::Processor { .. })) => {
+            Err(error @ Refusal::Processor { .. }) => {
                 return Ok(Finish::End(Some(End::Refused(error.to_string()))));
             }
             other => other?,
