@@ -94,7 +94,7 @@ fn leaf(random: &mut Random) -> u64 {
 /// Of the tables below.
 fn table(random: &mut Random, first: u32, number: u32) -> u64 {
     let place = match random.one_in(24) {
-        true => TABLES + random.below(MEMORY - TABLES) & !0xfff,
+        true => (TABLES + random.below(MEMORY - TABLES)) & !0xfff,
         false => first + random.below(number) * TABLE,
     };
     let attributes = u64::from(random.sparse() & 0x1f) << 59;
