@@ -27,7 +27,9 @@ struct RawInode {
     _common: [u32; 3],
     number: u32,
     version: u32,
-    _owner: [u32; 2],
+    mode: u32,
+    user: u16,
+    group: u16,
     size: u32,
     _times: [u32; 3],
     offset: u32,
@@ -40,21 +42,48 @@ struct RawInode {
 }
 
 /// A piece of a file.
-struct Piece<'a> {
-    version: u32,
+pub(crate) struct Piece<'a> {
+    pub(crate) version: u32,
+    pub(crate) mode: u32,
+    pub(crate) user: u16,
+    pub(crate) group: u16,
     /// Length of the file when this was written.
-    size: usize,
-    offset: usize,
-    length: usize,
-    compression: u8,
-    data: &'a [u8],
+    pub(crate) size: usize,
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+    pub(crate) compression: u8,
+    pub(crate) data: &'a [u8],
+}
+
+/// A name of a file in a folder, both by their numbers; number 0 takes the name
+/// away.
+pub(crate) struct Name {
+    pub(crate) folder: u32,
+    pub(crate) version: u32,
+    pub(crate) number: u32,
+    pub(crate) name: String,
 }
 
 /// What the nodes say.
 #[derive(Default)]
-struct Files<'a> {
-    pieces: BTreeMap<u32, Vec<Piece<'a>>>,
-    names: BTreeMap<u32, String>,
+pub(crate) struct Files<'a> {
+    pub(crate) pieces: BTreeMap<u32, Vec<Piece<'a>>>,
+    pub(crate) names: Vec<Name>,
+    /// Where the last node ends.
+    pub(crate) end: usize,
+}
+
+impl Files<'_> {
+    /// How many nodes there are.
+    pub(crate) fn nodes(&self) -> usize {
+        self.names.len() + self.pieces.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// A name of a file.
+    fn name(&self, number: u32) -> &str {
+        let mut names = self.names.iter().filter(|name| name.number == number);
+        names.next_back().map_or("", |name| &name.name)
+    }
 }
 
 /// The byte order of the node at the start of the bytes, when its header's
@@ -70,14 +99,14 @@ fn node(bytes: &[u8]) -> Option<Endian> {
 }
 
 /// The offset of the first node.
-pub(super) fn find(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
     let [low, high] = MAGIC.to_le_bytes();
     memchr::memchr2_iter(low, high, bytes)
         .find(|offset| bytes.get(*offset..).and_then(node).is_some())
 }
 
 /// Reads all nodes. Between them lies what the flash's blocks leave free.
-fn read(bytes: &[u8]) -> Files<'_> {
+pub(crate) fn read(bytes: &[u8]) -> Files<'_> {
     let mut files = Files::default();
     let mut offset = 0;
     while let Some(rest) = bytes.get(offset..).filter(|rest| rest.len() >= 12) {
@@ -87,6 +116,7 @@ fn read(bytes: &[u8]) -> Files<'_> {
         };
         let total = u32_at(rest, 4, endian).unwrap_or(0) as usize;
         let whole = part(rest, 0, total);
+        files.end = offset + whole.len();
         match scroll::Pread::pread_with::<u16>(rest, 2, endian) {
             Ok(INODE) => inode(&mut files, whole, endian),
             Ok(DIRENT) => dirent(&mut files, whole, endian),
@@ -108,6 +138,9 @@ fn inode<'a>(files: &mut Files<'a>, bytes: &'a [u8], endian: Endian) {
     }
     files.pieces.entry(raw.number).or_default().push(Piece {
         version: raw.version,
+        mode: raw.mode,
+        user: raw.user,
+        group: raw.group,
         size: raw.size as usize,
         offset: raw.offset as usize,
         length: raw.length as usize,
@@ -117,19 +150,24 @@ fn inode<'a>(files: &mut Files<'a>, bytes: &'a [u8], endian: Endian) {
 }
 
 fn dirent(files: &mut Files<'_>, bytes: &[u8], endian: Endian) {
-    let (Some(number), Some(&length)) = (u32_at(bytes, 20, endian), bytes.get(28)) else {
+    let word = |at| u32_at(bytes, at, endian);
+    let (Some(folder), Some(version), Some(number)) = (word(12), word(16), word(20)) else {
         return;
     };
+    let length = bytes.get(28).copied().unwrap_or(0);
     let name = part(bytes, DIRENT_HEADER, usize::from(length));
-    files
-        .names
-        .insert(number, String::from_utf8_lossy(name).into_owned());
+    files.names.push(Name {
+        folder,
+        version,
+        number,
+        name: String::from_utf8_lossy(name).into_owned(),
+    });
 }
 
 /// A node's contents; `None` when they are damaged or packed in a way that is
 /// not known. At most a page, 4 KiB, in practice; anything is allowed up to
 /// `limit`.
-fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
+pub(crate) fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
     const NONE: u8 = 0;
     const ZERO: u8 = 1;
     const ZLIB: u8 = 6;
@@ -210,7 +248,7 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     opener.spend_scan(span)?;
     let mut files = read(span.bytes);
     let mut tried = Tried::default();
-    for (number, mut pieces) in files.pieces {
+    for (number, mut pieces) in std::mem::take(&mut files.pieces) {
         let file = match assemble(opener, span, &mut pieces) {
             Ok(Some(file)) => file,
             Ok(None) => continue,
@@ -220,7 +258,7 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
                 continue;
             }
         };
-        let name = files.names.remove(&number).unwrap_or_default();
+        let name = files.name(number);
         let result = opener.attempt(|opener| {
             let text = format!("{name:?}, {} bytes in {} nodes", file.len(), pieces.len());
             opener.note(span, depth, LayerKind::Jffs2, text);
