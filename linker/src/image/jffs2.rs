@@ -7,6 +7,7 @@ use std::io::Read;
 
 use scroll::{Endian, Pread, SizeWith};
 
+use super::compress::{self, Work};
 use super::opener::{Opener, Span, Tried};
 use super::{Error, LayerKind};
 use crate::bytes::{crc32, part, u32_at};
@@ -170,8 +171,11 @@ fn dirent(files: &mut Files<'_>, bytes: &[u8], endian: Endian) {
 pub(crate) fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
     const NONE: u8 = 0;
     const ZERO: u8 = 1;
+    const RTIME: u8 = 2;
     const ZLIB: u8 = 6;
     const LZO: u8 = 7;
+    /// OpenWrt's.
+    const LZMA: u8 = 8;
     if piece.length > limit {
         return None;
     }
@@ -188,9 +192,44 @@ pub(crate) fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
             let length = lzokay::decompress::decompress(piece.data, &mut contents).ok()?;
             contents.truncate(length);
         }
+        RTIME => rtime(piece.data, &mut contents)?,
+        LZMA => contents = lzma(piece.data, piece.length)?,
         _ => return None,
     }
     Some(contents)
+}
+
+/// `fs/jffs2/compr_rtime.c`: each byte is followed by how many come again from
+/// where the same byte stood last.
+fn rtime(data: &[u8], contents: &mut [u8]) -> Option<()> {
+    let mut places = [0usize; 256];
+    let mut pairs = data.as_chunks::<2>().0.iter();
+    let mut at = 0;
+    while at < contents.len() {
+        let &[byte, repeat] = pairs.next()?;
+        *contents.get_mut(at)? = byte;
+        at += 1;
+        let from = std::mem::replace(&mut places[usize::from(byte)], at);
+        // What was just written may be among what comes again.
+        for from in from..from + usize::from(repeat) {
+            *contents.get_mut(at)? = *contents.get(from)?;
+            at += 1;
+        }
+    }
+    Some(())
+}
+
+/// A stream without its header, which is always the same but for the length
+/// (OpenWrt's `fs/jffs2/compr_lzma.c`: no bits of context, 8 KiB of dictionary).
+fn lzma(data: &[u8], length: usize) -> Option<Vec<u8>> {
+    const PROPERTIES: [u8; 5] = [0, 0, 0x20, 0, 0];
+    let mut stream = PROPERTIES.to_vec();
+    stream.extend((length as u64).to_le_bytes());
+    stream.extend(data);
+    // Bounded by the length.
+    let mut work = Work::new(u64::MAX);
+    let decoded = compress::decode(compress::Format::Lzma, &stream, length, &mut work).ok()?;
+    (decoded.bytes.len() == length).then_some(decoded.bytes)
 }
 
 /// Puts a file together; `None` for those that are too small for a kernel.
@@ -381,6 +420,36 @@ mod tests {
                 "no ARM Linux kernel found in 36192 bytes: no raw kernel, zImage, uImage, FIT, Android boot image, ELF kernel, JFFS2 nor compressed stream with one (tried: JFFS2 file system at 0x0: no kernel in it (tried: JFFS2 file system: piece of a file at 0x0 is missing, expected contents for offset 0xf000); at 0x74: not a kernel: 36076 bytes, expected at least 65536)"
             ],
         );
+    }
+
+    #[test]
+    fn bytes_that_come_again() {
+        let unpacked = |data: &[u8], length| {
+            let mut contents = vec![0; length];
+            rtime(data, &mut contents).map(|()| contents)
+        };
+        // "a", then "b" and nothing; "a" again, with "b" from behind the first.
+        assert_eq!(unpacked(b"a\0b\0a\x01", 4).unwrap(), b"abab");
+        // Bytes that are written while they are read.
+        assert_eq!(unpacked(b"x\0x\x05", 7).unwrap(), b"xxxxxxx");
+        // Cut off, and reaching behind the end.
+        assert_eq!(unpacked(b"a\0b", 4), None);
+        assert_eq!(unpacked(b"a\0a\xff", 4), None);
+    }
+
+    #[test]
+    fn streams_without_a_header() {
+        let contents = b"line after line after line after line ".repeat(50);
+        let mut options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
+        options.dict_size(0x2000).literal_context_bits(0);
+        options.literal_position_bits(0).position_bits(0);
+        let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+        let mut packed = Vec::new();
+        liblzma::bufread::XzEncoder::new_stream(contents.as_slice(), stream)
+            .read_to_end(&mut packed)
+            .unwrap();
+        assert_eq!(lzma(&packed[13..], contents.len()).unwrap(), contents);
+        assert_eq!(lzma(&packed[13..40], contents.len()), None);
     }
 
     #[test]
