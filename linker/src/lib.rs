@@ -14,7 +14,8 @@
 //! 9. [`link`]: placement in opaque memory, relocation, slots, veneers, patches
 //! 10. [`transplant`]: the product, and its files
 //!
-//! Beside them: [`source`] takes facts about functions from a kernel's source,
+//! Beside them: [`files`] reads the file systems that lie beside a kernel,
+//! [`source`] takes facts about functions from a kernel's source,
 //! and [`signatures`] holds those of many releases.
 //! [`evaluate`] measures phases 4 and 7 against a symbol table that they are not
 //! shown.
@@ -22,6 +23,7 @@
 pub mod bytes;
 pub mod code;
 pub mod evaluate;
+pub mod files;
 pub mod identify;
 pub mod image;
 pub mod kernel;

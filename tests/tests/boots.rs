@@ -2,8 +2,8 @@
 //! answers.
 //!
 //! One kernel of every instruction set, none of them for a chip that the
-//! emulator models: BCM5301X (Armv7, SMP), Kirkwood (Armv5TE), BCM2835 (Armv6),
-//! OX820 (Armv6, SMP, a vendor's user space and no symbols).
+//! emulator models: BCM5301X (Armv7, SMP), many SoCs of Armv7 with long page table
+//! descriptors (LPAE), Kirkwood (Armv5TE), BCM2835 (Armv6), OX820 (Armv6, SMP, a vendor's user space and no symbols).
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -169,6 +169,11 @@ fn bcm5301x_armv7() {
 }
 
 #[test]
+fn multiplatform_armv7_with_long_descriptors() {
+    check(&run(&fixtures::kernel("debian-armmp-lpae", "vmlinuz"), []));
+}
+
+#[test]
 fn kirkwood_armv5te() {
     check(&run(&fixtures::kernel("debian-marvell", "vmlinuz"), []));
 }
@@ -186,6 +191,7 @@ fn without_symbols() {
         ("bcm5301x-6.1", "zImage"),
         ("debian-marvell", "vmlinuz"),
         ("debian-rpi", "vmlinuz"),
+        ("debian-armmp-lpae", "vmlinuz"),
     ] {
         let report = run(
             &fixtures::kernel(name, file),

@@ -33,6 +33,8 @@ pub(crate) mod psr {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cp15 {
     cp: u32,
+    /// 64 bits, for MCRR and MRRC.
+    long: bool,
     crn: u32,
     opc1: u32,
     crm: u32,
@@ -45,6 +47,8 @@ impl Cp15 {
     pub(crate) const SCR: Self = Self::new(1, 0, 1, 0);
     pub(crate) const TTBR0: Self = Self::new(2, 0, 0, 0);
     pub(crate) const TTBR1: Self = Self::new(2, 0, 0, 1);
+    pub(crate) const TTBR0_LONG: Self = Self::long(0, 2);
+    pub(crate) const TTBR1_LONG: Self = Self::long(1, 2);
     pub(crate) const TTBCR: Self = Self::new(2, 0, 0, 2);
     pub(crate) const DACR: Self = Self::new(3, 0, 0, 0);
     pub(crate) const DFSR: Self = Self::new(5, 0, 0, 0);
@@ -56,6 +60,7 @@ impl Cp15 {
     pub(super) const fn new(crn: u32, opc1: u32, crm: u32, opc2: u32) -> Self {
         Self {
             cp: 15,
+            long: false,
             crn,
             opc1,
             crm,
@@ -71,17 +76,24 @@ impl Cp15 {
         }
     }
 
+    pub(super) const fn long(opc1: u32, crm: u32) -> Self {
+        Self {
+            long: true,
+            ..Self::new(0, opc1, crm, 0)
+        }
+    }
+
     /// Bank 0 is the one that a guest's MCR writes on all of our models.
-    fn raw(self, value: u32) -> RegisterARMCP {
+    fn raw(self, value: u64) -> RegisterARMCP {
         RegisterARMCP {
             cp: self.cp,
-            is64: 0,
+            is64: self.long.into(),
             sec: 0,
             crn: self.crn,
             crm: self.crm,
             opc1: self.opc1,
             opc2: self.opc2,
-            val: u64::from(value),
+            val: value,
         }
     }
 }
@@ -250,6 +262,12 @@ impl<'a> Live<'a> {
     /// None when the model does not have the register.
     #[inline]
     pub(crate) fn cp15(&self, register: Cp15) -> Option<u32> {
+        self.cp15_long(register).map(|value| value as u32)
+    }
+
+    /// The same with all of a register of 64 bits.
+    #[inline]
+    pub(crate) fn cp15_long(&self, register: Cp15) -> Option<u64> {
         let mut raw = register.raw(0);
         // SAFETY: as in `get`; a coprocessor access wants a `RegisterARMCP`.
         let error = unsafe {
@@ -259,11 +277,16 @@ impl<'a> Live<'a> {
                 (&raw mut raw).cast::<c_void>(),
             )
         };
-        (error == uc_error::OK).then_some(raw.val as u32)
+        (error == uc_error::OK).then_some(raw.val)
     }
 
     /// A register that the model does not have is left alone.
     pub(crate) fn set_cp15(&self, register: Cp15, value: u32) {
+        self.set_cp15_long(register, value.into());
+    }
+
+    /// The same with all of a register of 64 bits.
+    pub(crate) fn set_cp15_long(&self, register: Cp15, value: u64) {
         let raw = register.raw(value);
         // SAFETY: as in `cp15`.
         unsafe {

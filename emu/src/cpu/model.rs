@@ -81,9 +81,9 @@ impl CpuModel {
         !matches!(self, Self::Arm926 | Self::Arm11MpCore)
     }
 
-    /// Whether descriptors have a privileged-execute-never bit (DDI 0406C
-    /// B3.5.1: with the large physical address extension).
-    pub(crate) fn has_pxn(self) -> bool {
+    /// Whether it has the large physical address extension: long descriptors,
+    /// and a privileged-execute-never bit in short ones (DDI 0406C B3.5.1).
+    pub(crate) fn has_lpae(self) -> bool {
         matches!(self, Self::CortexA7 | Self::CortexA15)
     }
 

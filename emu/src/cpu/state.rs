@@ -90,6 +90,8 @@ pub struct SystemRegister {
     /// The architecture's name in lower case.
     pub name: &'static str,
     register: Cp15,
+    /// The upper half of 64 bits.
+    upper: bool,
     has: fn(CpuModel) -> bool,
 }
 
@@ -117,6 +119,10 @@ fn virtual_timers(model: CpuModel) -> bool {
     matches!(model, CpuModel::CortexA7 | CpuModel::CortexA15)
 }
 
+fn long_descriptors(model: CpuModel) -> bool {
+    virtual_timers(model)
+}
+
 fn cortex_a9(model: CpuModel) -> bool {
     model == CpuModel::CortexA9
 }
@@ -129,7 +135,18 @@ const fn register(
     SystemRegister {
         name,
         register: Cp15::new(crn, opc1, crm, opc2),
+        upper: false,
         has,
+    }
+}
+
+/// The upper half of a register that MCRR writes.
+const fn upper(name: &'static str, opc1: u32, crm: u32) -> SystemRegister {
+    SystemRegister {
+        name,
+        register: Cp15::long(opc1, crm),
+        upper: true,
+        has: long_descriptors,
     }
 }
 
@@ -146,6 +163,8 @@ const SYSTEM: &[SystemRegister] = &[
     register("ttbcr", [2, 0, 0, 2], since_v6),
     register("ttbr0", [2, 0, 0, 0], all),
     register("ttbr1", [2, 0, 0, 1], since_v6),
+    upper("ttbr0_upper", 0, 2),
+    upper("ttbr1_upper", 1, 2),
     register("dacr", [3, 0, 0, 0], all),
     register("dfsr", [5, 0, 0, 0], all),
     register("ifsr", [5, 0, 0, 1], all),
@@ -180,11 +199,13 @@ const SYSTEM: &[SystemRegister] = &[
     SystemRegister {
         name: "teecr",
         register: Cp15::of_14(0, 6, 0, 0),
+        upper: false,
         has: since_v7,
     },
     SystemRegister {
         name: "teehbr",
         register: Cp15::of_14(1, 6, 0, 0),
+        upper: false,
         has: since_v7,
     },
 ];
@@ -201,12 +222,18 @@ impl SystemRegister {
     }
 
     pub(crate) fn read(&self, cpu: &Live<'_>) -> u32 {
-        cpu.cp15(self.register).unwrap_or(0)
+        let value = cpu.cp15_long(self.register).unwrap_or(0);
+        (if self.upper { value >> 32 } else { value }) as u32
     }
 
     /// The TLB is to be emptied afterwards.
     pub(crate) fn write(&self, cpu: &Live<'_>, value: u32) {
-        cpu.set_cp15(self.register, value);
+        let value = u64::from(value);
+        let value = match self.upper {
+            true => cpu.cp15_long(self.register).unwrap_or(0) & 0xffff_ffff | value << 32,
+            false => value,
+        };
+        cpu.set_cp15_long(self.register, value);
     }
 }
 

@@ -12,7 +12,7 @@ use super::milestone::{Milestone, Reached};
 use super::poll::Polls;
 use super::stops::Stops;
 use super::unassigned;
-use super::{Error, Exit, Registers};
+use super::{Exit, Registers};
 use crate::board::{Board, Wiring};
 use crate::clock::{Clock, Time};
 use crate::cpu::CpuModel;
@@ -21,7 +21,7 @@ use crate::cpu::count::Count;
 use crate::cpu::live::{Live, psr};
 use crate::exception::Exception;
 use crate::mmu::Access;
-use crate::mmu::fault::{Fault, Refused, Status};
+use crate::mmu::fault::{Fault, Status};
 use crate::mmu::translate::Mmu;
 
 /// Virtual time between two looks at the kernel's tables for the opaque range:
@@ -76,7 +76,6 @@ pub(crate) struct Guest {
     pub(super) stops: Stops,
     /// An exception without code for it was reported.
     unserved: bool,
-    refused: Option<Refused>,
     /// The count at the last exception, and how many came at that count.
     last_exception: u64,
     repeated: u32,
@@ -104,7 +103,6 @@ impl Guest {
             later: None,
             stops: Stops::default(),
             unserved: false,
-            refused: None,
             last_exception: 0,
             repeated: 0,
         }
@@ -121,15 +119,12 @@ impl Guest {
     }
 
     /// Why the run ends, if it does.
-    pub(super) fn take_exit(&mut self, cpu: &Live<'_>) -> Option<Result<Exit, Error>> {
-        if let Some(refused) = self.refused.take() {
-            return Some(Err(refused.into()));
-        }
+    pub(super) fn take_exit(&mut self, cpu: &Live<'_>) -> Option<Exit> {
         let mut exit = self.exit.take()?;
         if let Exit::Stuck { pc } = &mut exit {
             *pc = cpu.pc();
         }
-        Some(Ok(exit))
+        Some(exit)
     }
 
     /// A milestone is reached, if it was not before.
@@ -204,10 +199,6 @@ impl Guest {
         }
         if let Some(va) = news.conflict {
             self.exit_soon(count, Exit::OpaqueConflict { va });
-        }
-        if news.refused {
-            self.refused = Some(Refused);
-            self.exit_soon(count, Exit::Budget);
         }
     }
 

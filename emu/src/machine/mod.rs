@@ -38,7 +38,6 @@ use crate::cpu::engine::{Engine, EngineError, Hook, Stop};
 use crate::cpu::image::Image;
 use crate::cpu::live::{Cp15, Live, psr};
 use crate::cpu::ram::Ram;
-use crate::mmu::fault::Refused;
 use crate::mmu::opaque::{Opaque, OpaqueError, PHYSICAL};
 use crate::mmu::translate::Mmu;
 use guest::{Guest, Rest};
@@ -204,9 +203,6 @@ pub enum Error {
     /// [`Machine::run`] before [`Machine::start`].
     #[error("the machine was not started")]
     NotStarted,
-    /// The guest does something that is not emulated.
-    #[error(transparent)]
-    LongDescriptors(#[from] Refused),
     /// Unicorn stopped for a reason that we do not know how to go on from.
     #[error("the processor cannot go on at {pc:#010x}: {reason}")]
     Processor {
@@ -344,7 +340,7 @@ impl Machine {
     /// block at most.
     ///
     /// # Errors
-    /// When the guest does something that is not emulated.
+    /// When the machine was not started, or Unicorn cannot go on.
     pub fn run(&mut self, instructions: u64) -> Result<Exit, Error> {
         self.stop_stepping();
         self.run_on(instructions)
@@ -360,7 +356,7 @@ impl Machine {
         loop {
             let (guest, count, cpu) = self.engine.parts();
             if let Some(exit) = guest.take_exit(&cpu) {
-                return exit;
+                return Ok(exit);
             }
             if guest.waiting && guest.wait(count, &cpu) == Rest::Ended {
                 continue;

@@ -1,6 +1,6 @@
 //! Our own page walk: opaque memory first, the kernel's tables after.
 //!
-//! * [`walk`]: the walk of short descriptors as a pure function
+//! * [`walk`]: the walk of short and of long descriptors as a pure function
 //! * [`fault`]: fault status codes
 //! * [`operand`]: the address that a load or store uses, for the exact fault
 //!   address
@@ -14,8 +14,8 @@
 //!   page can have permissions of their own, and a tiny page is 1 KiB: the
 //!   strictest of the four subpages counts, and of four tiny pages the first.
 //! * No alignment fault for plain loads and stores (Unicorn has none).
-//! * Long descriptors are refused with [`fault::Refused`], and so are physical
-//!   addresses above 4 GiB with an external abort.
+//! * Physical addresses above 4 GiB, of tables too, are refused with an external
+//!   abort.
 //! * A page from which code was fetched and which is also written again and
 //!   again stays executable for whoever may write it, whatever its descriptor
 //!   says: only so does Unicorn notice every store to it.

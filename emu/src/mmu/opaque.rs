@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use thiserror::Error;
 
-use super::fault::Status;
+use super::fault::{Format, Level, Status};
 use super::walk::{Descriptors, Mapping, Regime, Rights, walk};
 use crate::cpu::ram::PAGE;
 
@@ -138,7 +138,7 @@ impl Opaque {
                     privileged: Rights::default(),
                     user: Rights::default(),
                     domain: 0,
-                    page: true,
+                    level: Level::Second,
                 });
                 page.privileged.read = true;
                 page.privileged.write |= segment.writable;
@@ -160,7 +160,7 @@ impl Opaque {
                 },
                 user: Rights::default(),
                 domain: 0,
-                page: true,
+                level: Level::Second,
             });
         }
         Ok((Self { base, pages }, memory))
@@ -191,9 +191,7 @@ impl Opaque {
             let va = self.base.wrapping_add((number as u32) << 12);
             match is_mapped(memory, regime, va) {
                 Presence::Mapped => return Some(va),
-                Presence::Empty => number += 1,
-                // Nothing up to the next MiB.
-                Presence::EmptySection => number += 256 - (va as usize >> 12 & 255),
+                Presence::Empty { pages } => number += pages - (va as usize >> 12) % pages,
             }
         }
         None
@@ -205,21 +203,27 @@ impl Opaque {
 pub(crate) enum Presence {
     /// A mapping, whatever its permissions.
     Mapped,
-    /// None.
-    Empty,
-    /// Not even a second-level table.
-    EmptySection,
+    /// None, up to the next multiple of so many pages.
+    Empty {
+        /// Pages of an entry that is empty.
+        pages: usize,
+    },
 }
 
 /// Whether the guest's tables map an address.
 pub(crate) fn is_mapped(memory: &impl Descriptors, regime: &Regime, va: u32) -> Presence {
-    match walk(memory, regime, va) {
-        Ok(Ok(_)) => Presence::Mapped,
-        Ok(Err(fault)) => match fault.status {
-            Status::SectionTranslation | Status::FirstLevelExternal => Presence::EmptySection,
-            Status::PageTranslation | Status::SecondLevelExternal => Presence::Empty,
-            _ => Presence::Mapped,
-        },
-        Err(_) => Presence::EmptySection,
-    }
+    let Err(fault) = walk(memory, regime, va) else {
+        return Presence::Mapped;
+    };
+    let (Status::Translation(level) | Status::TableExternal(level)) = fault.status else {
+        return Presence::Mapped;
+    };
+    // A walk that is disabled counts as the first level, and may cover less
+    // than an entry of that level of long descriptors: 2 MiB are always safe.
+    let pages = match (regime.format(), level) {
+        (Format::Short, Level::First) => 1 << 8,
+        (Format::Long, Level::First | Level::Second) => 1 << 9,
+        _ => 1,
+    };
+    Presence::Empty { pages }
 }

@@ -1,6 +1,6 @@
 //! All of the guest's address space, as ranges.
 
-use super::fault::Status;
+use super::fault::{Level, Status};
 use super::opaque::Opaque;
 use super::walk::{Descriptors, Mapping, Regime, Rights, walk};
 
@@ -60,8 +60,9 @@ pub(crate) fn ranges(
                 .page(va)
                 .map(|mapping| Range::of(page, &mapping, true)),
             None => match walk(memory, regime, va) {
-                Ok(Ok(mapping)) => Some(Range::of(page, &mapping, false)),
-                Ok(Err(fault)) if fault.status == Status::SectionTranslation => {
+                Ok(mapping) => Some(Range::of(page, &mapping, false)),
+                // A descriptor of the first level stands for a MiB at least.
+                Err(fault) if fault.status == Status::Translation(Level::First) => {
                     page = skipped(page, opaque);
                     continue;
                 }

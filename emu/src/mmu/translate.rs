@@ -17,7 +17,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::Access;
-use super::fault::{Fault, Status};
+use super::fault::{Fault, Format, Level, Status};
 use super::opaque::{Opaque, Presence, is_mapped};
 use super::operand;
 use super::ranges::{Range, ranges};
@@ -52,7 +52,7 @@ mod page {
 /// The translation of addresses.
 pub(crate) struct Mmu {
     architecture: Architecture,
-    pxn: bool,
+    lpae: bool,
     ram: Rc<Ram>,
     /// See [`page`].
     pages: Vec<u8>,
@@ -92,14 +92,12 @@ pub(crate) struct News {
     pub(crate) user: bool,
     /// The kernel maps this address of the opaque range.
     pub(crate) conflict: Option<u32>,
-    /// Long descriptors are in use.
-    pub(crate) refused: bool,
 }
 
 impl News {
     #[inline]
     pub(crate) fn any(&self) -> bool {
-        self.on || self.user || self.refused || self.conflict.is_some()
+        self.on || self.user || self.conflict.is_some()
     }
 }
 
@@ -107,7 +105,7 @@ impl Mmu {
     pub(crate) fn new(model: CpuModel, ram: Rc<Ram>, opaque: Option<Opaque>) -> Self {
         Self {
             architecture: model.architecture(),
-            pxn: model.has_pxn(),
+            lpae: model.has_lpae(),
             pages: vec![0; ram.pages() as usize],
             ram,
             opaque,
@@ -205,15 +203,9 @@ impl Mmu {
                 Some(opaque) => {
                     let page = opaque.page(address);
                     self.look_for_conflict_at(&regime, address);
-                    page.ok_or(Fault::new(Status::SectionTranslation))
+                    page.ok_or(Fault::new(Status::Translation(Level::First)))
                 }
-                None => match walk(&*self.ram, &regime, address) {
-                    Ok(found) => found,
-                    Err(_) => {
-                        self.news.refused = true;
-                        Err(Fault::new(Status::SectionTranslation))
-                    }
-                },
+                None => self.walk(&regime, address),
             }
         };
         let found = found.or_else(
@@ -276,10 +268,7 @@ impl Mmu {
 
     /// Whether a fault is one that [`nobodys`](Self::nobodys) is there for.
     fn is_nobodys(&self, address: u32, access: Access, user: bool, fault: Fault) -> bool {
-        let unmapped = matches!(
-            fault.status,
-            Status::SectionTranslation | Status::PageTranslation
-        );
+        let unmapped = matches!(fault.status, Status::Translation(_));
         let here = |range: &RangeInclusive<u32>| range.contains(&address);
         unmapped
             && !user
@@ -293,24 +282,47 @@ impl Mmu {
         self.refusal.take()
     }
 
+    /// What the guest's own tables have for an address. Nothing answers beyond
+    /// 4 GiB, where opaque memory lies.
+    fn walk(&self, regime: &Regime, address: u32) -> Result<Mapping, Fault> {
+        let mapping = walk(&*self.ram, regime, address)?;
+        if mapping.physical >> 32 != 0 {
+            return Err(Fault {
+                status: Status::External,
+                domain: mapping.domain,
+            });
+        }
+        Ok(mapping)
+    }
+
     /// The registers that rule walks, as they are now.
     pub(crate) fn regime(&self, cpu: &Live<'_>) -> Regime {
-        let ttbcr = match self.architecture {
-            Architecture::V5 => 0,
-            _ => cpu.cp15(Cp15::TTBCR).unwrap_or(0),
-        };
-        Regime {
+        let mut regime = Regime {
             architecture: self.architecture,
-            pxn: self.pxn,
+            lpae: self.lpae,
             sctlr: cpu.cp15(Cp15::SCTLR).unwrap_or(0),
-            ttbr0: cpu.cp15(Cp15::TTBR0).unwrap_or(0),
-            ttbr1: match ttbcr & 7 {
-                0 => 0,
-                _ => cpu.cp15(Cp15::TTBR1).unwrap_or(0),
+            ttbr0: 0,
+            ttbr1: 0,
+            ttbcr: match self.architecture {
+                Architecture::V5 => 0,
+                _ => cpu.cp15(Cp15::TTBCR).unwrap_or(0),
             },
-            ttbcr,
             dacr: cpu.cp15(Cp15::DACR).unwrap_or(0),
+        };
+        let [base0, base1] = match regime.format() {
+            Format::Short => [Cp15::TTBR0, Cp15::TTBR1],
+            Format::Long => [Cp15::TTBR0_LONG, Cp15::TTBR1_LONG],
+        };
+        regime.ttbr0 = cpu.cp15_long(base0).unwrap_or(0);
+        if regime.splits() {
+            regime.ttbr1 = cpu.cp15_long(base1).unwrap_or(0);
         }
+        regime
+    }
+
+    /// The format of fault status at the moment.
+    pub(crate) fn format(&self, cpu: &Live<'_>) -> Format {
+        self.regime(cpu).format()
     }
 
     /// Where a virtual address of the running program is, as privileged modes
@@ -322,7 +334,7 @@ impl Mmu {
         } else if let Some(opaque) = self.opaque.as_ref().filter(|range| range.contains(address)) {
             opaque.page(address)?
         } else {
-            walk(&*self.ram, &regime, address).ok()?.ok()?
+            self.walk(&regime, address).ok()?
         };
         Some(mapping.physical | u64::from(address & 0xfff))
     }
@@ -401,9 +413,8 @@ impl Mmu {
             cpsr,
         };
         let Some(number) = self.ram.page_of(mapping.physical) else {
-            // A chip, or nothing: not executable, and not beyond the addresses that
-            // anything can have.
-            if access == Access::Fetch || mapping.physical >> 32 != 0 {
+            // A chip, or nothing: not executable.
+            if access == Access::Fetch {
                 return Err(Fault {
                     status: Status::External,
                     domain: mapping.domain,
@@ -469,7 +480,7 @@ fn identity(address: u32) -> Mapping {
         privileged: all,
         user: all,
         domain: 0,
-        page: false,
+        level: Level::First,
     }
 }
 

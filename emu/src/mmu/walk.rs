@@ -1,7 +1,7 @@
-//! The walk of short-descriptor page tables as a pure function of memory and
-//! of the registers that rule it.
+//! The walk of page tables as a pure function of memory and of the registers
+//! that rule it: here for short descriptors, in [`long`] for long ones.
 //!
-//! Two formats share the first level. The old one (Armv4, v5, and v6 with
+//! Two formats of short descriptors share the first level. The old one (Armv4, v5, and v6 with
 //! SCTLR.XP clear) has permissions for each quarter of a page; the new one (v6
 //! with XP set, and v7) has one set of them, execute-never and an access flag.
 //! Sources: DDI 0100I B4 (v5, v6), DDI 0406C B3.5 (v7), DDI 0406C D12 and D15
@@ -9,8 +9,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{Fault, Refused, Status};
+use super::fault::{Fault, Format, Level, Status};
 use crate::cpu::Architecture;
+
+mod long;
 
 /// Where descriptors are read from: physical memory.
 pub trait Descriptors {
@@ -30,14 +32,15 @@ impl Descriptors for crate::cpu::ram::Ram {
 pub struct Regime {
     /// Which architecture's formats.
     pub architecture: Architecture,
-    /// Whether descriptors have a privileged-execute-never bit.
-    pub pxn: bool,
+    /// Whether the processor has the large physical address extension: long
+    /// descriptors, and a privileged-execute-never bit in short ones.
+    pub lpae: bool,
     /// System control register.
     pub sctlr: u32,
-    /// Translation table base 0.
-    pub ttbr0: u32,
+    /// Translation table base 0; 64 bits with long descriptors, else 32.
+    pub ttbr0: u64,
     /// Translation table base 1; read only when `ttbcr` asks for it.
-    pub ttbr1: u32,
+    pub ttbr1: u64,
     /// Translation table base control; 0 on Armv5, which has none.
     pub ttbcr: u32,
     /// Domain access control.
@@ -50,10 +53,10 @@ pub const SCTLR_M: u32 = 1 << 0;
 const SCTLR_S: u32 = 1 << 8;
 /// SCTLR.R: ROM protection (before v7).
 const SCTLR_R: u32 = 1 << 9;
-/// SCTLR.WXN: writable pages are never executable (with PXN).
+/// SCTLR.WXN: writable pages are never executable (with LPAE).
 const SCTLR_WXN: u32 = 1 << 19;
 /// SCTLR.UWXN: pages that user mode can write are never executable in
-/// privileged modes (with PXN).
+/// privileged modes (with LPAE).
 const SCTLR_UWXN: u32 = 1 << 20;
 /// SCTLR.XP: the new format (v6; always 1 in v7).
 const SCTLR_XP: u32 = 1 << 23;
@@ -97,27 +100,24 @@ impl Rights {
 /// A mapping that a walk found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
-    /// The physical address of the 4 KiB page. Supersections reach 40 bits.
+    /// The physical address of the 4 KiB page. Supersections and long
+    /// descriptors reach 40 bits.
     pub physical: u64,
     /// What privileged modes may do.
     pub privileged: Rights,
     /// What user mode may do.
     pub user: Rights,
-    /// The domain of the first-level descriptor.
+    /// The domain of the first-level descriptor; 0 with long ones.
     pub domain: u8,
-    /// Whether it came from the second level.
-    pub page: bool,
+    /// The level whose descriptor it is.
+    pub level: Level,
 }
 
 impl Mapping {
     /// The fault of an access that the rights do not allow.
     pub fn permission_fault(&self) -> Fault {
         Fault {
-            status: if self.page {
-                Status::PagePermission
-            } else {
-                Status::SectionPermission
-            },
+            status: Status::Permission(self.level),
             domain: self.domain,
         }
     }
@@ -137,19 +137,32 @@ impl Regime {
         }
     }
 
-    /// The physical address of the first-level descriptor of `va`, or none when
-    /// walks there are disabled.
-    ///
-    /// # Errors
-    /// With long descriptors.
-    pub fn first_level(&self, va: u32) -> Result<Option<u32>, Refused> {
+    /// Takes execution from what may be written, where SCTLR asks for it.
+    fn never_both(&self, privileged: &mut Rights, user: &mut Rights) {
+        if self.lpae && self.sctlr & SCTLR_WXN != 0 {
+            privileged.execute &= !privileged.write;
+            user.execute &= !user.write;
+        }
+        if self.lpae && self.sctlr & SCTLR_UWXN != 0 {
+            privileged.execute &= !user.write;
+        }
+    }
+
+    /// The format of its descriptors.
+    pub fn format(&self) -> Format {
+        match self.lpae && self.ttbcr & TTBCR_EAE != 0 {
+            true => Format::Long,
+            false => Format::Short,
+        }
+    }
+
+    /// The physical address of the first-level short descriptor of `va`, or none
+    /// when walks there are disabled.
+    pub fn first_level(&self, va: u32) -> Option<u32> {
         let (mut n, mut ttbcr) = (0, 0);
         if self.architecture >= Architecture::V6 {
             ttbcr = self.ttbcr;
             n = ttbcr & 7;
-        }
-        if self.architecture == Architecture::V7 && self.pxn && ttbcr & TTBCR_EAE != 0 {
-            return Err(Refused);
         }
         // N = 0: TTBR0 alone. Else TTBR0 has the addresses whose N top bits are 0.
         let upper = n != 0 && va >> (32 - n) != 0;
@@ -159,32 +172,30 @@ impl Regime {
             (self.ttbr0, TTBCR_PD0, 14 - n)
         };
         if ttbcr & disabled != 0 {
-            return Ok(None);
+            return None;
         }
         let index = (va >> 20) << 2;
         let mask = (1 << size) - 1;
-        Ok(Some(base & !mask | index & mask))
+        Some(base as u32 & !mask | index & mask)
     }
 }
 
 /// Finds the mapping of the page at `va` with the MMU on.
 ///
 /// # Errors
-/// The inner error is the guest's: nothing is mapped there, a table is outside
-/// of memory, the domain is closed or the access flag is clear. The outer one is
-/// a kind of table that is not emulated.
-pub fn walk(
-    memory: &impl Descriptors,
-    regime: &Regime,
-    va: u32,
-) -> Result<Result<Mapping, Fault>, Refused> {
-    Ok(match regime.first_level(va)? {
-        None => Err(Fault::new(Status::SectionTranslation)),
-        Some(address) => match memory.word(address) {
-            None => Err(Fault::new(Status::FirstLevelExternal)),
-            Some(descriptor) => first_level(memory, regime, va, descriptor),
-        },
-    })
+/// Nothing is mapped there, a table is outside of memory, the domain is closed
+/// or the access flag is clear.
+pub fn walk(memory: &impl Descriptors, regime: &Regime, va: u32) -> Result<Mapping, Fault> {
+    if regime.format() == Format::Long {
+        return long::walk(memory, regime, va);
+    }
+    let address = regime
+        .first_level(va)
+        .ok_or(Fault::new(Status::Translation(Level::First)))?;
+    let descriptor = memory
+        .word(address)
+        .ok_or(Fault::new(Status::TableExternal(Level::First)))?;
+    first_level(memory, regime, va, descriptor)
 }
 
 fn first_level(
@@ -197,9 +208,9 @@ fn first_level(
     match descriptor & 3 {
         1 => coarse(memory, regime, va, descriptor),
         2 => section(regime, va, descriptor),
-        3 if new && regime.pxn => section(regime, va, descriptor),
+        3 if new && regime.lpae => section(regime, va, descriptor),
         3 if regime.architecture == Architecture::V5 => fine(memory, regime, va, descriptor),
-        _ => Err(Fault::new(Status::SectionTranslation)),
+        _ => Err(Fault::new(Status::Translation(Level::First))),
     }
 }
 
@@ -218,7 +229,7 @@ fn section(regime: &Regime, va: u32, descriptor: u32) -> Result<Mapping, Fault> 
     let found = Found {
         physical,
         domain,
-        page: false,
+        level: Level::First,
     };
     let ap = descriptor >> 10 & 3;
     if new {
@@ -227,7 +238,7 @@ fn section(regime: &Regime, va: u32, descriptor: u32) -> Result<Mapping, Fault> 
             descriptor >> 15 & 1,
             ap,
             descriptor & 1 << 4 != 0,
-            regime.pxn && descriptor & 1 != 0,
+            regime.lpae && descriptor & 1 != 0,
         )
     } else {
         found.old_rights(regime, &[ap])
@@ -245,11 +256,11 @@ fn coarse(
     let address = first & 0xffff_fc00 | va >> 10 & 0x3fc;
     let descriptor = memory
         .word(address)
-        .ok_or(fault(Status::SecondLevelExternal))?;
+        .ok_or(fault(Status::TableExternal(Level::Second)))?;
     let small = Found {
         physical: u64::from(descriptor & 0xffff_f000),
         domain,
-        page: true,
+        level: Level::Second,
     };
     let large = Found {
         physical: u64::from(descriptor & 0xffff_0000 | va & 0xf000),
@@ -259,9 +270,9 @@ fn coarse(
     if regime.new_format() {
         let apx = descriptor >> 9 & 1;
         let ap = descriptor >> 4 & 3;
-        let pxn = regime.pxn && first & 1 << 2 != 0;
+        let pxn = regime.lpae && first & 1 << 2 != 0;
         return match kind {
-            0 => Err(fault(Status::PageTranslation)),
+            0 => Err(fault(Status::Translation(Level::Second))),
             1 => large.new_rights(regime, apx, ap, descriptor & 1 << 15 != 0, pxn),
             _ => small.new_rights(regime, apx, ap, descriptor & 1 != 0, pxn),
         };
@@ -282,7 +293,7 @@ fn coarse(
         3 if regime.architecture == Architecture::V6 => {
             small.old_rights(regime, &[descriptor >> 4 & 3])
         }
-        _ => Err(fault(Status::PageTranslation)),
+        _ => Err(fault(Status::Translation(Level::Second))),
     }
 }
 
@@ -295,16 +306,16 @@ fn fine(memory: &impl Descriptors, regime: &Regime, va: u32, first: u32) -> Resu
     let entry = |number: u32| {
         memory
             .word(address | number << 2)
-            .ok_or(fault(Status::SecondLevelExternal))
+            .ok_or(fault(Status::TableExternal(Level::Second)))
     };
     let descriptor = entry(0)?;
     let found = Found {
         physical: u64::from(descriptor & 0xffff_f000),
         domain,
-        page: true,
+        level: Level::Second,
     };
     match descriptor & 3 {
-        0 => Err(fault(Status::PageTranslation)),
+        0 => Err(fault(Status::Translation(Level::Second))),
         1 => Found {
             physical: u64::from(descriptor & 0xffff_0000 | va & 0xf000),
             ..found
@@ -325,7 +336,7 @@ fn fine(memory: &impl Descriptors, regime: &Regime, va: u32, first: u32) -> Resu
                 let tiny = entry(number)?;
                 // A hole, or a tiny page of another page of memory, is not ours to show.
                 if tiny & 3 != 3 || tiny & 0xffff_f000 != descriptor & 0xffff_f000 {
-                    return Err(fault(Status::PageTranslation));
+                    return Err(fault(Status::Translation(Level::Second)));
                 }
                 *right = tiny >> 4 & 3;
             }
@@ -339,13 +350,13 @@ fn fine(memory: &impl Descriptors, regime: &Regime, va: u32, first: u32) -> Resu
 struct Found {
     physical: u64,
     domain: u8,
-    page: bool,
+    level: Level,
 }
 
 impl Found {
-    fn fault(self, section: Status, page: Status) -> Fault {
+    fn fault(self, status: fn(Level) -> Status) -> Fault {
         Fault {
-            status: if self.page { page } else { section },
+            status: status(self.level),
             domain: self.domain,
         }
     }
@@ -356,7 +367,7 @@ impl Found {
             privileged,
             user,
             domain: self.domain,
-            page: self.page,
+            level: self.level,
         }
     }
 
@@ -365,7 +376,7 @@ impl Found {
         match regime.dacr >> (2 * u32::from(self.domain)) & 3 {
             1 => Ok(true),
             3 => Ok(false),
-            _ => Err(self.fault(Status::SectionDomain, Status::PageDomain)),
+            _ => Err(self.fault(Status::Domain)),
         }
     }
 
@@ -396,7 +407,7 @@ impl Found {
         // The flag comes before the domain (DDI 0406C B3.12.3).
         let flagged = regime.sctlr & SCTLR_AFE != 0;
         if flagged && ap & 1 == 0 {
-            return Err(self.fault(Status::SectionAccessFlag, Status::PageAccessFlag));
+            return Err(self.fault(Status::AccessFlag));
         }
         if !self.is_client(regime)? {
             return Ok(self.with(Rights::ALL, Rights::ALL));
@@ -415,15 +426,7 @@ impl Found {
         if never_privileged {
             privileged.execute = false;
         }
-        if regime.pxn {
-            if regime.sctlr & SCTLR_WXN != 0 {
-                privileged.execute &= !privileged.write;
-                user.execute &= !user.write;
-            }
-            if regime.sctlr & SCTLR_UWXN != 0 {
-                privileged.execute &= !user.write;
-            }
-        }
+        regime.never_both(&mut privileged, &mut user);
         Ok(self.with(privileged, user))
     }
 }

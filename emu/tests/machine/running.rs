@@ -245,26 +245,6 @@ fn milestones_come_in_order() {
 }
 
 #[test]
-fn long_descriptors_are_an_error() {
-    let mut bench = Bench::new(CpuModel::CortexA15);
-    // mov r0, #1 << 31; mcr p15, 0, r0, c2, c0, 2; then switch the MMU on.
-    bench.arm(CODE, &[0xe3a0_0102, 0xee02_0f50]);
-    bench.arm(
-        CODE + 8,
-        &[0xee11_3f10, 0xe383_3001, 0xee01_3f10, 0xeaff_fffe],
-    );
-    bench.start(CODE);
-    let error = loop {
-        match bench.machine.run(100) {
-            Ok(Exit::Milestone(_)) => {}
-            Ok(other) => panic!("{other:?}"),
-            Err(error) => break error,
-        }
-    };
-    assert!(matches!(error, Error::LongDescriptors(_)));
-}
-
-#[test]
 fn configurations_that_cannot_be() {
     let machine = |banks: &[(u32, u64)]| {
         Machine::new(Config {

@@ -4,8 +4,8 @@
 use memchr::memmem;
 
 use super::opener::{Opener, Span, Tried};
-use super::{Error, LayerKind, android, compress, elf, jffs2, tree, uimage, zimage};
-use crate::bytes::{le32, part};
+use super::{Error, android, compress, elf, jffs2, tree, uimage, zimage};
+use crate::bytes::part;
 use crate::kernel::{self, Kernel};
 
 /// A container that may lie at an offset.
@@ -136,69 +136,4 @@ pub(super) fn raw(
         }
     }
     Ok(None)
-}
-
-/// Notes the file systems that are known by a superblock: a person wants to
-/// know that they are there.
-pub(super) fn note_file_systems(opener: &mut Opener, span: Span<'_>) {
-    /// More than this many are data that happen to look so.
-    const MOST: usize = 64;
-    let mut found: Vec<(usize, usize, String)> = Vec::new();
-    for (magic, read) in FILE_SYSTEMS {
-        let hits = memmem::find_iter(span.bytes, magic);
-        found.extend(
-            hits.filter_map(|offset| {
-                let (len, text) = read(span.bytes.get(offset..)?)?;
-                Some((offset, len, text))
-            })
-            .take(MOST),
-        );
-    }
-    found.sort_unstable();
-    for (offset, len, text) in found {
-        opener.note(span.part(offset, len), 0, LayerKind::FileSystem, text);
-    }
-}
-
-/// Reads length and description from the superblock at the start of the bytes.
-type ReadSuperblock = fn(&[u8]) -> Option<(usize, String)>;
-
-const FILE_SYSTEMS: [(&[u8], ReadSuperblock); 3] = [
-    (b"hsqs", squashfs),
-    (&0x28cd_3d45u32.to_le_bytes(), cramfs),
-    (b"UBI#", ubi),
-];
-
-/// `struct squashfs_super_block`, `fs/squashfs/squashfs_fs.h`.
-fn squashfs(bytes: &[u8]) -> Option<(usize, String)> {
-    let version = le32(bytes, 28)?;
-    let (major, minor) = (version & 0xffff, version >> 16);
-    let used = le32(bytes, 40)? as usize;
-    let sane = major == 4 && le32(bytes, 44)? == 0 && (96..=bytes.len()).contains(&used);
-    let compression = match le32(bytes, 20)? & 0xffff {
-        1 => "gzip",
-        2 => "lzma",
-        3 => "lzo",
-        4 => "xz",
-        5 => "lz4",
-        6 => "zstd",
-        _ => return None,
-    };
-    sane.then(|| (used, format!("squashfs {major}.{minor}, {compression}")))
-}
-
-/// `struct cramfs_super`, `include/uapi/linux/cramfs_fs.h`.
-fn cramfs(bytes: &[u8]) -> Option<(usize, String)> {
-    let size = le32(bytes, 4)? as usize;
-    let sane = part(bytes, 16, 16) == b"Compressed ROMFS" && (76..=bytes.len()).contains(&size);
-    sane.then(|| (size, "cramfs".to_owned()))
-}
-
-/// `struct ubi_ec_hdr`, `drivers/mtd/ubi/ubi-media.h`: the header of every
-/// erase block; only the first of a run is of interest.
-fn ubi(bytes: &[u8]) -> Option<(usize, String)> {
-    let version = *bytes.get(4)?;
-    let counter = bytes.get(8..16)?;
-    (version == 1 && part(bytes, 5, 3) == [0; 3] && counter.first() == Some(&0))
-        .then(|| (64, "UBI erase block".to_owned()))
 }

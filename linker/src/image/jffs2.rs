@@ -7,6 +7,7 @@ use std::io::Read;
 
 use scroll::{Endian, Pread, SizeWith};
 
+use super::compress::{self, Work};
 use super::opener::{Opener, Span, Tried};
 use super::{Error, LayerKind};
 use crate::bytes::{crc32, part, u32_at};
@@ -27,7 +28,9 @@ struct RawInode {
     _common: [u32; 3],
     number: u32,
     version: u32,
-    _owner: [u32; 2],
+    mode: u32,
+    user: u16,
+    group: u16,
     size: u32,
     _times: [u32; 3],
     offset: u32,
@@ -40,21 +43,48 @@ struct RawInode {
 }
 
 /// A piece of a file.
-struct Piece<'a> {
-    version: u32,
+pub(crate) struct Piece<'a> {
+    pub(crate) version: u32,
+    pub(crate) mode: u32,
+    pub(crate) user: u16,
+    pub(crate) group: u16,
     /// Length of the file when this was written.
-    size: usize,
-    offset: usize,
-    length: usize,
-    compression: u8,
-    data: &'a [u8],
+    pub(crate) size: usize,
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+    pub(crate) compression: u8,
+    pub(crate) data: &'a [u8],
+}
+
+/// A name of a file in a folder, both by their numbers; number 0 takes the name
+/// away.
+pub(crate) struct Name {
+    pub(crate) folder: u32,
+    pub(crate) version: u32,
+    pub(crate) number: u32,
+    pub(crate) name: String,
 }
 
 /// What the nodes say.
 #[derive(Default)]
-struct Files<'a> {
-    pieces: BTreeMap<u32, Vec<Piece<'a>>>,
-    names: BTreeMap<u32, String>,
+pub(crate) struct Files<'a> {
+    pub(crate) pieces: BTreeMap<u32, Vec<Piece<'a>>>,
+    pub(crate) names: Vec<Name>,
+    /// Where the last node ends.
+    pub(crate) end: usize,
+}
+
+impl Files<'_> {
+    /// How many nodes there are.
+    pub(crate) fn nodes(&self) -> usize {
+        self.names.len() + self.pieces.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// A name of a file.
+    fn name(&self, number: u32) -> &str {
+        let mut names = self.names.iter().filter(|name| name.number == number);
+        names.next_back().map_or("", |name| &name.name)
+    }
 }
 
 /// The byte order of the node at the start of the bytes, when its header's
@@ -70,14 +100,14 @@ fn node(bytes: &[u8]) -> Option<Endian> {
 }
 
 /// The offset of the first node.
-pub(super) fn find(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn find(bytes: &[u8]) -> Option<usize> {
     let [low, high] = MAGIC.to_le_bytes();
     memchr::memchr2_iter(low, high, bytes)
         .find(|offset| bytes.get(*offset..).and_then(node).is_some())
 }
 
 /// Reads all nodes. Between them lies what the flash's blocks leave free.
-fn read(bytes: &[u8]) -> Files<'_> {
+pub(crate) fn read(bytes: &[u8]) -> Files<'_> {
     let mut files = Files::default();
     let mut offset = 0;
     while let Some(rest) = bytes.get(offset..).filter(|rest| rest.len() >= 12) {
@@ -87,6 +117,7 @@ fn read(bytes: &[u8]) -> Files<'_> {
         };
         let total = u32_at(rest, 4, endian).unwrap_or(0) as usize;
         let whole = part(rest, 0, total);
+        files.end = offset + whole.len();
         match scroll::Pread::pread_with::<u16>(rest, 2, endian) {
             Ok(INODE) => inode(&mut files, whole, endian),
             Ok(DIRENT) => dirent(&mut files, whole, endian),
@@ -108,6 +139,9 @@ fn inode<'a>(files: &mut Files<'a>, bytes: &'a [u8], endian: Endian) {
     }
     files.pieces.entry(raw.number).or_default().push(Piece {
         version: raw.version,
+        mode: raw.mode,
+        user: raw.user,
+        group: raw.group,
         size: raw.size as usize,
         offset: raw.offset as usize,
         length: raw.length as usize,
@@ -117,23 +151,31 @@ fn inode<'a>(files: &mut Files<'a>, bytes: &'a [u8], endian: Endian) {
 }
 
 fn dirent(files: &mut Files<'_>, bytes: &[u8], endian: Endian) {
-    let (Some(number), Some(&length)) = (u32_at(bytes, 20, endian), bytes.get(28)) else {
+    let word = |at| u32_at(bytes, at, endian);
+    let (Some(folder), Some(version), Some(number)) = (word(12), word(16), word(20)) else {
         return;
     };
+    let length = bytes.get(28).copied().unwrap_or(0);
     let name = part(bytes, DIRENT_HEADER, usize::from(length));
-    files
-        .names
-        .insert(number, String::from_utf8_lossy(name).into_owned());
+    files.names.push(Name {
+        folder,
+        version,
+        number,
+        name: String::from_utf8_lossy(name).into_owned(),
+    });
 }
 
 /// A node's contents; `None` when they are damaged or packed in a way that is
 /// not known. At most a page, 4 KiB, in practice; anything is allowed up to
 /// `limit`.
-fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
+pub(crate) fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
     const NONE: u8 = 0;
     const ZERO: u8 = 1;
+    const RTIME: u8 = 2;
     const ZLIB: u8 = 6;
     const LZO: u8 = 7;
+    /// OpenWrt's.
+    const LZMA: u8 = 8;
     if piece.length > limit {
         return None;
     }
@@ -150,9 +192,44 @@ fn unpack(piece: &Piece<'_>, limit: usize) -> Option<Vec<u8>> {
             let length = lzokay::decompress::decompress(piece.data, &mut contents).ok()?;
             contents.truncate(length);
         }
+        RTIME => rtime(piece.data, &mut contents)?,
+        LZMA => contents = lzma(piece.data, piece.length)?,
         _ => return None,
     }
     Some(contents)
+}
+
+/// `fs/jffs2/compr_rtime.c`: each byte is followed by how many come again from
+/// where the same byte stood last.
+fn rtime(data: &[u8], contents: &mut [u8]) -> Option<()> {
+    let mut places = [0usize; 256];
+    let mut pairs = data.as_chunks::<2>().0.iter();
+    let mut at = 0;
+    while at < contents.len() {
+        let &[byte, repeat] = pairs.next()?;
+        *contents.get_mut(at)? = byte;
+        at += 1;
+        let from = std::mem::replace(&mut places[usize::from(byte)], at);
+        // What was just written may be among what comes again.
+        for from in from..from + usize::from(repeat) {
+            *contents.get_mut(at)? = *contents.get(from)?;
+            at += 1;
+        }
+    }
+    Some(())
+}
+
+/// A stream without its header, which is always the same but for the length
+/// (OpenWrt's `fs/jffs2/compr_lzma.c`: no bits of context, 8 KiB of dictionary).
+fn lzma(data: &[u8], length: usize) -> Option<Vec<u8>> {
+    const PROPERTIES: [u8; 5] = [0, 0, 0x20, 0, 0];
+    let mut stream = PROPERTIES.to_vec();
+    stream.extend((length as u64).to_le_bytes());
+    stream.extend(data);
+    // Bounded by the length.
+    let mut work = Work::new(u64::MAX);
+    let decoded = compress::decode(compress::Format::Lzma, &stream, length, &mut work).ok()?;
+    (decoded.bytes.len() == length).then_some(decoded.bytes)
 }
 
 /// Puts a file together; `None` for those that are too small for a kernel.
@@ -210,7 +287,7 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     opener.spend_scan(span)?;
     let mut files = read(span.bytes);
     let mut tried = Tried::default();
-    for (number, mut pieces) in files.pieces {
+    for (number, mut pieces) in std::mem::take(&mut files.pieces) {
         let file = match assemble(opener, span, &mut pieces) {
             Ok(Some(file)) => file,
             Ok(None) => continue,
@@ -220,7 +297,7 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
                 continue;
             }
         };
-        let name = files.names.remove(&number).unwrap_or_default();
+        let name = files.name(number);
         let result = opener.attempt(|opener| {
             let text = format!("{name:?}, {} bytes in {} nodes", file.len(), pieces.len());
             opener.note(span, depth, LayerKind::Jffs2, text);
@@ -343,6 +420,36 @@ mod tests {
                 "no ARM Linux kernel found in 36192 bytes: no raw kernel, zImage, uImage, FIT, Android boot image, ELF kernel, JFFS2 nor compressed stream with one (tried: JFFS2 file system at 0x0: no kernel in it (tried: JFFS2 file system: piece of a file at 0x0 is missing, expected contents for offset 0xf000); at 0x74: not a kernel: 36076 bytes, expected at least 65536)"
             ],
         );
+    }
+
+    #[test]
+    fn bytes_that_come_again() {
+        let unpacked = |data: &[u8], length| {
+            let mut contents = vec![0; length];
+            rtime(data, &mut contents).map(|()| contents)
+        };
+        // "a", then "b" and nothing; "a" again, with "b" from behind the first.
+        assert_eq!(unpacked(b"a\0b\0a\x01", 4).unwrap(), b"abab");
+        // Bytes that are written while they are read.
+        assert_eq!(unpacked(b"x\0x\x05", 7).unwrap(), b"xxxxxxx");
+        // Cut off, and reaching behind the end.
+        assert_eq!(unpacked(b"a\0b", 4), None);
+        assert_eq!(unpacked(b"a\0a\xff", 4), None);
+    }
+
+    #[test]
+    fn streams_without_a_header() {
+        let contents = b"line after line after line after line ".repeat(50);
+        let mut options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
+        options.dict_size(0x2000).literal_context_bits(0);
+        options.literal_position_bits(0).position_bits(0);
+        let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+        let mut packed = Vec::new();
+        liblzma::bufread::XzEncoder::new_stream(contents.as_slice(), stream)
+            .read_to_end(&mut packed)
+            .unwrap();
+        assert_eq!(lzma(&packed[13..], contents.len()).unwrap(), contents);
+        assert_eq!(lzma(&packed[13..40], contents.len()), None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod fit;
 #[cfg(test)]
 mod fixture;
 mod initramfs;
-mod jffs2;
+pub(crate) mod jffs2;
 mod opener;
 #[cfg(test)]
 mod tests;
@@ -35,6 +35,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::files;
 use crate::kernel::Kernel;
 use compress::Format;
 
@@ -99,7 +100,7 @@ pub enum LayerKind {
     Initramfs,
     /// The kernel's own configuration (`CONFIG_IKCONFIG`).
     Config,
-    /// A file system, known by its superblock only.
+    /// A file system; [`crate::files`] reads what is in it.
     FileSystem,
 }
 
@@ -155,6 +156,17 @@ pub struct Ramdisk {
     pub compression: Option<Format>,
 }
 
+/// A file system beside the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Where it begins.
+    pub place: Place,
+    /// Its format.
+    pub kind: files::Kind,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
 /// An image, taken apart.
 #[derive(Debug, Clone)]
 pub struct Firmware {
@@ -172,6 +184,8 @@ pub struct Firmware {
     pub trees: Vec<Tree>,
     /// Ramdisks beside the kernel.
     pub ramdisks: Vec<Ramdisk>,
+    /// File systems beside the kernel, also those that a ramdisk is.
+    pub file_systems: Vec<FileSystem>,
     /// The archive that the kernel unpacks into its root file system.
     pub initramfs: Option<Initramfs>,
     /// The kernel's own configuration, when it carries it.

@@ -8,9 +8,10 @@
 use super::compress::{self, Format, Work};
 use super::error::LISTED;
 use super::{
-    Error, Firmware, Layer, LayerKind, Limits, Place, Ramdisk, Tree, android, carve, config, elf,
-    fit, initramfs, tree, uimage, vendor, zimage,
+    Error, FileSystem, Firmware, Layer, LayerKind, Limits, Place, Ramdisk, Tree, android, carve,
+    config, elf, fit, initramfs, tree, uimage, vendor, zimage,
 };
+use crate::files;
 use crate::kernel::{self, Foreign, Kernel};
 
 /// A piece of the file or of what was unpacked from it.
@@ -363,6 +364,37 @@ impl Opener {
         result
     }
 
+    /// Keeps the file systems of the file, and of ramdisks that are one.
+    fn find_file_systems(&mut self, file: Span<'_>) -> Vec<FileSystem> {
+        let mut kept = Vec::new();
+        let mut keep = |opener: &mut Opener, span: Span<'_>, depth: usize| {
+            for found in files::find(span.bytes) {
+                let part = span.part(found.offset, found.len);
+                opener.note(part, depth, LayerKind::FileSystem, found.text);
+                kept.push(FileSystem {
+                    place: part.place,
+                    kind: found.kind,
+                    bytes: part.bytes.to_vec(),
+                });
+            }
+        };
+        keep(self, file, 0);
+        for ramdisk in std::mem::take(&mut self.ramdisks) {
+            if let Some(format) = ramdisk.compression
+                && let Ok(decoded) =
+                    compress::decode(format, &ramdisk.bytes, self.limits.output, &mut self.work)
+            {
+                let contents = Span {
+                    place: self.new_space(),
+                    bytes: &decoded.bytes,
+                };
+                keep(self, contents, 1);
+            }
+            self.ramdisks.push(ramdisk);
+        }
+        kept
+    }
+
     /// Looks for what lies beside the kernel and in it, and gives it all.
     fn finish(mut self, file: Span<'_>, kernel: Kernel) -> Firmware {
         let inner = self
@@ -394,7 +426,7 @@ impl Opener {
             self.find_trees(file, 0);
         }
         self.trees.extend(unpacked.into_iter().chain(within));
-        carve::note_file_systems(&mut self, file);
+        let file_systems = self.find_file_systems(file);
         let text_offset = kernel.facts.text_offset;
         // A constant that is not RAM plus text offset is not what it seems.
         let decompress_address = self
@@ -407,6 +439,7 @@ impl Opener {
             command_line: self.command_line,
             trees: self.trees,
             ramdisks: self.ramdisks,
+            file_systems,
             initramfs,
             config: config.map(|(_, _, text)| text),
             warnings: self.warnings,

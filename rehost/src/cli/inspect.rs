@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use linker::image::{Firmware, Layer};
+use linker::files;
+use linker::image::{Firmware, Layer, LayerKind};
 use linker::kernel::Facts;
 use linker::machine::{self, Machines};
 use linker::symbols::{self, SymbolTable};
@@ -43,7 +44,8 @@ struct Inspection<'a> {
 /// The command.
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let name = arguments.image.display().to_string();
-    let firmware = prepare::open(&name, &read(&arguments.image)?)?;
+    let mut firmware = prepare::open(&name, &read(&arguments.image)?)?;
+    count_files(&mut firmware);
     let symbols = symbols::recover(&firmware.kernel);
     let machines = machine::find(&firmware.kernel, &symbols);
     write_json(
@@ -64,6 +66,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         print(&describe(&firmware, &machines, &symbols))?;
     }
     Ok(DONE)
+}
+
+/// Adds to what is said of each file system how many files it has.
+fn count_files(firmware: &mut Firmware) {
+    for one in &firmware.file_systems {
+        let count = match files::read(one.kind, &one.bytes, files::Limits::default()) {
+            Ok(files) => format!("{} files", files.len()),
+            Err(error) => format!("files unknown ({error})"),
+        };
+        let layer = firmware.layers.iter_mut().find(|layer| {
+            layer.what == LayerKind::FileSystem
+                && (layer.space, layer.offset) == (one.place.space, one.place.offset)
+        });
+        if let Some(layer) = layer {
+            layer.text = format!("{}, {count}", layer.text);
+        }
+    }
 }
 
 /// The whole for a person.
@@ -171,7 +190,6 @@ fn machine_line(descriptor: &machine::Descriptor) -> String {
 
 #[cfg(test)]
 mod tests {
-    use linker::image::LayerKind;
     use linker::kernel::{Arch, Version};
 
     use super::*;

@@ -42,8 +42,9 @@ pub struct Arguments {
     /// Firmware image: zImage, uImage, Image, ELF, or a flash image with one inside
     #[arg(required_unless_present = "from")]
     image: Option<PathBuf>,
-    /// User space: a cpio archive, `builtin`, `vendor` (the one inside the kernel) or `none`
-    /// [default: vendor if there is one, else builtin]
+    /// User space: a cpio archive, `builtin`, `vendor` (the one inside the kernel, else a
+    /// root file system of the image) or `none` [default: vendor if there is one, else
+    /// builtin]
     #[arg(long, value_name = "FILE|builtin|vendor|none")]
     initrd: Option<PathBuf>,
     /// Add this to the end of the kernel's command line

@@ -1,5 +1,6 @@
 //! Plans and starts a machine: which user space, which board, what is watched.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use emu::board::BoardConfig;
@@ -19,7 +20,7 @@ use crate::remedy::Omitted;
 use crate::remedy::help::Help;
 use crate::report::Tried;
 use crate::session::{Passed, Session};
-use crate::userland;
+use crate::userland::{self, vendor};
 use crate::verdict::reason::End;
 use crate::verdict::shell;
 
@@ -112,47 +113,112 @@ pub fn boot(
     began: Instant,
     observer: &mut dyn Observer,
 ) -> Result<Ran, Error> {
-    let builtin;
     let kernel = &prepared.firmware.kernel;
-    let initramfs = prepared.firmware.initramfs.as_ref();
-    let in_kernel = initramfs.is_some_and(|archive| archive.entries > DEFAULT_ENTRIES);
-    let beside = prepared.firmware.ramdisks.first();
-    let (user_space, expected) = match (&settings.initrd, beside) {
-        (Initrd::File(bytes), _) => (UserSpace::Archive(bytes), shell::Expected::Other),
-        (Initrd::None, _) => (UserSpace::None, shell::Expected::Other),
-        (Initrd::Vendor | Initrd::Default, _) if in_kernel => {
-            (UserSpace::InKernel, shell::Expected::Other)
-        }
-        (Initrd::Vendor, Some(ramdisk)) => {
-            (UserSpace::Archive(&ramdisk.bytes), shell::Expected::Other)
-        }
-        (Initrd::Vendor, None) => {
-            return Err(Error::Usage(
-                "--initrd vendor: the image has no user space".to_owned(),
-            ));
-        }
-        (Initrd::Default | Initrd::Builtin, _) => {
-            builtin = userland::builtin(userland::Abi::of(kernel));
-            (UserSpace::Archive(&builtin), shell::Expected::Builtin)
+    let chosen = choose(settings, prepared)?;
+    let with_environment;
+    let settings = match chosen.environment {
+        "" => settings,
+        words => {
+            with_environment = environment(settings, words);
+            &with_environment
         }
     };
     let rom;
-    let user_space = match user_space {
-        UserSpace::Archive(bytes)
+    let user_space = match &chosen.from {
+        From::InKernel => UserSpace::InKernel,
+        From::Nowhere => UserSpace::None,
+        From::Archive(bytes)
             if settings.board == Board::Transplant && !userland::unpacks_archives(kernel) =>
         {
             rom = userland::unpacked(bytes);
             UserSpace::Rom(&rom)
         }
-        other => other,
+        From::Archive(bytes) => UserSpace::Archive(bytes),
     };
-    match settings.board {
+    let expected = chosen.expected;
+    let mut ran = match settings.board {
         Board::Versatile => on_versatile(settings, prepared, user_space, expected, began, observer),
         Board::Transplant => {
             let user_space = (user_space, expected);
             Attempts::new(settings, prepared, user_space, began)?.run(observer)
         }
+    }?;
+    ran.tried.splice(0..0, chosen.tried);
+    Ok(ran)
+}
+
+/// Where a user space comes from.
+enum From<'a> {
+    InKernel,
+    Nowhere,
+    Archive(Cow<'a, [u8]>),
+}
+
+/// The user space of a boot.
+struct Chosen<'a> {
+    from: From<'a>,
+    expected: shell::Expected,
+    /// For the end of the command line.
+    environment: &'static str,
+    tried: Option<Tried>,
+}
+
+/// What the settings ask for, from what there is.
+fn choose<'a>(settings: &'a Settings, prepared: &'a Prepared) -> Result<Chosen<'a>, Error> {
+    let firmware = &prepared.firmware;
+    let other = |from| Chosen {
+        from,
+        expected: shell::Expected::Other,
+        environment: "",
+        tried: None,
+    };
+    let builtin = |tried| Chosen {
+        from: From::Archive(userland::builtin(userland::Abi::of(&firmware.kernel)).into()),
+        expected: shell::Expected::Builtin,
+        environment: "",
+        tried,
+    };
+    let asked_for = match &settings.initrd {
+        Initrd::File(bytes) => return Ok(other(From::Archive(bytes.into()))),
+        Initrd::None => return Ok(other(From::Nowhere)),
+        Initrd::Builtin => return Ok(builtin(None)),
+        Initrd::Vendor => true,
+        Initrd::Default => false,
+    };
+    let initramfs = firmware.initramfs.as_ref();
+    if initramfs.is_some_and(|archive| archive.entries > DEFAULT_ENTRIES) {
+        return Ok(other(From::InKernel));
     }
+    let why = match vendor::root(&firmware.file_systems) {
+        Ok(Some(root)) => {
+            return Ok(Chosen {
+                environment: root.environment,
+                ..other(From::Archive(root.archive.into()))
+            });
+        }
+        Ok(None) => None,
+        Err(why) => Some(why),
+    };
+    match (asked_for, firmware.ramdisks.first()) {
+        (true, Some(ramdisk)) => Ok(other(From::Archive((&ramdisk.bytes).into()))),
+        (true, None) => {
+            let why = why.unwrap_or_else(|| "the image has no user space".to_owned());
+            Err(Error::Usage(format!("--initrd vendor: {why}")))
+        }
+        (false, _) => Ok(builtin(why.map(|why| Tried {
+            what: "user space".to_owned(),
+            value: why,
+            reached: None,
+        }))),
+    }
+}
+
+/// The settings with words in front of what the user adds to the command line.
+fn environment(settings: &Settings, words: &str) -> Settings {
+    let mut settings = settings.clone();
+    let append = settings.wishes.append.take().unwrap_or_default();
+    settings.wishes.append = Some(format!("{words} {append}").trim_end().to_owned());
+    settings
 }
 
 fn on_versatile(

@@ -116,7 +116,7 @@ pub(super) fn run(
             observer.stopped(None);
         }
         let event = match advanced {
-            Err(error @ (Refusal::LongDescriptors(_) | Refusal::Processor { .. })) => {
+            Err(error @ Refusal::Processor { .. }) => {
                 return Ok(Finish::End(Some(End::Refused(error.to_string()))));
             }
             other => other?,

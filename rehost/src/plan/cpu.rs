@@ -2,7 +2,7 @@
 //! (`.proc.info.init`, struct `proc_info_list`) accepts, as it is or with another
 //! main identification register.
 
-use linker::kernel::{Arch, Version};
+use linker::kernel::{Arch, Facts, Version};
 use linker::machine::Processor;
 
 /// A processor that the machine can be.
@@ -76,9 +76,12 @@ pub struct Cpu {
 /// mean "never execute".
 const LATER_MEMORY_SYSTEMS: Version = Version(2, 6, 38);
 
-/// The models for an architecture, the first choice first.
-fn models(arch: Arch, smp: bool, version: Version) -> &'static [Model] {
-    match (arch, smp) {
+/// The models for a kernel, the first choice first.
+fn models(facts: &Facts) -> &'static [Model] {
+    let version = facts.version;
+    match (facts.arch, facts.smp) {
+        // No other model has long descriptors.
+        (Arch::V7, _) if facts.lpae => &[Model::CortexA15],
         (Arch::V7, true) if version < LATER_MEMORY_SYSTEMS => &[Model::CortexA9],
         (Arch::V7, false) if version < LATER_MEMORY_SYSTEMS => &[Model::CortexA8, Model::CortexA9],
         (Arch::V4 | Arch::V5, _) => &[Model::Arm926],
@@ -93,8 +96,8 @@ fn models(arch: Arch, smp: bool, version: Version) -> &'static [Model] {
 /// Chooses a processor that the table accepts: a model as it is if there is one,
 /// else the first choice with the identification of the table's first entry.
 /// With an empty table (not found) the first choice is taken as it is.
-pub fn choose(arch: Arch, smp: bool, version: Version, table: &[Processor]) -> Cpu {
-    let models = models(arch, smp, version);
+pub fn choose(facts: &Facts, table: &[Processor]) -> Cpu {
+    let models = models(facts);
     let accepts = |midr: u32| {
         table
             .iter()
@@ -122,6 +125,15 @@ mod tests {
     use super::*;
 
     const NEW: Version = Version(6, 1, 0);
+
+    fn choose(arch: Arch, smp: bool, version: Version, table: &[Processor]) -> Cpu {
+        let facts = Facts {
+            arch,
+            smp,
+            ..Facts::usual(version)
+        };
+        super::choose(&facts, table)
+    }
 
     fn entry(value: u32, mask: u32) -> Processor {
         Processor {
@@ -173,6 +185,19 @@ mod tests {
         let chosen = |smp| choose(Arch::V7, smp, Version(2, 6, 35), &table).model;
         assert_eq!(chosen(false), Model::CortexA8);
         assert_eq!(chosen(true), Model::CortexA9);
+    }
+
+    #[test]
+    fn long_descriptors_need_a_processor_that_has_them() {
+        let facts = Facts {
+            arch: Arch::V7,
+            smp: true,
+            lpae: true,
+            ..Facts::usual(NEW)
+        };
+        let chosen = super::choose(&facts, &[entry(0x410f_c090, 0xff0f_fff0)]);
+        assert_eq!(chosen.model, Model::CortexA15);
+        assert!(chosen.midr.is_some());
     }
 
     #[test]

@@ -267,8 +267,7 @@ fn has_tree_machine(descriptor: Option<&Descriptor>) -> bool {
 
 /// The processor for a kernel.
 pub fn cpu(kernel: &Kernel, machines: &Machines) -> Cpu {
-    let facts = &kernel.facts;
-    cpu::choose(facts.arch, facts.smp, facts.version, &machines.processors)
+    cpu::choose(&kernel.facts, &machines.processors)
 }
 
 /// The descriptor to boot under when nothing else tells: the board's own, for a

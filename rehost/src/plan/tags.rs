@@ -6,9 +6,9 @@ use super::{Error, Ram};
 /// Distance of the tags from the start of RAM: where boot loaders put them, and
 /// where kernels look that do not take the address from r2.
 pub const OFFSET: u32 = 0x100;
-/// The first page tables begin 16 KiB below the kernel, at the earliest at
-/// 0x4000; tags end before that.
-const ROOM: usize = 0x4000 - OFFSET as usize;
+/// The first page tables begin 16 KiB below the kernel, or 20 KiB with long
+/// descriptors, at the earliest at 0x3000; tags end before that.
+const ROOM: usize = 0x3000 - OFFSET as usize;
 /// `COMMAND_LINE_SIZE` of the kernel, its NUL included.
 const COMMAND_LINE: usize = 1024;
 

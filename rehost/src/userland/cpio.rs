@@ -1,8 +1,10 @@
 //! Writer of the archive format that Linux takes as an initramfs: cpio `newc`.
 //!
 //! Format: kernel documentation `driver-api/early-userspace/buffer-format`.
-//! The output depends on the entries alone (no time, no owner, inode numbers in
+//! The output depends on the entries alone (no time, inode numbers in
 //! sequence), so the same entries give the same bytes.
+
+use linker::files::{Entry, Node};
 
 /// Directory bit of a mode word (`S_IFDIR`).
 const DIRECTORY: u32 = 0o040_000;
@@ -12,6 +14,12 @@ const FILE: u32 = 0o100_000;
 const SYMLINK: u32 = 0o120_000;
 /// Character device (`S_IFCHR`).
 const CHARACTER: u32 = 0o020_000;
+/// Block device (`S_IFBLK`).
+const BLOCK: u32 = 0o060_000;
+/// Named pipe (`S_IFIFO`).
+const PIPE: u32 = 0o010_000;
+/// Socket (`S_IFSOCK`).
+const SOCKET: u32 = 0o140_000;
 
 /// An archive being written. Directories must be added before what lies in them:
 /// the kernel unpacks in the order of the archive.
@@ -29,46 +37,79 @@ impl Archive {
 
     /// Adds a directory with permissions 0755.
     pub fn directory(&mut self, path: &str) -> &mut Self {
-        self.entry(path, DIRECTORY | 0o755, (0, 0), &[])
+        self.plain(path, DIRECTORY | 0o755, (0, 0), &[])
     }
 
     /// Adds a regular file; `permissions` is as in `chmod`.
     pub fn file(&mut self, path: &str, permissions: u32, contents: &[u8]) -> &mut Self {
-        self.entry(path, FILE | permissions, (0, 0), contents)
+        self.plain(path, FILE | permissions, (0, 0), contents)
     }
 
     /// Adds a symbolic link at `path` that points to `target`.
     pub fn symlink(&mut self, path: &str, target: &str) -> &mut Self {
-        self.entry(path, SYMLINK | 0o777, (0, 0), target.as_bytes())
+        self.plain(path, SYMLINK | 0o777, (0, 0), target.as_bytes())
     }
 
     /// Adds a character device node, readable and writable by root only.
     pub fn character_device(&mut self, path: &str, major: u32, minor: u32) -> &mut Self {
-        self.entry(path, CHARACTER | 0o600, (major, minor), &[])
+        self.plain(path, CHARACTER | 0o600, (major, minor), &[])
     }
 
     /// The archive with its trailer.
     pub fn finish(mut self) -> Vec<u8> {
-        self.header("TRAILER!!!", 0, (0, 0), 0);
+        self.header("TRAILER!!!", 0, (0, 0), (0, 0), 0);
         self.bytes
     }
 
-    fn entry(&mut self, path: &str, mode: u32, device: (u32, u32), contents: &[u8]) -> &mut Self {
+    /// Adds an entry of a file system as it is.
+    pub fn entry(&mut self, path: &str, entry: &Entry) -> &mut Self {
+        let (kind, device, contents): (u32, (u32, u32), &[u8]) = match &entry.node {
+            Node::Directory => (DIRECTORY, (0, 0), &[]),
+            Node::File(contents) => (FILE, (0, 0), contents),
+            Node::Link(target) => (SYMLINK, (0, 0), target.as_bytes()),
+            Node::Character(major, minor) => (CHARACTER, (*major, *minor), &[]),
+            Node::Block(major, minor) => (BLOCK, (*major, *minor), &[]),
+            Node::Pipe => (PIPE, (0, 0), &[]),
+            Node::Socket => (SOCKET, (0, 0), &[]),
+        };
+        let owner = (entry.user, entry.group);
+        self.add(path, kind | entry.permissions, owner, device, contents)
+    }
+
+    fn plain(&mut self, path: &str, mode: u32, device: (u32, u32), contents: &[u8]) -> &mut Self {
+        self.add(path, mode, (0, 0), device, contents)
+    }
+
+    fn add(
+        &mut self,
+        path: &str,
+        mode: u32,
+        owner: (u32, u32),
+        device: (u32, u32),
+        contents: &[u8],
+    ) -> &mut Self {
         self.entries += 1;
-        self.header(path, mode, device, contents.len());
+        self.header(path, mode, owner, device, contents.len());
         self.bytes.extend_from_slice(contents);
         self.align();
         self
     }
 
-    fn header(&mut self, path: &str, mode: u32, device: (u32, u32), size: usize) {
+    fn header(
+        &mut self,
+        path: &str,
+        mode: u32,
+        owner: (u32, u32),
+        device: (u32, u32),
+        size: usize,
+    ) {
         let inode = if mode == 0 { 0 } else { self.entries };
         let links = if mode & DIRECTORY == DIRECTORY { 2 } else { 1 };
         let fields = [
             inode,
             mode,
-            0, // owner
-            0, // group
+            owner.0,
+            owner.1,
             links,
             0, // time
             size as u32,

@@ -1,4 +1,5 @@
-//! User space: the built-in one, and which one a boot uses.
+//! User space: the built-in one, the device's own ([`vendor`]), and which one a
+//! boot uses.
 //!
 //! The built-in one is Debian's static busybox with a start-up script of ours,
 //! packed as an uncompressed cpio archive: every kernel that takes an initramfs
@@ -6,6 +7,7 @@
 
 pub mod auxv;
 pub mod cpio;
+pub mod vendor;
 
 use std::borrow::Cow;
 

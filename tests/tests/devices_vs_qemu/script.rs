@@ -3,21 +3,17 @@
 //! equal.
 
 use std::{
-    io::ErrorKind,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::OnceLock,
-    time::{Duration, Instant},
 };
 
 use emu::{clock::Time, devices::Device};
 
+use crate::bare;
+
 /// Where the program expects the script, and where it puts the results.
 const SCRIPT: u32 = 0x0040_0000;
 const RESULTS: u32 = 0x0080_0000;
-
-/// QEMU is stopped after this: a script that hangs it is a failure.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// One step of a script. Addresses are physical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,21 +97,12 @@ pub(crate) fn run_under_qemu(machine: &str, clock: u32, steps: &[Step]) -> Vec<O
     let results = folder.path().join("results.bin");
     std::fs::write(&script, encode(&results, clock, steps)).expect("script.bin written");
 
-    let mut qemu = Command::new("qemu-system-arm");
-    qemu.args(["-M", machine, "-display", "none", "-monitor", "none"])
-        .args(["-serial", "null", "-serial", "null", "-nic", "none"])
-        .args(["-icount", "shift=0,sleep=off"])
-        .args(["-semihosting-config", "enable=on,target=native"])
-        .arg("-kernel")
-        .arg(program())
-        .arg("-device")
-        .arg(format!(
-            "loader,file={},addr={SCRIPT:#x},force-raw=on",
-            script.display()
-        ));
-    // The boards have a sound chip that nobody listens to.
-    qemu.env("QEMU_AUDIO_DRV", "none");
-    run_to_end(qemu);
+    // Built once.
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program =
+        PROGRAM.get_or_init(|| bare::build("script", "arm926ej-s", &["start.S", "script.c"]));
+    let mut qemu = bare::qemu(machine, program, &[(&script, SCRIPT)]);
+    bare::run_to_end(qemu.args(["-icount", "shift=0,sleep=off"]));
 
     let bytes = std::fs::read(&results).expect("QEMU's guest wrote its results");
     let words: Vec<u32> = bytes
@@ -147,68 +134,6 @@ fn encode(results: &Path, clock: u32, steps: &[Step]) -> Vec<u8> {
     let room = (RESULTS - SCRIPT) as usize;
     assert!(bytes.len() <= room, "the script is too long");
     bytes
-}
-
-fn run_to_end(mut command: Command) {
-    let mut child = match command.stdin(Stdio::null()).spawn() {
-        Ok(child) => child,
-        Err(error) => panic!("{}", missing("qemu-system-arm", "qemu-system-arm", &error)),
-    };
-    let start = Instant::now();
-    loop {
-        match child.try_wait().expect("QEMU's state") {
-            Some(status) => {
-                assert!(status.success(), "QEMU ended with {status}");
-                return;
-            }
-            None if start.elapsed() > LIMIT => {
-                child.kill().expect("QEMU stopped");
-                child.wait().expect("QEMU's end");
-                panic!("QEMU did not end within {LIMIT:?}");
-            }
-            None => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
-/// The bare-metal program, built once.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("bare");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("script.elf");
-        let output = Command::new("arm-none-eabi-gcc")
-            .args(["-mcpu=arm926ej-s", "-marm", "-O1", "-ffreestanding"])
-            .args(["-nostdlib", "-Wall", "-Wextra", "-Werror", "-T"])
-            .arg(sources.join("bare.ld"))
-            .arg(sources.join("start.S"))
-            .arg(sources.join("script.c"))
-            .arg("-o")
-            .arg(&program)
-            .output()
-            .unwrap_or_else(|error| {
-                panic!(
-                    "{}",
-                    missing("arm-none-eabi-gcc", "gcc-arm-none-eabi", &error)
-                )
-            });
-        assert!(
-            output.status.success(),
-            "tests/bare does not build:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        program
-    })
-}
-
-fn missing(tool: &str, package: &str, error: &std::io::Error) -> String {
-    if error.kind() == ErrorKind::NotFound {
-        format!(
-            "{tool} is not installed: run `cargo xtask setup`, or install Debian's package {package}"
-        )
-    } else {
-        format!("{tool} cannot be started: {error}")
-    }
 }
 
 /// The script in words up to a step, for a failing comparison.

@@ -221,7 +221,8 @@ fn by_hand(cache: &Path, reason: &str) -> String {
          {cache}/downloads/linux-source-6.1.tar.xz   the source of Linux 6.1\n  \
          {cache}/downloads/linux-source-6.12.tar.xz   the source of Linux 6.12 (for one test)\n  \
          {cache}/kernels/debian-marvell/vmlinuz   Debian's linux-image-marvell (6.1)\n  \
-         {cache}/kernels/debian-rpi/vmlinuz   Debian's linux-image-rpi (6.1)"
+         {cache}/kernels/debian-rpi/vmlinuz   Debian's linux-image-rpi (6.1)\n  \
+         {cache}/kernels/debian-armmp-lpae/vmlinuz   Debian's linux-image-armmp-lpae (6.1)"
     )
 }
 

@@ -1,4 +1,4 @@
-//! Kernels to boot: two as Debian ships them, and two built from Debian's
+//! Kernels to boot: three as Debian ships them, and two built from Debian's
 //! kernel source with the fragments in `tests/kernels`; and two from a later source
 //! that are only looked at.
 //!
@@ -31,6 +31,10 @@ const SHIPPED: &[Shipped] = &[
     Shipped {
         name: "debian-rpi",
         meta: "linux-image-rpi",
+    },
+    Shipped {
+        name: "debian-armmp-lpae",
+        meta: "linux-image-armmp-lpae",
     },
 ];
 

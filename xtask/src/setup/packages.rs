@@ -34,6 +34,7 @@ struct Need {
 
 const UNICORN: &str = "build the CPU emulator (Unicorn)";
 const C_TESTS: &str = "compile the C drivers and bare-metal programs of the tests";
+const FILE_SYSTEMS: &str = "make the file systems that tests read";
 const KERNEL: &str = "build the kernels of tests/kernels";
 
 const NEEDS: &[Need] = &[
@@ -133,6 +134,41 @@ const NEEDS: &[Need] = &[
         purpose: "read back the archives that are written for guests",
         sign: Sign::Program(&["cpio"]),
         debian: &["cpio"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "mksquashfs",
+        purpose: FILE_SYSTEMS,
+        sign: Sign::Program(&["mksquashfs"]),
+        debian: &["squashfs-tools"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "mkfs.jffs2",
+        purpose: FILE_SYSTEMS,
+        sign: Sign::Program(&["mkfs.jffs2"]),
+        debian: &["mtd-utils"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "genromfs",
+        purpose: FILE_SYSTEMS,
+        sign: Sign::Program(&["genromfs"]),
+        debian: &["genromfs"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "mkfs.cramfs",
+        purpose: FILE_SYSTEMS,
+        sign: Sign::Program(&["mkfs.cramfs"]),
+        debian: &["util-linux-extra"],
+        scope: Scope::Everything,
+    },
+    Need {
+        what: "mke2fs",
+        purpose: FILE_SYSTEMS,
+        sign: Sign::Program(&["mke2fs"]),
+        debian: &["e2fsprogs"],
         scope: Scope::Everything,
     },
     Need {

@@ -88,7 +88,7 @@ impl Guest {
         fault: Fault,
         address: u32,
     ) {
-        cpu.set_cp15(Cp15::IFSR, fault.ifsr());
+        cpu.set_cp15(Cp15::IFSR, fault.ifsr(self.mmu.format(cpu)));
         if self.model.architecture() == Architecture::V7 {
             cpu.set_cp15(Cp15::IFAR, address);
         }
@@ -105,7 +105,9 @@ impl Guest {
         page: u32,
     ) {
         let address = operand_at(cpu, count).map_or(page, |operand| operand.in_page(page));
-        cpu.set_cp15(Cp15::DFSR, fault.dfsr(access, self.model.architecture()));
+        let format = self.mmu.format(cpu);
+        let status = fault.dfsr(access, self.model.architecture(), format);
+        cpu.set_cp15(Cp15::DFSR, status);
         cpu.set_cp15(Cp15::DFAR, address);
         let lr = cpu.pc().wrapping_add(8);
         self.take(cpu, count, Exception::DataAbort, lr);

@@ -61,7 +61,6 @@ impl Guest {
         self.look = kept.look;
         self.unserved = kept.unserved;
         self.exit = None;
-        self.refused = None;
         self.stops.forget();
     }
 }
