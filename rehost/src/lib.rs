@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod remedy;
 pub mod report;
+pub mod script;
 pub mod session;
 pub mod userland;
 pub mod verdict;

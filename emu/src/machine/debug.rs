@@ -78,6 +78,11 @@ impl Machine {
         }
     }
 
+    /// Whether [`Exit::Exception`] is returned for each exception that is taken.
+    pub fn stop_at_exceptions(&mut self, stop: bool) {
+        self.engine.parts().0.stops.exceptions = stop;
+    }
+
     /// All watchpoints.
     pub fn watchpoints(&self) -> Vec<Watchpoint> {
         self.engine.host().stops.watchpoints().collect()

@@ -7,6 +7,7 @@ mod kept;
 use exceptions::operand_at;
 pub(super) use kept::Kept;
 
+use super::answers::{Answers, Asked};
 use super::coprocessor;
 use super::milestone::{Milestone, Reached};
 use super::poll::Polls;
@@ -74,6 +75,8 @@ pub(crate) struct Guest {
     later: Option<Exit>,
     /// Where the guest is to be stopped for a debugger.
     pub(super) stops: Stops,
+    /// Who answers for absent chips.
+    pub(super) answers: Answers,
     /// An exception without code for it was reported.
     unserved: bool,
     /// The count at the last exception, and how many came at that count.
@@ -102,6 +105,7 @@ impl Guest {
             exit: None,
             later: None,
             stops: Stops::default(),
+            answers: Answers::default(),
             unserved: false,
             last_exception: 0,
             repeated: 0,
@@ -363,6 +367,15 @@ impl Hooks for Guest {
                 value
             }
             None => {
+                let asked = Asked {
+                    address,
+                    size,
+                    value: None,
+                    pc,
+                };
+                if let Some(answer) = self.answers.ask(&asked) {
+                    return answer;
+                }
                 let pc = pc.unwrap_or(0);
                 self.unassigned.note(address, pc, false);
                 self.polls.read(address, pc, count.at_block())
@@ -373,6 +386,15 @@ impl Hooks for Guest {
     fn write(&mut self, count: &mut Count, address: u32, size: u32, value: u32, pc: Option<u32>) {
         let now = self.clock.at(count.at_block());
         if !self.board.write(address, size, value, now) {
+            let asked = Asked {
+                address,
+                size,
+                value: Some(value),
+                pc,
+            };
+            if self.answers.ask(&asked).is_some() {
+                return;
+            }
             self.unassigned.note(address, pc.unwrap_or(0), true);
             return;
         }

@@ -7,11 +7,13 @@
 //! * `stops`: what stops the guest for them
 //! * [`snapshot`]: the whole machine at one moment
 //! * [`mod@file`]: the same as a file
+//! * [`answers`]: who answers for absent chips
 //! * `memory`: reading and writing the guest's memory
 //! * `layout`: how memory and chips share the address space
 //! * `guest`: what happens while the guest runs: the callbacks
 //! * `coprocessor`: system registers of absent parts
 
+pub mod answers;
 mod coprocessor;
 pub mod debug;
 pub mod file;
@@ -34,6 +36,7 @@ use thiserror::Error;
 use crate::board::{Board, BoardConfig, Wiring};
 use crate::clock::Time;
 use crate::cpu::CpuModel;
+use crate::exception::Exception;
 use crate::cpu::engine::{Engine, EngineError, Hook, Stop};
 use crate::cpu::image::Image;
 use crate::cpu::live::{Cp15, Live, psr};
@@ -116,6 +119,9 @@ pub enum Exit {
         /// The registers before it.
         at: Registers,
     },
+    /// An exception was taken, and the first instruction of its handler is about to
+    /// run; see [`Machine::stop_at_exceptions`].
+    Exception(Exception),
     /// The guest reset the board.
     Reset,
     /// Exceptions follow each other without an instruction between them.

@@ -92,6 +92,8 @@ pub(super) struct Stops {
     watchpoints: BTreeSet<Watchpoint>,
     places: Vec<Place>,
     pub(super) steps: Steps,
+    /// Exceptions stop the guest.
+    pub(super) exceptions: bool,
     /// The instruction, and the count before it, at which the guest was stopped
     /// last: it is not stopped there again when it goes on.
     passed: Option<(u32, u64)>,
@@ -106,6 +108,7 @@ impl Default for Stops {
             watchpoints: BTreeSet::new(),
             places: Vec::new(),
             steps: Steps::Endless,
+            exceptions: false,
             passed: None,
             passed_access: None,
         }

@@ -18,6 +18,7 @@ use crate::pipeline::prepare::{self, Prepared};
 use crate::pipeline::{Error, Initrd, Limits, Settings, outcome, resume};
 use crate::plan::{Board, Plan, Wishes};
 use crate::report::{Report, Tried};
+use crate::script::{Script, Scripted};
 use crate::session::record::{self, Piece, Record};
 use crate::session::{Passed, Session};
 use crate::verdict::Milestone;
@@ -80,6 +81,9 @@ pub struct Arguments {
     /// Let GDB connect here; the guest waits for it at its entry
     #[arg(long, value_name = "[HOST:]PORT", value_parser = gdb_address)]
     gdb: Option<String>,
+    /// Let this script in Lua watch and change the guest
+    #[arg(long, value_name = "FILE.lua", conflicts_with = "gdb")]
+    script: Option<PathBuf>,
     /// The machine: the transplant's, or ARM's Versatile/PB with the kernel as it is
     #[arg(long, value_enum, default_value_t = BoardName::Transplant)]
     board: BoardName,
@@ -133,9 +137,13 @@ fn gdb_address(text: &str) -> Result<String, String> {
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
     let began = Instant::now();
     let interactive = arguments.until.is_none() && std::io::stdin().is_terminal();
-    let settings = settings(arguments, interactive)?;
+    let mut settings = settings(arguments, interactive)?;
+    let script = arguments.script.as_deref().map(Script::load).transpose()?;
+    if let Some(script) = &script {
+        script.apply(&mut settings)?;
+    }
     if let Some(from) = &arguments.from {
-        return go_on(arguments, &settings, from, interactive, began);
+        return go_on(arguments, &settings, script, from, interactive, began);
     }
     let progress = Progress::new("opening the image");
     let firmware = prepare::open(&settings.name, &settings.image)?;
@@ -145,12 +153,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Error> {
         progress.clear();
         let release = &prepared.firmware.kernel.facts.release;
         let mut console = Console::new(Names::of(&prepared, None), release)?;
-        observed(arguments, &prepared, &mut console, |observer| {
+        observed(arguments, script, &prepared, &mut console, |observer| {
             boot::boot(&settings, &prepared, began, observer)
         })
     } else {
         let mut watcher = Watcher::new(arguments, progress);
-        observed(arguments, &prepared, &mut watcher, |observer| {
+        observed(arguments, script, &prepared, &mut watcher, |observer| {
             boot::boot(&settings, &prepared, began, observer)
         })
     };
@@ -194,13 +202,20 @@ fn finish(
     tell(arguments, &report)
 }
 
-/// Runs something with an observer, with a debugger around it if one is asked for.
-fn observed<T>(
+/// Boots with an observer, with a debugger or a script around it if one is asked for.
+fn observed(
     arguments: &Arguments,
+    script: Option<Script>,
     prepared: &Prepared,
     inner: &mut dyn Observer,
-    run: impl FnOnce(&mut dyn Observer) -> Result<T, Error>,
-) -> Result<T, Error> {
+    run: impl FnOnce(&mut dyn Observer) -> Result<Ran, Error>,
+) -> Result<Ran, Error> {
+    if let Some(script) = script {
+        let mut scripted = Scripted::new(script, Names::of(prepared, None), inner);
+        let mut ran = run(&mut scripted)?;
+        scripted.finish(&mut ran.session)?;
+        return Ok(ran);
+    }
     let Some(address) = &arguments.gdb else {
         return run(inner);
     };
@@ -277,6 +292,7 @@ fn snapshot_path(arguments: &Arguments, milestone: Milestone) -> PathBuf {
 fn go_on(
     arguments: &Arguments,
     settings: &Settings,
+    script: Option<Script>,
     from: &Path,
     interactive: bool,
     began: Instant,
@@ -302,7 +318,15 @@ fn go_on(
         debugger = Debugger::new(address, gdb_folder(arguments), names, None, observer)?;
         observer = &mut debugger;
     }
-    let end = resumed.run(settings, observer)?;
+    let end = match script {
+        None => resumed.run(settings, observer)?,
+        Some(script) => {
+            let mut scripted = Scripted::new(script, resumed.names.clone(), observer);
+            let end = resumed.run(settings, &mut scripted)?;
+            scripted.finish(&mut resumed.session)?;
+            end
+        }
+    };
     keep_record(arguments, 1, &record::identity(&[]), &resumed.session)?;
     tell(arguments, &resumed.report(settings, end))
 }

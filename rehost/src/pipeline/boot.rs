@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use emu::board::BoardConfig;
 use emu::clock::Time;
 use emu::cpu::CpuModel;
+use emu::exception::Exception;
 use emu::machine::debug::Hit;
 use emu::machine::{Config, Entry, Machine, RamBank};
 use linker::transplant::Transplant;
@@ -61,6 +62,9 @@ pub trait Observer {
 
     /// A breakpoint stopped the guest, or a watchpoint.
     fn stopped(&mut self, _hit: Option<&Hit>) {}
+
+    /// An exception was taken: the guest stands before its handler.
+    fn excepted(&mut self, _exception: Exception) {}
 
     /// Called between two stretches of running, about every millisecond.
     fn between(&mut self, _session: &mut Session) -> Result<Control, Error> {

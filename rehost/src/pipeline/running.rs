@@ -139,6 +139,7 @@ pub(super) fn run(
             }
             Event::Passed(passed) => observer.passed(&passed),
             Event::Stopped(hit) => observer.stopped(hit.as_ref()),
+            Event::Excepted(exception) => observer.excepted(exception),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(judged.then_some(End::Reset))),
             Event::Stuck => return Ok(Finish::End(judged.then_some(End::Stuck))),

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use emu::clock::Time;
+use emu::exception::Exception;
 use emu::machine::debug::Hit;
 use emu::machine::{Entry, Exit, Machine, Registers};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ pub enum Event {
     Ended,
     /// One exception follows the other without an instruction between them.
     Stuck,
+    /// An exception was taken, and somebody wants to know.
+    Excepted(Exception),
     /// A debugger's breakpoint or watchpoint stopped the guest.
     Stopped(Option<Hit>),
 }
@@ -196,6 +199,7 @@ impl Session {
             Exit::Idle => Event::Asleep,
             Exit::Reset => Event::Ended,
             Exit::Stuck { .. } => Event::Stuck,
+            Exit::Exception(exception) => Event::Excepted(exception),
             Exit::Breakpoint { .. } => Event::Stopped(None),
             Exit::Watchpoint(hit) => Event::Stopped(Some(hit)),
         };

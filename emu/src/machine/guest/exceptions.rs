@@ -41,6 +41,9 @@ impl Guest {
             self.exit_soon(count, Exit::NoVector { at });
         }
         entry.apply(cpu);
+        if self.stops.exceptions {
+            self.exit_soon(count, Exit::Exception(exception));
+        }
         if count.retired == self.last_exception {
             self.repeated += 1;
             if self.repeated > STUCK {
