@@ -102,6 +102,8 @@ pub enum LayerKind {
     Config,
     /// A file system; [`crate::files`] reads what is in it.
     FileSystem,
+    /// A volume of UBI.
+    Volume,
 }
 
 impl fmt::Display for LayerKind {
@@ -123,6 +125,7 @@ impl fmt::Display for LayerKind {
             LayerKind::Initramfs => "initramfs",
             LayerKind::Config => "configuration",
             LayerKind::FileSystem => "file system",
+            LayerKind::Volume => "UBI volume",
         })
     }
 }

@@ -367,18 +367,7 @@ impl Opener {
     /// Keeps the file systems of the file, and of ramdisks that are one.
     fn find_file_systems(&mut self, file: Span<'_>) -> Vec<FileSystem> {
         let mut kept = Vec::new();
-        let mut keep = |opener: &mut Opener, span: Span<'_>, depth: usize| {
-            for found in files::find(span.bytes) {
-                let part = span.part(found.offset, found.len);
-                opener.note(part, depth, LayerKind::FileSystem, found.text);
-                kept.push(FileSystem {
-                    place: part.place,
-                    kind: found.kind,
-                    bytes: part.bytes.to_vec(),
-                });
-            }
-        };
-        keep(self, file, 0);
+        self.keep_file_systems(file, 0, &mut kept);
         for ramdisk in std::mem::take(&mut self.ramdisks) {
             if let Some(format) = ramdisk.compression
                 && let Ok(decoded) =
@@ -388,11 +377,36 @@ impl Opener {
                     place: self.new_space(),
                     bytes: &decoded.bytes,
                 };
-                keep(self, contents, 1);
+                self.keep_file_systems(contents, 1, &mut kept);
             }
             self.ramdisks.push(ramdisk);
         }
         kept
+    }
+
+    /// Those in a span, and in the volumes of flash in it.
+    fn keep_file_systems(&mut self, span: Span<'_>, depth: usize, kept: &mut Vec<FileSystem>) {
+        for found in files::find(span.bytes) {
+            let part = span.part(found.offset, found.len);
+            self.note(part, depth, LayerKind::FileSystem, found.text);
+            if found.kind != files::Kind::Ubi {
+                kept.push(FileSystem {
+                    place: part.place,
+                    kind: found.kind,
+                    bytes: part.bytes.to_vec(),
+                });
+            } else if self.check_depth(part.place, depth).is_ok() {
+                for volume in files::volumes(part.bytes) {
+                    let contents = Span {
+                        place: self.new_space(),
+                        bytes: &volume.bytes,
+                    };
+                    let text = format!("{:?}", volume.name);
+                    self.note(contents, depth + 1, LayerKind::Volume, text);
+                    self.keep_file_systems(contents, depth + 2, kept);
+                }
+            }
+        }
     }
 
     /// Looks for what lies beside the kernel and in it, and gives it all.
