@@ -14,6 +14,7 @@ const SMALLEST: usize = 1 << 14;
 const LAYOUT: u32 = 0x7fff_efff;
 /// An entry of that table.
 const RECORD: usize = 172;
+const LONGEST_NAME: u8 = 127;
 /// A volume that is written once; of others the length is not known.
 const STATIC: u8 = 2;
 /// A volume may have holes, but is not many times longer than all blocks.
@@ -148,6 +149,81 @@ fn join(pieces: BTreeMap<usize, Piece<'_>>) -> Vec<u8> {
 /// The name in the table of volumes.
 fn name(table: &[u8], number: u32) -> String {
     let record = part(table, (number as usize).saturating_mul(RECORD), RECORD);
-    let length = record.get(15).copied().unwrap_or(0);
-    String::from_utf8_lossy(part(record, 16, usize::from(length))).into_owned()
+    // Flash without a table is all ones.
+    let length = record.get(15).filter(|&&length| length <= LONGEST_NAME);
+    let length = length.copied().unwrap_or(0).into();
+    String::from_utf8_lossy(part(record, 16, length)).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = SMALLEST;
+
+    /// An erase block with a piece of a volume.
+    fn block(volume: u32, number: u32, sequence: u32, kind: u8, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0xff; SIZE];
+        let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
+        put(0, BLOCK);
+        put(4, &[1, 0, 0, 0]);
+        put(16, &64u32.to_be_bytes());
+        put(20, &128u32.to_be_bytes());
+        put(64, PIECE);
+        put(69, &[kind]);
+        for (at, word) in [
+            (8, volume),
+            (12, number),
+            (20, data.len() as u32),
+            (44, sequence),
+        ] {
+            put(64 + at, &word.to_be_bytes());
+        }
+        put(64 + 40, &[0; 4]);
+        put(128, data);
+        bytes
+    }
+
+    #[test]
+    fn pieces_are_put_in_order_and_the_last_one_counts() {
+        let mut record = vec![0; RECORD];
+        record[15] = 4;
+        record[16..20].copy_from_slice(b"root");
+        let flash = [
+            block(LAYOUT, 0, 0, 1, &record),
+            block(0, 2, 1, 1, b"third"),
+            block(0, 0, 2, 1, b"old"),
+            block(0, 0, 3, 1, b"new"),
+            block(7, 0, 1, STATIC, b"all of it"),
+        ]
+        .concat();
+        let found = volumes(&[vec![0x55; 100], flash].concat());
+        let [root, other] = found.as_slice() else {
+            panic!("{found:?}");
+        };
+        let length = SIZE - 128;
+        assert_eq!((root.name.as_str(), root.bytes.len()), ("root", 3 * length));
+        assert!(root.bytes.starts_with(b"new\xff"));
+        // The second piece was never written.
+        assert!(
+            root.bytes[length..2 * length]
+                .iter()
+                .all(|&byte| byte == 0xff)
+        );
+        assert!(root.bytes[2 * length..].starts_with(b"third"));
+        assert_eq!(
+            (other.name.as_str(), other.bytes.as_slice()),
+            ("", b"all of it".as_slice())
+        );
+    }
+
+    #[test]
+    fn a_volume_is_no_longer_than_can_be() {
+        let far = block(0, u32::MAX, 0, 1, b"far");
+        assert_eq!(volumes(&[far.clone(), far].concat()), []);
+        let mut lost = block(0, 0, 0, 1, b"");
+        lost[16..24].fill(0xfe);
+        assert_eq!(volumes(&[lost.clone(), lost].concat()), []);
+        assert_eq!(volumes(b"UBI#UBI#"), []);
+    }
 }

@@ -96,21 +96,11 @@ fn volumes(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<Kernel, 
     opener.spend_scan(span)?;
     for volume in files::volumes(span.bytes) {
         opener.spend(volume.bytes.len() as u64)?;
-        let result = opener.attempt(|opener| {
-            let contents = Span {
-                place: opener.new_space(),
-                bytes: &volume.bytes,
-            };
-            let text = format!("{:?}", volume.name);
-            opener.note(contents, depth, LayerKind::Volume, text);
-            let kernel = opener.open(contents, depth + 1)?;
-            opener.find_trees(contents, depth + 1);
-            Ok(kernel)
-        });
-        match result {
-            Ok(kernel) => return Ok(kernel),
-            Err(error) if error.is_final() => return Err(error),
-            Err(error) => tried.add(error),
+        let text = format!("{:?}, {} bytes", volume.name, volume.bytes.len());
+        let joined = (span, volume.bytes.as_slice());
+        let result = opener.open_joined(joined, depth, LayerKind::Volume, text);
+        if let Some(end) = tried.ended(result) {
+            return end;
         }
     }
     Err(tried.into_error(|tried| Error::NoKernel {

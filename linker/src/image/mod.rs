@@ -4,7 +4,8 @@
 //!   it apart; limits on depth and work
 //! * `zimage`, `uimage`, `android`, `fit`, `elf`: the containers of kernels
 //! * `vendor`: headers in front of such containers
-//! * `carve`, `jffs2`: flash images without a header of their own
+//! * `carve`, `jffs2`: flash images without a header of their own, with the
+//!   volumes of UBI as [`crate::files`] finds them
 //! * [`compress`]: compressed streams
 //! * `tree`, `initramfs`, `config`: what lies beside or in the kernel
 //! * `error`: what can be wrong

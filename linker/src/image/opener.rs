@@ -337,6 +337,26 @@ impl Opener {
         }
     }
 
+    /// Opens what was put together from pieces of a span, as a part of its own.
+    pub(super) fn open_joined(
+        &mut self,
+        (span, bytes): (Span<'_>, &[u8]),
+        depth: usize,
+        what: LayerKind,
+        text: String,
+    ) -> Result<Kernel, Error> {
+        self.attempt(|opener| {
+            opener.note(span, depth, what, text);
+            let contents = Span {
+                place: opener.new_space(),
+                bytes,
+            };
+            let kernel = opener.open(contents, depth + 1)?;
+            opener.find_trees(contents, depth + 1);
+            Ok(kernel)
+        })
+    }
+
     /// Runs `work`; when it fails, what it noted is forgotten.
     pub(super) fn attempt<T>(
         &mut self,
@@ -477,6 +497,17 @@ impl Tried {
         }
         if self.telling.is_none() && error.is_telling() {
             self.telling = Some(error);
+        }
+    }
+
+    /// What ends a search: a kernel, or an error that is final. Others are noted.
+    pub(super) fn ended(&mut self, result: Result<Kernel, Error>) -> Option<Result<Kernel, Error>> {
+        match result {
+            Err(error) if !error.is_final() => {
+                self.add(error);
+                None
+            }
+            other => Some(other),
         }
     }
 

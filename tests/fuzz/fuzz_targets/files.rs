@@ -26,6 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
     for found in files::find(bytes) {
         assert!(found.offset + found.len <= bytes.len(), "{found:?}");
     }
+    let volumes = files::volumes(bytes);
+    let length: usize = volumes.iter().map(|volume| volume.bytes.len()).sum();
+    assert!(length <= 4 * bytes.len());
     for kind in KINDS {
         let Ok(files) = files::read(kind, bytes, LIMITS) else {
             continue;
