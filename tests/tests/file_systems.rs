@@ -371,15 +371,17 @@ fn a_device_boots_into_its_own_root() {
     let inittab = "::sysinit:/bin/mount -t proc proc /proc\n::askfirst:-/bin/sh\n";
     fs::write(folder.join("etc/inittab"), inittab).expect("inittab");
 
-    let kernel = fs::read(fixtures::kernel("bcm5301x-6.1", "zImage")).expect("the kernel");
+    let kernel = fixtures::kernel("bcm5301x-6.1", "zImage");
     let input = work.path().join("input");
     fs::write(&input, QUESTION).expect("the input");
-    for recipe in [squashfs(&["-comp", "xz"]), jffs2(&["-e", "128KiB"])] {
-        let root = make(&recipe, &folder, &work.path().join("image"));
-        let mut flash = kernel.clone();
-        flash.resize(flash.len().next_multiple_of(0x2_0000), 0xff);
-        flash.extend(root);
-        let image = work.path().join("flash.bin");
+    let image = work.path().join("flash.bin");
+    let squashfs = make(&squashfs(&["-comp", "xz"]), &folder, &image);
+    let jffs2 = make(&jffs2(&["-e", "128KiB"]), &folder, &image);
+    for flash in [
+        behind(&kernel, &squashfs),
+        behind(&kernel, &jffs2),
+        in_volumes(&kernel, &squashfs, work.path()),
+    ] {
         fs::write(&image, flash).expect("the flash");
         let mut ecmo = command::ecmo();
         ecmo.arg("run").arg(&image).arg("--input").arg(&input);
@@ -395,6 +397,37 @@ fn a_device_boots_into_its_own_root() {
         assert!(console.contains("answer 42"), "{console}");
         assert_eq!(report["tried"].as_array().map(Vec::len), Some(0));
     }
+}
+
+/// A kernel, and a file system in the next erase block.
+fn behind(kernel: &Path, root: &[u8]) -> Vec<u8> {
+    let mut flash = fs::read(kernel).expect("the kernel");
+    flash.resize(flash.len().next_multiple_of(0x2_0000), 0xff);
+    flash.extend(root);
+    flash
+}
+
+/// Both as volumes of UBI.
+fn in_volumes(kernel: &Path, root: &[u8], work: &Path) -> Vec<u8> {
+    let [root_file, list, flash] =
+        ["root.bin", "volumes.ini", "ubi.bin"].map(|name| work.join(name));
+    fs::write(&root_file, root).expect("the root");
+    let volume = |name: &str, number: u32, image: &Path, kind: &str| {
+        format!(
+            "[{name}]\nmode=ubi\nimage={}\nvol_id={number}\nvol_type={kind}\n\
+             vol_name={name}\nvol_size=4MiB\n",
+            image.display()
+        )
+    };
+    let text = volume("kernel", 0, kernel, "static") + &volume("rootfs", 1, &root_file, "dynamic");
+    fs::write(&list, text).expect("the list of volumes");
+    let made = Command::new("ubinize")
+        .args(["-p", "128KiB", "-m", "2048", "-o"])
+        .args([&flash, &list])
+        .status()
+        .expect("ubinize: run `cargo xtask setup`");
+    assert!(made.success());
+    fs::read(flash).expect("the flash")
 }
 
 /// Routers' images of the corpus with their makers' root file system, to the

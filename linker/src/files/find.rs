@@ -2,8 +2,7 @@
 
 use memchr::memmem;
 
-use super::{Kind, cramfs, ext, jffs2, romfs, squashfs};
-use crate::bytes::part;
+use super::{Kind, cramfs, ext, jffs2, romfs, squashfs, ubi};
 
 /// A file system that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,29 +106,13 @@ fn ext(bytes: &[u8]) -> Option<(usize, String)> {
     Some((length.min(bytes.len()), text))
 }
 
-/// A run of erase blocks of UBI, each with a header (`struct ubi_ec_hdr`,
-/// `drivers/mtd/ubi/ubi-media.h`). Their size is the distance of two headers.
 fn erase_blocks(bytes: &[u8]) -> Option<FileSystem> {
-    const MAGIC: &[u8] = b"UBI#";
-    const SMALLEST: usize = 1 << 14;
-    let is_header = |offset: usize| {
-        let header = part(bytes, offset, 64);
-        header.len() == 64 && header.starts_with(MAGIC) && header.get(4..8) == Some(&[1, 0, 0, 0])
-    };
-    let mut headers = memmem::find_iter(bytes, MAGIC).filter(|&offset| is_header(offset));
-    let (first, second) = (headers.next()?, headers.next()?);
-    let size = second - first;
-    if size < SMALLEST || !size.is_power_of_two() {
-        return None;
-    }
-    let count = (first..bytes.len())
-        .step_by(size)
-        .take_while(|&offset| is_header(offset))
-        .count();
+    let run = ubi::find(bytes)?;
+    let len = (run.count * run.block).min(bytes.len() - run.offset);
     Some(FileSystem {
         kind: Kind::Ubi,
-        offset: first,
-        len: (count * size).min(bytes.len() - first),
-        text: format!("UBI, {count} erase blocks of {} KiB", size >> 10),
+        offset: run.offset,
+        len,
+        text: format!("UBI, {} erase blocks of {} KiB", run.count, run.block >> 10),
     })
 }

@@ -5,6 +5,7 @@
 //!   limits that it keeps
 //! * `squashfs`, `jffs2`, `cramfs`, `romfs`, `ext`: a reader for each format
 //! * `block`: decompression of one block
+//! * `ubi`: the volumes on a flash chip, which hold file systems in turn
 //!
 //! A reader trusts nothing: every offset is checked against the bytes that are
 //! there, a name that leads elsewhere is refused, and entries, contents and work
@@ -17,9 +18,8 @@ mod find;
 mod jffs2;
 mod romfs;
 mod squashfs;
-#[cfg(test)]
-mod tests;
 mod tree;
+mod ubi;
 
 use std::fmt;
 
@@ -27,6 +27,7 @@ use serde::Serialize;
 
 pub use find::{FileSystem, find};
 pub use tree::{Entry, Files, Limits, Node};
+pub use ubi::{Volume, erase_blocks, volumes};
 
 /// A format of file systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -160,7 +161,7 @@ pub fn read(kind: Kind, bytes: &[u8], limits: Limits) -> Result<Files, Error> {
         Kind::Ubi => {
             return Err(Error::Unsupported {
                 kind,
-                what: "reading volumes".to_owned(),
+                what: "what is no file system but holds volumes".to_owned(),
             });
         }
     }

@@ -4,8 +4,9 @@
 use memchr::memmem;
 
 use super::opener::{Opener, Span, Tried};
-use super::{Error, android, compress, elf, jffs2, tree, uimage, zimage};
+use super::{Error, LayerKind, android, compress, elf, jffs2, tree, uimage, zimage};
 use crate::bytes::part;
+use crate::files;
 use crate::kernel::{self, Kernel};
 
 /// A container that may lie at an offset.
@@ -18,6 +19,7 @@ enum Kind {
     ZImage,
     Elf,
     Jffs2,
+    Ubi,
 }
 
 /// All candidates in the order in which they lie in the image.
@@ -48,6 +50,7 @@ fn candidates(bytes: &[u8]) -> Vec<(usize, Kind)> {
     );
     add(&mut tree::find_images(bytes).into_iter(), Kind::Fit);
     add(&mut jffs2::find(bytes).into_iter(), Kind::Jffs2);
+    add(&mut files::erase_blocks(bytes).into_iter(), Kind::Ubi);
     result.sort_unstable();
     result
 }
@@ -59,12 +62,13 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     for (offset, kind) in candidates(span.bytes) {
         // What the span begins with has been tried; an unpacked part within an
         // unpacked part would double the work with each.
-        if offset == 0 && kind != Kind::Jffs2 {
+        if offset == 0 && !matches!(kind, Kind::Jffs2 | Kind::Ubi) {
             continue;
         }
         let part = span.from(offset);
         let result = opener.attempt(|opener| match kind {
             Kind::Jffs2 => jffs2::open(opener, part, depth),
+            Kind::Ubi => volumes(opener, part, depth),
             _ => opener.open(part, depth),
         });
         match result {
@@ -81,6 +85,27 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
     }
     Err(tried.into_error(|tried| Error::Nothing {
         len: span.bytes.len(),
+        tried,
+    }))
+}
+
+/// Opens the first volume of UBI that has a kernel in it.
+fn volumes(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<Kernel, Error> {
+    const WHAT: &str = "UBI";
+    let mut tried = Tried::default();
+    opener.spend_scan(span)?;
+    for volume in files::volumes(span.bytes) {
+        opener.spend(volume.bytes.len() as u64)?;
+        let text = format!("{:?}, {} bytes", volume.name, volume.bytes.len());
+        let joined = (span, volume.bytes.as_slice());
+        let result = opener.open_joined(joined, depth, LayerKind::Volume, text);
+        if let Some(end) = tried.ended(result) {
+            return end;
+        }
+    }
+    Err(tried.into_error(|tried| Error::NoKernel {
+        what: WHAT,
+        place: span.place,
         tried,
     }))
 }

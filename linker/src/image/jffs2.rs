@@ -298,21 +298,10 @@ pub(super) fn open(opener: &mut Opener, span: Span<'_>, depth: usize) -> Result<
             }
         };
         let name = files.name(number);
-        let result = opener.attempt(|opener| {
-            let text = format!("{name:?}, {} bytes in {} nodes", file.len(), pieces.len());
-            opener.note(span, depth, LayerKind::Jffs2, text);
-            let contents = Span {
-                place: opener.new_space(),
-                bytes: &file,
-            };
-            let kernel = opener.open(contents, depth + 1)?;
-            opener.find_trees(contents, depth + 1);
-            Ok(kernel)
-        });
-        match result {
-            Ok(kernel) => return Ok(kernel),
-            Err(error) if error.is_final() => return Err(error),
-            Err(error) => tried.add(error),
+        let text = format!("{name:?}, {} bytes in {} nodes", file.len(), pieces.len());
+        let result = opener.open_joined((span, &file), depth, LayerKind::Jffs2, text);
+        if let Some(end) = tried.ended(result) {
+            return end;
         }
     }
     Err(tried.into_error(|tried| Error::NoKernel {

@@ -4,7 +4,8 @@
 //!   it apart; limits on depth and work
 //! * `zimage`, `uimage`, `android`, `fit`, `elf`: the containers of kernels
 //! * `vendor`: headers in front of such containers
-//! * `carve`, `jffs2`: flash images without a header of their own
+//! * `carve`, `jffs2`: flash images without a header of their own, with the
+//!   volumes of UBI as [`crate::files`] finds them
 //! * [`compress`]: compressed streams
 //! * `tree`, `initramfs`, `config`: what lies beside or in the kernel
 //! * `error`: what can be wrong
@@ -102,6 +103,8 @@ pub enum LayerKind {
     Config,
     /// A file system; [`crate::files`] reads what is in it.
     FileSystem,
+    /// A volume of UBI.
+    Volume,
 }
 
 impl fmt::Display for LayerKind {
@@ -123,6 +126,7 @@ impl fmt::Display for LayerKind {
             LayerKind::Initramfs => "initramfs",
             LayerKind::Config => "configuration",
             LayerKind::FileSystem => "file system",
+            LayerKind::Volume => "UBI volume",
         })
     }
 }

@@ -337,6 +337,26 @@ impl Opener {
         }
     }
 
+    /// Opens what was put together from pieces of a span, as a part of its own.
+    pub(super) fn open_joined(
+        &mut self,
+        (span, bytes): (Span<'_>, &[u8]),
+        depth: usize,
+        what: LayerKind,
+        text: String,
+    ) -> Result<Kernel, Error> {
+        self.attempt(|opener| {
+            opener.note(span, depth, what, text);
+            let contents = Span {
+                place: opener.new_space(),
+                bytes,
+            };
+            let kernel = opener.open(contents, depth + 1)?;
+            opener.find_trees(contents, depth + 1);
+            Ok(kernel)
+        })
+    }
+
     /// Runs `work`; when it fails, what it noted is forgotten.
     pub(super) fn attempt<T>(
         &mut self,
@@ -367,18 +387,7 @@ impl Opener {
     /// Keeps the file systems of the file, and of ramdisks that are one.
     fn find_file_systems(&mut self, file: Span<'_>) -> Vec<FileSystem> {
         let mut kept = Vec::new();
-        let mut keep = |opener: &mut Opener, span: Span<'_>, depth: usize| {
-            for found in files::find(span.bytes) {
-                let part = span.part(found.offset, found.len);
-                opener.note(part, depth, LayerKind::FileSystem, found.text);
-                kept.push(FileSystem {
-                    place: part.place,
-                    kind: found.kind,
-                    bytes: part.bytes.to_vec(),
-                });
-            }
-        };
-        keep(self, file, 0);
+        self.keep_file_systems(file, 0, &mut kept);
         for ramdisk in std::mem::take(&mut self.ramdisks) {
             if let Some(format) = ramdisk.compression
                 && let Ok(decoded) =
@@ -388,11 +397,36 @@ impl Opener {
                     place: self.new_space(),
                     bytes: &decoded.bytes,
                 };
-                keep(self, contents, 1);
+                self.keep_file_systems(contents, 1, &mut kept);
             }
             self.ramdisks.push(ramdisk);
         }
         kept
+    }
+
+    /// Those in a span, and in the volumes of flash in it.
+    fn keep_file_systems(&mut self, span: Span<'_>, depth: usize, kept: &mut Vec<FileSystem>) {
+        for found in files::find(span.bytes) {
+            let part = span.part(found.offset, found.len);
+            self.note(part, depth, LayerKind::FileSystem, found.text);
+            if found.kind != files::Kind::Ubi {
+                kept.push(FileSystem {
+                    place: part.place,
+                    kind: found.kind,
+                    bytes: part.bytes.to_vec(),
+                });
+            } else if self.check_depth(part.place, depth).is_ok() {
+                for volume in files::volumes(part.bytes) {
+                    let contents = Span {
+                        place: self.new_space(),
+                        bytes: &volume.bytes,
+                    };
+                    let text = format!("{:?}", volume.name);
+                    self.note(contents, depth + 1, LayerKind::Volume, text);
+                    self.keep_file_systems(contents, depth + 2, kept);
+                }
+            }
+        }
     }
 
     /// Looks for what lies beside the kernel and in it, and gives it all.
@@ -463,6 +497,17 @@ impl Tried {
         }
         if self.telling.is_none() && error.is_telling() {
             self.telling = Some(error);
+        }
+    }
+
+    /// What ends a search: a kernel, or an error that is final. Others are noted.
+    pub(super) fn ended(&mut self, result: Result<Kernel, Error>) -> Option<Result<Kernel, Error>> {
+        match result {
+            Err(error) if !error.is_final() => {
+                self.add(error);
+                None
+            }
+            other => Some(other),
         }
     }
 

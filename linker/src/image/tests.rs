@@ -68,6 +68,8 @@ fn flash_images_are_looked_through() {
 fn file_systems_are_noted() {
     let mut squashfs = vec![0; 0x60];
     squashfs[..4].copy_from_slice(b"hsqs");
+    // Blocks of 128 KiB.
+    squashfs[14] = 2;
     squashfs[20] = 4;
     squashfs[28] = 4;
     squashfs[40..44].copy_from_slice(&0x1_0000u32.to_le_bytes());

@@ -205,10 +205,13 @@ fn choose<'a>(settings: &'a Settings, prepared: &'a Prepared) -> Result<Chosen<'
     };
     match (asked_for, firmware.ramdisks.first()) {
         (true, Some(ramdisk)) => Ok(other(From::Archive((&ramdisk.bytes).into()))),
-        (true, None) => {
-            let why = why.unwrap_or_else(|| "the image has no user space".to_owned());
-            Err(Error::Usage(format!("--initrd vendor: {why}")))
-        }
+        (true, None) => Err(match why {
+            Some(why) => Error::Input {
+                file: settings.name.clone(),
+                why,
+            },
+            None => Error::Usage("--initrd vendor: the image has no user space".to_owned()),
+        }),
         (false, _) => Ok(builtin(why.map(|why| Tried {
             what: "user space".to_owned(),
             value: why,
