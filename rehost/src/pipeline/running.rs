@@ -85,7 +85,9 @@ pub(super) fn run(
         }
         let control = observer.between(session)?;
         if control == Control::Stop {
-            return Ok(Finish::End(None));
+            // Without a goal that is the way it ends.
+            let missed = settings.goal.is_some() && !reached(settings, session, &typist);
+            return Ok(Finish::End(missed.then_some(End::Stopped)));
         }
         if observer.took_back() {
             // What was noted is of a future that need not come.
