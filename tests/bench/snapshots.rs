@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
+use std::hint::black_box;
 use std::process::Command;
 use std::time::Instant;
 
@@ -77,8 +78,8 @@ pub(crate) fn measure(runs: usize) -> Result<Costs> {
         turn(&mut machine)?;
         save.push(milliseconds(|| machine.snapshot()).0);
         machine.restore(&base)?;
-        to_new.push(milliseconds(|| source.clone()).0);
-        to_warm.push(milliseconds(|| warm.copy_from_slice(&source)).0);
+        to_new.push(milliseconds(|| black_box(black_box(&source).clone())).0);
+        to_warm.push(milliseconds(|| black_box(&mut warm).copy_from_slice(black_box(&source))).0);
     }
 
     let folder = tempfile::tempdir().context("a folder for snapshots")?;
