@@ -26,6 +26,11 @@ impl<'de> Deserialize<'de> for Hex {
     }
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The kernel in a report.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KernelFacts {

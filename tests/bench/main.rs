@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: this emulator and `qemu-system-arm` side by side, and
-//! identification beside what else a user might run ([`identify`]).
+//! identification beside what else a user might run ([`identify`]); and what
+//! snapshots cost ([`snapshots`]).
 //!
 //! Absolute times mean little on a machine that others use too. So the runs of
 //! all peers are interleaved, and what counts is the ratio of the medians. Every
@@ -10,6 +11,7 @@
 
 mod identify;
 mod peers;
+mod snapshots;
 mod table;
 mod work;
 
@@ -43,6 +45,8 @@ fn bench() -> Result<()> {
         .context("the number of runs")?;
     let output = PathBuf::from(arguments.next().context("where does the JSON go?")?);
 
+    let snapshots = snapshots::measure(runs)?;
+    print!("{}", snapshots::text(&snapshots));
     let mut rows = Vec::new();
     for guest in guests() {
         measure(&guest, runs, &mut rows)?;
@@ -66,6 +70,7 @@ fn bench() -> Result<()> {
             "wall_s_runs": shell.seconds,
             "peak_mib": shell.peak_mib,
         },
+        "snapshots": snapshots::json(&snapshots),
         "identification": identify::json(&identification),
     });
     let text = serde_json::to_string_pretty(&report)?;

@@ -152,7 +152,7 @@ fn the_drivers_source_is_seen_and_time_goes_back() {
     has(&answer, &["at free_initmem+0x0\n"]);
     let (code, text) = run.end();
     assert_eq!(code, Some(1), "{text}");
-    has(&text, &["verdict: initcalls"]);
+    has(&text, &["verdict: initcalls", "the user ended the run"]);
 }
 
 #[test]

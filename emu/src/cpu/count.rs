@@ -386,7 +386,7 @@ impl Count {
 /// See [`Count::kept`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    pub(crate) retired: u64,
+    retired: u64,
     block: u32,
     block_instructions: u32,
     interrupted: Option<u32>,

@@ -27,7 +27,11 @@
 //!   conditional. Every callback that comes after it clears them again.
 //! * A stop that is asked for in a callback of a memory access takes effect
 //!   behind that access with the program counter *at* it: it would be made
-//!   twice. Only the block hook stops.
+//!   twice. Only hooks of blocks and of instructions stop; an access is refused
+//!   instead, from a hook of forbidden ones, and then was not made at all.
+//! * Taking a hook away looks up code by virtual address, as if the guest had
+//!   fetched from there. The TLB hook must not believe that
+//!   (`Live::forget_while`).
 //! * Memory hooks of the kinds READ, WRITE and READ_AFTER send every access of
 //!   the guest down the slow path, wherever they are bounded to. The kinds
 //!   READ_PROT and WRITE_PROT do not.

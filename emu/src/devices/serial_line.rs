@@ -27,7 +27,9 @@ pub(crate) struct SerialLine {
 impl SerialLine {
     /// Types `bytes`; returns how many were taken.
     pub(crate) fn push_input(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(INPUT_LIMIT - self.incoming.len());
+        let taken = bytes
+            .len()
+            .min(INPUT_LIMIT.saturating_sub(self.incoming.len()));
         self.incoming
             .extend(bytes.iter().take(taken).copied().map(Arrival::Byte));
         taken

@@ -409,8 +409,8 @@ impl Uart16550 {
     /// the last. Whatever its size, an access reaches one register, on the
     /// low byte of the data: the chip has eight data lines.
     fn register_at(&self, offset: u32) -> Option<u32> {
-        let register = offset >> self.shift;
-        let aligned = register << self.shift == offset;
+        let register = offset.unbounded_shr(self.shift);
+        let aligned = register.unbounded_shl(self.shift) == offset;
         (aligned && register < reg::COUNT).then_some(register)
     }
 }

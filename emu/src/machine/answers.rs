@@ -55,8 +55,12 @@ mod tests {
     #[test]
     fn the_newest_answers() {
         let mut answers = Answers::default();
-        answers.0.push((0x1000..=0x1fff, Box::new(|asked| asked.address)));
-        answers.0.push((0x1800..=0x18ff, Box::new(|asked| asked.size)));
+        answers
+            .0
+            .push((0x1000..=0x1fff, Box::new(|asked| asked.address)));
+        answers
+            .0
+            .push((0x1800..=0x18ff, Box::new(|asked| asked.size)));
         let ask = |address| Asked {
             address,
             size: 4,

@@ -72,7 +72,8 @@ pub(crate) struct Account {
 impl Account {
     pub(super) fn note(&mut self, key: u32) {
         if self.entries.len() < LIMIT || self.entries.contains_key(&key) {
-            *self.entries.entry(key).or_default() += 1;
+            let count = self.entries.entry(key).or_default();
+            *count = count.saturating_add(1);
         }
     }
 

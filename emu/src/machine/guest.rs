@@ -486,7 +486,7 @@ impl Hooks for Guest {
     }
 
     fn counted(&mut self) {
-        self.driver_instructions += 1;
+        self.driver_instructions = self.driver_instructions.saturating_add(1);
     }
 }
 

@@ -133,7 +133,7 @@ impl Polls {
             return false;
         };
         if run.key == key && now.saturating_sub(run.last) <= GAP {
-            run.reads += 1;
+            run.reads = run.reads.saturating_add(1);
         } else {
             *run = Run {
                 key,
@@ -164,7 +164,7 @@ impl Standing {
             self.reads = 0;
         }
         self.last = now;
-        self.reads += 1;
+        self.reads = self.reads.saturating_add(1);
         if self.reads > LOOP_AGAIN + PATIENCE {
             self.index = self.index.wrapping_add(1);
             self.reads = LOOP_AGAIN + 1;

@@ -27,6 +27,7 @@ use super::{Config, Error, Machine, Milestone, guest};
 pub struct Snapshot {
     pub(super) config: Rc<Config>,
     pub(super) started: bool,
+    instructions: u64,
     pub(super) cpu: State,
     pub(super) count: count::Kept,
     pub(super) mmu: translate::Kept,
@@ -39,7 +40,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Instructions that had retired.
     pub fn instructions(&self) -> u64 {
-        self.count.retired
+        self.instructions
     }
 
     /// Pages of 4 KiB of memory that are not zero.
@@ -53,6 +54,7 @@ impl Machine {
     /// somebody to call this.
     pub fn snapshot(&mut self) -> Snapshot {
         let (model, number) = (self.config.cpu, self.engine.number());
+        let instructions = self.instructions();
         let (guest, count, cpu) = self.engine.parts();
         // Nothing may be held for writing any more: what is written from now on is to
         // be noticed.
@@ -66,6 +68,7 @@ impl Machine {
         Snapshot {
             config: Rc::clone(&self.config),
             started: self.started,
+            instructions,
             cpu: state,
             count,
             mmu,

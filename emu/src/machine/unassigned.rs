@@ -33,15 +33,16 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn note(&mut self, address: u32, pc: u32, write: bool) {
-        self.reads += u64::from(!write);
+        self.reads = self.reads.saturating_add(u64::from(!write));
         let full = self.entries.len() >= LIMIT;
         let key = (address, pc);
         if full && !self.entries.contains_key(&key) {
-            self.overflow += 1;
+            self.overflow = self.overflow.saturating_add(1);
             return;
         }
         let (reads, writes) = self.entries.entry(key).or_default();
-        *(if write { writes } else { reads }) += 1;
+        let count = if write { writes } else { reads };
+        *count = count.saturating_add(1);
     }
 
     /// All entries, by address and then program counter.

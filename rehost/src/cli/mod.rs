@@ -32,7 +32,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     Inspect(inspect::Arguments),
     Unpack(unpack::Arguments),
     Identify(identify::Arguments),

@@ -417,13 +417,4 @@ fn number(text: &str) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_decimal_or_hexadecimal() {
-        assert_eq!(number("0xc0008000"), Some(0xc000_8000));
-        assert_eq!(number("64"), Some(64));
-        assert_eq!(number("c0008000"), None);
-    }
-}
+mod tests;

@@ -128,7 +128,7 @@ impl<'a> Attempts<'a> {
             return Some(attempt.ran);
         }
         let reached = attempt.ran.session.furthest();
-        let out_of_time = matches!(end, End::WallTime(_));
+        let out_of_time = matches!(end, End::WallTime(_) | End::Stopped);
         let standing = (reached, *end != End::Unanswered);
         let better = self.guesses.note(standing, &attempt.open);
         let entries = self.guesses.tried(&attempt.open, reached);

@@ -25,9 +25,12 @@ use crate::userland::{self, vendor};
 use crate::verdict::reason::End;
 use crate::verdict::shell;
 
+/// Instructions between two looks at limits, console and front end: about a
+/// millisecond of wall time.
+pub(super) const STRETCH: u64 = 1_000_000;
 /// Virtual time between two looks at limits, console and front end, for a guest
 /// that sleeps.
-const STRETCH_TIME: Duration = Duration::from_millis(20);
+pub(super) const STRETCH_TIME: Duration = Duration::from_millis(20);
 
 /// The number of the first start.
 pub(super) const FIRST: usize = 1;
@@ -78,6 +81,12 @@ pub trait Observer {
 
     /// The guest waits for something that only typing can bring.
     fn asleep(&mut self) {}
+
+    /// The next stretch has this many instructions at most, and ends where a block
+    /// does.
+    fn stretch(&self) -> u64 {
+        STRETCH
+    }
 
     /// The next stretch ends at this moment of virtual time at the latest.
     fn horizon(&self, session: &Session) -> Time {

@@ -14,7 +14,7 @@ use super::{Error, Settings};
 use crate::names::Names;
 use crate::plan::{self, Cpu, Plan};
 use crate::remedy::Omitted;
-use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report};
+use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report, hex};
 use crate::session::Session;
 use crate::verdict::reason::{self, End, Evidence, Polled};
 use crate::verdict::{Milestone, kernel_log};
@@ -188,10 +188,6 @@ fn kernel_facts(facts: &Facts, cpu: &Cpu) -> KernelFacts {
         arch: facts.arch,
         cpu: cpu.model.name().to_owned(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn pointers(prepared: &Prepared, choices: &Choices) -> Vec<PointerFacts> {

@@ -1,7 +1,6 @@
 //! A run that goes on where another was when its snapshot was taken.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::time::Instant;
 
@@ -61,8 +60,7 @@ pub fn open(path: &Path, began: Instant) -> Result<Resumed, Error> {
         file: path.display().to_string(),
         why,
     };
-    let file = File::open(path).map_err(|error| unusable(error.to_string()))?;
-    let mut file = BufReader::with_capacity(1 << 20, file);
+    let mut file = File::open(path).map_err(|error| unusable(error.to_string()))?;
     let opened = Session::open(&mut file, began);
     let (session, more) = opened.map_err(|error| unusable(error.to_string()))?;
     let kept: Kept = postcard::from_bytes(&more)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use emu::clock::Time;
 use emu::machine::Error as Refusal;
 
-use super::boot::{Control, Observer};
+use super::boot::{Control, Observer, STRETCH, STRETCH_TIME};
 use super::{Error, Limits, Settings};
 use crate::remedy::Remedy;
 use crate::remedy::help::Help;
@@ -14,9 +14,6 @@ use crate::session::{Event, Session};
 use crate::verdict::reason::End;
 use crate::verdict::{Milestone, fault};
 
-/// Instructions between two looks at limits, console and front end: about a
-/// millisecond of wall time.
-const STRETCH: u64 = 1_000_000;
 /// Virtual time that a kernel gets to say more after a panic.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Virtual time without a milestone and without a word on the console, after which
@@ -79,13 +76,16 @@ pub(super) fn run(
 ) -> Result<Finish, Error> {
     let mut typist = settings.input.as_deref().map(Typist::new);
     let mut panic = PanicWatch::default();
+    let mut looked = Looked::default();
     loop {
         if let Some(typist) = &mut typist {
             typist.advance(session);
         }
         let control = observer.between(session)?;
         if control == Control::Stop {
-            return Ok(Finish::End(None));
+            // Without a goal that is the way it ends.
+            let missed = settings.goal.is_some() && !reached(settings, session, &typist);
+            return Ok(Finish::End(missed.then_some(End::Stopped)));
         }
         if observer.took_back() {
             // What was noted is of a future that need not come.
@@ -110,7 +110,7 @@ pub(super) fn run(
         }
         let advanced = match control {
             Control::Step => session.step(),
-            _ => session.advance(STRETCH, observer.horizon(session)),
+            _ => session.advance(observer.stretch(), observer.horizon(session)),
         };
         if control == Control::Step {
             observer.stopped(None);
@@ -122,11 +122,22 @@ pub(super) fn run(
             other => other?,
         };
         match event {
-            Event::Ran => {
-                if let Some(one) = help.look(session) {
-                    return Ok(Finish::Again(one));
-                }
+            Event::Stopped(hit) => observer.stopped(hit.as_ref()),
+            Event::Excepted(exception) => observer.excepted(exception),
+            _ => {}
+        }
+        // A guest that is stopped all the time is looked at all the same.
+        let stopped = matches!(event, Event::Stopped(_) | Event::Excepted(_));
+        if (event == Event::Ran || stopped) && looked.is_due(session) {
+            if let Some(one) = help.look(session) {
+                return Ok(Finish::Again(one));
             }
+            if let (true, Event::Passed(passed)) = (stopped, session.look_for_shell()) {
+                observer.passed(&passed);
+            }
+        }
+        match event {
+            Event::Ran | Event::Stopped(_) | Event::Excepted(_) => {}
             Event::Trapped { va, at } => {
                 if let Some(one) = help.trapped(session, va, &at) {
                     return Ok(Finish::Again(one));
@@ -138,8 +149,6 @@ pub(super) fn run(
                 }
             }
             Event::Passed(passed) => observer.passed(&passed),
-            Event::Stopped(hit) => observer.stopped(hit.as_ref()),
-            Event::Excepted(exception) => observer.excepted(exception),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(judged.then_some(End::Reset))),
             Event::Stuck => return Ok(Finish::End(judged.then_some(End::Stuck))),
@@ -148,6 +157,26 @@ pub(super) fn run(
             }
             Event::Asleep => observer.asleep(),
         }
+    }
+}
+
+/// When a running guest was looked at last.
+#[derive(Default)]
+struct Looked {
+    instructions: u64,
+    at: Time,
+}
+
+impl Looked {
+    /// Whether it has run for a stretch since.
+    fn is_due(&mut self, session: &Session) -> bool {
+        let (instructions, at) = (session.machine().instructions(), session.now());
+        let due = instructions.wrapping_sub(self.instructions) >= STRETCH
+            || at.0.wrapping_sub(self.at.0) >= STRETCH_TIME.as_nanos() as u64;
+        if due {
+            *self = Self { instructions, at };
+        }
+        due
     }
 }
 

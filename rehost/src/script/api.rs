@@ -95,7 +95,10 @@ pub(super) fn install(lua: &Lua, wishes: &Shared) -> Result<()> {
             let event = Event::ALL.iter().find(|it| it.0 == name);
             let &(_, event) = event.ok_or_else(|| {
                 let all: Vec<&str> = Event::ALL.iter().map(|it| it.0).collect();
-                Error::runtime(format!("there is no event {name:?}, but {}", all.join(", ")))
+                Error::runtime(format!(
+                    "there is no event {name:?}, but {}",
+                    all.join(", ")
+                ))
             })?;
             Ok(shared.borrow_mut().add_event(event, function))
         })?,
@@ -116,7 +119,9 @@ pub(super) fn install(lua: &Lua, wishes: &Shared) -> Result<()> {
         "remove",
         lua.create_function(move |_, id: u32| match shared.borrow_mut().remove(id) {
             true => Ok(()),
-            false => Err(Error::runtime(format!("there is nothing with the number {id}"))),
+            false => Err(Error::runtime(format!(
+                "there is nothing with the number {id}"
+            ))),
         })?,
     )?;
     let shared = Rc::clone(wishes);

@@ -38,10 +38,10 @@ pub(super) fn lend<T>(
 /// Does something with the guest.
 fn with<T>(lua: &Lua, act: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     let guest: Option<AnyUserData> = lua.named_registry_value(GUEST)?;
-    let absent = || Error::runtime("there is no guest to be asked now: it has not started, or runs");
+    let absent =
+        || Error::runtime("there is no guest to be asked now: it has not started, or runs");
     let guest = guest.ok_or_else(absent)?;
-    let mut session = guest.borrow_mut::<Session>()?;
-    act(&mut session)
+    guest.borrow_mut_scoped(act)?
 }
 
 fn emu(error: emu::machine::Error) -> Error {
@@ -376,7 +376,10 @@ mod tests {
             c0008000  65 63 6d 6f 00 01 02 03 04 05 06 07 08 09 0a 0b  ecmo............
             c0008010  7e 7f                                            ~.
         "#]]
-        .assert_eq(&dump(0xc000_8000, b"ecmo\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b~\x7f"));
+        .assert_eq(&dump(
+            0xc000_8000,
+            b"ecmo\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b~\x7f",
+        ));
     }
 
     #[test]

@@ -233,7 +233,15 @@ impl<'a> Scripted<'a> {
         let fresh = String::from_utf8_lossy(&console[self.heard..]).into_owned();
         self.heard = console.len();
         self.call_all(session, Event::Output, fresh);
-        while let Some(found) = self.wishes.borrow_mut().expected(&self.lua, session.console()) {
+        loop {
+            // Not borrowed any more when the function is called.
+            let found = self
+                .wishes
+                .borrow_mut()
+                .expected(&self.lua, session.console());
+            let Some(found) = found else {
+                break;
+            };
             match found {
                 Ok((function, captures)) => {
                     self.call(session, &function, captures);
@@ -359,12 +367,14 @@ impl Observer for Scripted<'_> {
         self.inner.asleep();
     }
 
-    fn horizon(&self, session: &Session) -> Time {
-        let horizon = self.inner.horizon(session);
-        // The machine looks at its horizon where a block begins.
+    fn stretch(&self) -> u64 {
         match self.wishes.borrow().waiting_for(Event::Block).is_empty() {
-            true => horizon,
-            false => horizon.min(Time(session.now().0 + 1)),
+            true => self.inner.stretch(),
+            false => 1,
         }
+    }
+
+    fn horizon(&self, session: &Session) -> Time {
+        self.inner.horizon(session)
     }
 }

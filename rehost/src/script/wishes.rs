@@ -177,7 +177,8 @@ impl Wishes {
     /// What is called for an event.
     pub(super) fn waiting_for(&self, event: Event) -> Vec<(u32, Function)> {
         let all = self.events.iter().filter(|it| it.1.0 == event);
-        all.map(|(id, (_, function))| (*id, function.clone())).collect()
+        all.map(|(id, (_, function))| (*id, function.clone()))
+            .collect()
     }
 
     /// Whether the guest is to run instruction by instruction.

@@ -325,7 +325,8 @@ impl Session {
         }
     }
 
-    fn look_for_shell(&mut self) -> Event {
+    /// Whether the console shows a prompt now, for the first time.
+    pub fn look_for_shell(&mut self) -> Event {
         let waits = self.notes.shell.ready() && self.has_passed(Milestone::Userspace);
         if !waits || self.has_passed(Milestone::Shell) {
             return Event::Ran;

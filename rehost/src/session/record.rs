@@ -13,11 +13,11 @@
 //! 115554728 3104471544
 //! ```
 
-use std::fmt::Write as _;
-
 use emu::clock::Time;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::report::hex;
 
 /// The first line.
 const FORMAT: &str = "ecmo input 1";
@@ -69,8 +69,7 @@ pub fn identity(image: &[u8]) -> String {
     if image.is_empty() {
         return "snapshot".to_owned();
     }
-    let digest = Sha256::digest(image);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(image))
 }
 
 impl Record {
@@ -78,11 +77,8 @@ impl Record {
     pub fn to_text(&self) -> String {
         let mut text = format!("{FORMAT}\nstart {} of {}\n", self.start, self.of);
         for entry in &self.entries {
-            let _ = write!(text, "{} {} ", entry.instructions, entry.time.0);
-            for byte in &entry.bytes {
-                let _ = write!(text, "{byte:02x}");
-            }
-            text.push('\n');
+            let digits = hex(&entry.bytes);
+            text += &format!("{} {} {digits}\n", entry.instructions, entry.time.0);
         }
         text
     }

@@ -23,6 +23,8 @@ pub enum End {
     Unanswered,
     /// The guest does something that the machine does not emulate.
     Refused(String),
+    /// The user ended it before the goal.
+    Stopped,
     /// Every range for opaque memory met with a mapping of the kernel's.
     Conflict {
         /// The last of them.
@@ -72,6 +74,7 @@ pub fn text(evidence: &Evidence) -> String {
         (End::Unanswered, _) => {
             "there is a prompt, but nothing that is typed reaches it".to_owned()
         }
+        (End::Stopped, _) => "the user ended the run".to_owned(),
         (End::Refused(why), _) => format!("the machine cannot go on: {why}"),
         (_, Some(fault)) => fault.summary,
         (End::WallTime(seconds), None) => format!("{seconds} s of wall time are used up"),
