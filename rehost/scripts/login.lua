@@ -3,7 +3,7 @@
 machine { append = "quiet" }
 
 local asked = false
-expect("# $", function()
+expect("\n[^\n]*# ", function()
     if asked then return end
     asked = true
     send("echo the answer is $((6*7))\n")

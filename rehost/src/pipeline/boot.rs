@@ -48,6 +48,8 @@ pub enum Control {
     Step,
     /// The user has had enough.
     Stop,
+    /// A script has done what it was written for.
+    Done,
 }
 
 /// Who watches a run: a terminal, a progress line.
@@ -76,6 +78,11 @@ pub trait Observer {
 
     /// Whether the guest was taken back to an earlier moment since this was asked.
     fn took_back(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the run is to go on at its goal.
+    fn goes_on(&self) -> bool {
         false
     }
 

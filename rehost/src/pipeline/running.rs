@@ -82,6 +82,9 @@ pub(super) fn run(
             typist.advance(session);
         }
         let control = observer.between(session)?;
+        if control == Control::Done {
+            return Ok(Finish::End(None));
+        }
         if control == Control::Stop {
             // Without a goal that is the way it ends.
             let missed = settings.goal.is_some() && !reached(settings, session, &typist);
@@ -92,7 +95,7 @@ pub(super) fn run(
             *help = Help::none();
             panic = PanicWatch::default();
         }
-        if reached(settings, session, &typist) {
+        if reached(settings, session, &typist) && !observer.goes_on() {
             let answered = typist.is_none_or(|typist| typist.answered(session));
             return Ok(Finish::End((!answered).then_some(End::Unanswered)));
         }

@@ -46,7 +46,16 @@ const STUCK: u64 = 50_000_000;
 pub struct Script {
     lua: Lua,
     wishes: Shared,
+    /// What Lua calls it in messages.
+    name: String,
     file: String,
+}
+
+/// A message of Lua, for behind the name of the file.
+fn without(name: &str, message: String) -> String {
+    let place = message.strip_prefix(name);
+    let place = place.and_then(|rest| rest.strip_prefix(':'));
+    place.map_or_else(|| message.clone(), |rest| format!("line {rest}"))
 }
 
 impl Script {
@@ -68,8 +77,13 @@ impl Script {
             api::install(&lua, &wishes)?;
             lua.load(text).set_name(format!("@{name}")).exec()
         };
-        run().map_err(|error| unusable(api::message(&error)))?;
-        Ok(Self { lua, wishes, file })
+        run().map_err(|error| unusable(without(&name, api::message(&error))))?;
+        Ok(Self {
+            lua,
+            wishes,
+            name: name.into_owned(),
+            file,
+        })
     }
 
     /// Takes over what the script wants of the machine, where the command line says
@@ -92,6 +106,7 @@ pub struct Scripted<'a> {
     inner: &'a mut dyn Observer,
     lua: Lua,
     wishes: Shared,
+    name: String,
     file: String,
     news: Vec<News>,
     /// A guest was started, and the script has not heard of it.
@@ -105,6 +120,8 @@ pub struct Scripted<'a> {
 #[derive(Default)]
 struct Stuck {
     function: Option<String>,
+    /// How much oftener there than in interrupts and elsewhere.
+    times: u32,
     since: u64,
     console: usize,
 }
@@ -117,6 +134,7 @@ impl<'a> Scripted<'a> {
             inner,
             lua: script.lua,
             wishes: script.wishes,
+            name: script.name,
             file: script.file,
             news: Vec::new(),
             fresh: true,
@@ -136,7 +154,7 @@ impl<'a> Scripted<'a> {
             None => Ok(()),
             Some(why) => Err(Error::Input {
                 file: self.file,
-                why,
+                why: without(&self.name, why),
             }),
         }
     }
@@ -261,16 +279,23 @@ impl<'a> Scripted<'a> {
         let name = self.wishes.borrow().names.name(pc);
         let function = name.map(|it| it.split('+').next().unwrap_or_default().to_owned());
         let (count, console) = (machine.instructions(), session.console().len());
-        let same = function.is_some() && function == self.stuck.function;
-        if !same || machine.in_user_mode() || console != self.stuck.console {
-            self.stuck = Stuck {
+        let stuck = &mut self.stuck;
+        let alive = machine.in_user_mode() || console != stuck.console;
+        if !alive && function.is_some() && function == stuck.function {
+            stuck.times += 1;
+            if count.saturating_sub(stuck.since) >= STUCK {
+                stuck.since = count;
+                self.call_all(session, Event::Stuck, pc);
+            }
+        } else if !alive && stuck.times > 0 {
+            stuck.times -= 1;
+        } else {
+            *stuck = Stuck {
                 function,
+                times: 0,
                 since: count,
                 console,
             };
-        } else if count - self.stuck.since >= STUCK {
-            self.stuck.since = count;
-            self.call_all(session, Event::Stuck, pc);
         }
     }
 
@@ -351,7 +376,7 @@ impl Observer for Scripted<'_> {
         let control = self.inner.between(session)?;
         let wishes = self.wishes.borrow();
         Ok(if wishes.stop {
-            Control::Stop
+            Control::Done
         } else if control == Control::Continue && wishes.steps() {
             Control::Step
         } else {
@@ -361,6 +386,10 @@ impl Observer for Scripted<'_> {
 
     fn took_back(&mut self) -> bool {
         std::mem::take(&mut self.wishes.borrow_mut().back) | self.inner.took_back()
+    }
+
+    fn goes_on(&self) -> bool {
+        self.wishes.borrow().expects() || self.inner.goes_on()
     }
 
     fn asleep(&mut self) {

@@ -275,6 +275,11 @@ impl Wishes {
         None
     }
 
+    /// Whether a text is waited for: such a script ends the run itself.
+    pub(super) fn expects(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
     /// The console has lost its front.
     pub(super) fn expect_anew(&mut self) {
         for expected in self.expected.values_mut() {
