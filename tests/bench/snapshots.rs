@@ -24,7 +24,7 @@ const RAM: u64 = 128 << 20;
 const IN_USE: usize = 64 << 20;
 const CODE: u32 = 0x1000;
 const DATA: u32 = 0x10_0000;
-/// mov r0, r1; mov r3, r2; then: str r3, [r0]; add r0, r0, #4096; subs r3, r3, #1;
+/// `mov r0, r1; mov r3, r2`, then `str r3, [r0]; add r0, r0, #4096; subs r3, r3, #1`,
 /// bne to the store. [`AGAIN`] stands behind it.
 const PROGRAM: [u32; 6] = [
     0xe1a0_0001,
