@@ -1,0 +1,189 @@
+//! Hostile guests: whatever a guest does, the run comes back, the machine can be
+//! used again, and the host is left alone.
+//!
+//! * `scenario`: a guest made of bytes
+//! * `encode`: its instructions
+
+mod encode;
+mod scenario;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use emu::cpu::CpuModel;
+use emu::machine::debug::Mode;
+use emu::machine::{Exit, Machine, Registers};
+use proptest::prelude::any;
+use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
+
+use super::bench::{Bench, CODE};
+use super::programs as p;
+use super::running::CONTROLLER;
+use scenario::{OPAQUE, Seen};
+
+/// Where the bytes of the guest that runs are: when it ends the process, they are
+/// still there. The fuzz target `guest` takes them.
+fn kept() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostile-guest")
+}
+
+/// Past milestones to the next exit.
+fn on(machine: &mut Machine, instructions: u64) -> Exit {
+    loop {
+        match machine.run(instructions).expect("a run") {
+            Exit::Milestone(_) => {}
+            other => return other,
+        }
+    }
+}
+
+/// The name of an exit without what it carries.
+fn name(exit: &Exit) -> String {
+    let text = format!("{exit:?}");
+    let end = text.find([' ', '(']).unwrap_or(text.len());
+    text[..end].to_owned()
+}
+
+#[test]
+fn whatever_guests_do_the_run_comes_back_and_the_machine_can_be_used_again() {
+    // `ECMO_GUESTS=100000` for a long run.
+    let guests = std::env::var("ECMO_GUESTS").map_or(700, |count| count.parse().unwrap());
+    let cases = Cases {
+        cases: guests,
+        failure_persistence: None,
+        ..Cases::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(cases, rng);
+    let total = RefCell::new((0, BTreeMap::<String, u32>::new()));
+    let kept = kept();
+    let guest = proptest::collection::vec(any::<u8>(), 100..700);
+    runner
+        .run(&guest, |guest| {
+            std::fs::write(&kept, &guest).unwrap();
+            let Seen {
+                instructions,
+                exits,
+                errors,
+            } = scenario::run(&guest);
+            let (ran, seen) = &mut *total.borrow_mut();
+            *ran += instructions;
+            let errors = errors.iter().map(|error| format!("Error: {error}"));
+            for name in exits.iter().map(name).chain(errors) {
+                *seen.entry(name).or_default() += 1;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let (ran, seen) = total.into_inner();
+    eprintln!("{guests} guests, {ran} instructions: {seen:?}");
+    // They do get somewhere, in more than one way.
+    assert!(ran > u64::from(guests) * 500, "{ran} instructions");
+    for name in ["Budget", "Stuck", "Idle", "NoVector", "Watchpoint"] {
+        assert!(seen.contains_key(name), "no {name} among {seen:?}");
+    }
+}
+
+#[test]
+fn a_million_interrupts_are_taken_in_one_run() {
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    // The handler counts in its stack pointer, and leaves the line as it is.
+    bench.arm(0x18, &[0xe28d_d001, 0xe25e_f004]); // add sp, sp, #1; subs pc, lr, #4
+    bench.arm(
+        CODE,
+        &[
+            0xe3a0_1001, // mov r1, #1
+            0xe580_1018, // str r1, [r0, #0x18]: a soft interrupt
+            0xe580_1010, // str r1, [r0, #0x10]: let through
+            0xe321_f013, // msr CPSR_c, #0x13
+            0xeaff_fffe, // b .
+        ],
+    );
+    bench.r(0, CONTROLLER).start(CODE);
+    let began = Instant::now();
+    assert_eq!(on(&mut bench.machine, 2_100_000), Exit::Budget);
+    let taken = bench.machine.banked(Mode::Irq).sp;
+    assert!(taken > 1_000_000, "{taken} interrupts");
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+fn aborts_without_end_are_told() {
+    for model in CpuModel::ALL {
+        for (what, vectors) in [
+            // Handlers that abort themselves.
+            ("loads", [0xe59b_0000_u32; 8]),
+            ("undefined", [0xe7f0_00f0; 8]),
+            ("calls", [0xef00_0000; 8]),
+            // No vectors at all.
+            ("absent", [0; 8]),
+        ] {
+            let mut bench = Bench::new(model);
+            bench.identity().arm(0, &vectors).arm(CODE, &[0xe59b_0000]);
+            if what == "absent" {
+                bench.first(0xfff0_0000, 0);
+            }
+            let control = if what == "absent" { 1 << 13 } else { 0 };
+            bench.r(11, 0x7fff_fff0).start_mapped(CODE, control);
+            let mut exits = Vec::new();
+            for _ in 0..3 {
+                exits.push(on(&mut bench.machine, 100_000));
+            }
+            let is_stuck = |exit: &Exit| matches!(exit, Exit::Stuck { .. });
+            // A call is an instruction that is done: it uses the budget up.
+            let expected = match what {
+                "calls" => exits.contains(&Exit::Budget),
+                _ => exits.iter().any(is_stuck),
+            };
+            assert!(expected, "{model}, {what}: {exits:x?}");
+        }
+    }
+}
+
+/// The registers after a jump to r6, with the abort's vectors of `programs`.
+fn jump(machine: &mut Machine, to: u32, cpsr: u32) -> Registers {
+    scenario::put(machine, 0, p::VECTORS);
+    scenario::put(machine, CODE, p::JUMP);
+    let mut registers = Registers {
+        cpsr,
+        ..Registers::default()
+    };
+    registers.r[6] = to;
+    registers.r[15] = CODE;
+    machine.set_registers(&registers).unwrap();
+    assert_eq!(on(machine, 1000), Exit::Budget);
+    machine.registers()
+}
+
+#[test]
+fn no_code_runs_from_chips_or_from_nothing() {
+    for model in CpuModel::ALL {
+        for transplant in [false, true] {
+            for to in [0x101f_1000, 0x1014_0000, 0x101e_2004, 0x8000_0000, !3] {
+                let mut machine = scenario::machine(model, transplant);
+                let registers = jump(&mut machine, to, 0x1d3);
+                // The offset of the vector, and the link register.
+                let told = (registers.r[3], registers.r[1]);
+                assert_eq!(told, (12, to.wrapping_add(4)), "{model}, {to:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn user_mode_cannot_reach_opaque_memory() {
+    for model in CpuModel::ALL {
+        for offset in [0, 0x1000, 0x4000, 0x6ffc] {
+            let mut machine = scenario::machine(model, true);
+            scenario::put(&mut machine, 0x10_0000, &[0xc02]);
+            machine.set_system_register("ttbr0", 0x10_0000);
+            machine.set_system_register("dacr", 1);
+            let sctlr = machine.system_register("sctlr").unwrap();
+            machine.set_system_register("sctlr", sctlr | 1);
+            let registers = jump(&mut machine, OPAQUE + offset, 0x1d0);
+            assert_eq!(registers.r[3], 12, "{model}, {offset:#x}");
+        }
+    }
+}
