@@ -187,3 +187,60 @@ fn user_mode_cannot_reach_opaque_memory() {
         }
     }
 }
+
+/// Every MCR and MCRR of r0 (and r2) to coprocessors 14 and 15, or MRC and MRRC to
+/// r5 (and r6).
+fn system_accesses(load: bool) -> Vec<u32> {
+    let (one, two) = if load {
+        (0x0010_5000, 0x0016_5000)
+    } else {
+        (0, 0x0002_0000)
+    };
+    let mut all = Vec::new();
+    for coprocessor in [0xe00, 0xf00] {
+        for number in 0..1 << 14 {
+            let (opc1, crn) = (number & 7, number >> 3 & 15);
+            let (opc2, crm) = (number >> 7 & 7, number >> 10);
+            let place = opc1 << 21 | crn << 16 | opc2 << 5 | crm;
+            all.push(0xee00_0010 | coprocessor | one | place);
+        }
+        all.extend((0..1 << 8).map(|number| 0xec40_0000 | coprocessor | two | number));
+    }
+    all
+}
+
+#[test]
+fn every_system_register_can_be_written_without_harm() {
+    /// Instructions from one snapshot to the next.
+    const ROW: usize = 512;
+    let (reads, writes) = (system_accesses(true), system_accesses(false));
+    for model in CpuModel::ALL {
+        let mut machine = scenario::machine(model, false);
+        // Undefined instructions are passed over: movs pc, lr.
+        scenario::put(&mut machine, 4, &[0xe1b0_f00e]);
+        let before = machine.snapshot();
+        let (mut rows, mut ended) = (0, 0);
+        for (all, value) in [(&reads, 0), (&writes, 0), (&writes, !0)] {
+            for row in all.chunks(ROW) {
+                machine.restore(&before).unwrap();
+                // An interrupt that is closed wakes what waits.
+                let wake = [0xe581_2018, 0xe581_2010];
+                let rest = [0xe1a0_0003, 0xeaff_fffe];
+                scenario::put(&mut machine, CODE, &[&wake[..], row, &rest].concat());
+                let mut registers = machine.registers();
+                registers.r = [0; 16];
+                registers.r[..4].copy_from_slice(&[value, CONTROLLER, 1, 0x600d]);
+                registers.r[15] = CODE;
+                machine.set_registers(&registers).unwrap();
+                let result = machine.run(4 * ROW as u64);
+                let end = CODE + 4 * (row.len() as u32 + 3);
+                rows += 1;
+                ended += u32::from(result.is_ok() && machine.registers().r[15] == end);
+            }
+        }
+        // With all ones some switch the MMU on, or go into another world.
+        assert!(ended > rows / 2, "{model}: {ended} of {rows}");
+        machine.restore(&before).unwrap();
+        scenario::good(&mut machine);
+    }
+}

@@ -165,7 +165,7 @@ pub(crate) fn machine(cpu: CpuModel, transplant: bool) -> Machine {
 }
 
 /// Runs the good program to its end.
-fn good(machine: &mut Machine) -> (Registers, u64) {
+pub(crate) fn good(machine: &mut Machine) -> (Registers, u64) {
     let end = machine.instructions() + 600;
     while machine.instructions() < end {
         let left = end - machine.instructions();
@@ -206,7 +206,8 @@ pub(crate) fn run(bytes: &[u8]) -> Seen {
     for _ in 0..12 {
         let budget = 1 + u64::from(bytes.byte()) * BUDGET / 256;
         let goes_on = limited(&mut machine, budget, &mut seen);
-        if !goes_on {
+        let is_stuck = |exit: &&Exit| matches!(exit, Exit::Stuck { .. });
+        if !goes_on || seen.exits.iter().filter(is_stuck).count() > 2 {
             break;
         }
         host(&mut machine, &mut bytes, &mut seen);
