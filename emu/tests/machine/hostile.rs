@@ -10,6 +10,7 @@ mod scenario;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use emu::cpu::CpuModel;
@@ -23,10 +24,29 @@ use super::programs as p;
 use super::running::CONTROLLER;
 use scenario::{OPAQUE, Seen};
 
+/// Far more than anything here takes.
+const HANG: Duration = Duration::from_secs(120);
+
 /// Where the bytes of the guest that runs are: when it ends the process, they are
 /// still there. The fuzz target `guest` takes them.
 fn kept() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("hostile-guest")
+}
+
+/// Does something that may never end: then the process does, and says why.
+fn in_time<T>(what: &str, act: impl FnOnce() -> T) -> T {
+    let (done, waits) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(HANG) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("{what}: no end after {HANG:?}");
+                std::process::abort();
+            }
+        });
+        // The other thread hears of it when this is dropped, by a panic too.
+        let _done = done;
+        act()
+    })
 }
 
 /// Past milestones to the next exit.
@@ -67,7 +87,7 @@ fn whatever_guests_do_the_run_comes_back_and_the_machine_can_be_used_again() {
                 instructions,
                 exits,
                 errors,
-            } = scenario::run(&guest);
+            } = in_time("a guest", || scenario::run(&guest));
             let (ran, seen) = &mut *total.borrow_mut();
             *ran += instructions;
             let errors = errors.iter().map(|error| format!("Error: {error}"));
@@ -103,7 +123,8 @@ fn a_million_interrupts_are_taken_in_one_run() {
     );
     bench.r(0, CONTROLLER).start(CODE);
     let began = Instant::now();
-    assert_eq!(on(&mut bench.machine, 2_100_000), Exit::Budget);
+    let exit = in_time("interrupts", || on(&mut bench.machine, 2_100_000));
+    assert_eq!(exit, Exit::Budget);
     let taken = bench.machine.banked(Mode::Irq).sp;
     assert!(taken > 1_000_000, "{taken} interrupts");
     assert!(began.elapsed() < Duration::from_secs(60));
@@ -129,7 +150,7 @@ fn aborts_without_end_are_told() {
             bench.r(11, 0x7fff_fff0).start_mapped(CODE, control);
             let mut exits = Vec::new();
             for _ in 0..3 {
-                exits.push(on(&mut bench.machine, 100_000));
+                exits.push(in_time(what, || on(&mut bench.machine, 100_000)));
             }
             let is_stuck = |exit: &Exit| matches!(exit, Exit::Stuck { .. });
             // A call is an instruction that is done: it uses the budget up.
@@ -232,7 +253,7 @@ fn every_system_register_can_be_written_without_harm() {
                 registers.r[..4].copy_from_slice(&[value, CONTROLLER, 1, 0x600d]);
                 registers.r[15] = CODE;
                 machine.set_registers(&registers).unwrap();
-                let result = machine.run(4 * ROW as u64);
+                let result = in_time("a row", || machine.run(4 * ROW as u64));
                 let end = CODE + 4 * (row.len() as u32 + 3);
                 rows += 1;
                 ended += u32::from(result.is_ok() && machine.registers().r[15] == end);
