@@ -265,3 +265,110 @@ fn every_system_register_can_be_written_without_harm() {
         scenario::good(&mut machine);
     }
 }
+
+/// Pages of both boards' chips, and one of nobody.
+const PAGES: [u32; 13] = [
+    0x1000_0000,
+    0x1000_2000,
+    0x1000_3000,
+    0x1000_9000,
+    0x1014_0000,
+    0x1015_0000,
+    0x101e_0000,
+    0x101e_2000,
+    0x101e_3000,
+    0x101f_1000,
+    0x101f_2000,
+    0x101f_3000,
+    0x5000_0000,
+];
+/// Accesses of every kind and size to r0: of r2, of r2 and r3, of d0 and more.
+const ACCESSES: [u32; 20] = [
+    0xe590_2000, // ldr
+    0xe580_2000, // str
+    0xe580_2000,
+    0xe580_2000,
+    0xe5d0_2000, // ldrb
+    0xe5c0_2000, // strb
+    0xe1d0_20b0, // ldrh
+    0xe1c0_20b0, // strh
+    0xe1d0_20f0, // ldrsh
+    0xe1c0_20d0, // ldrd
+    0xe1c0_20f0, // strd
+    0xe890_000c, // ldm
+    0xe880_000c, // stm
+    0xe100_2092, // swp
+    0xe190_2f9f, // ldrex
+    0xe180_4f92, // strex
+    0xed90_0b00, // vldr
+    0xed80_0b00, // vstr
+    0xecb0_0b08, // vldm
+    0xf400_020f, // vst1
+];
+
+#[test]
+fn devices_can_be_hit_at_random() {
+    const ACCESSES_OF_ONE: u32 = 3000;
+    // movs pc, lr; subs pc, lr, #4
+    const PASS: u32 = 0xe1b0_f00e;
+    const BACK: u32 = 0xe25e_f004;
+    // mrs r12, SPSR; orr r12, r12, #0xc0; msr SPSR_c, r12
+    const CLOSE: &[u32] = &[0xe14f_c000, 0xe38c_c0c0, 0xe161_f00c, BACK];
+    // msr CPSR_c, #0x13
+    const OPEN: u32 = 0xe321_f013;
+    for (seed, model) in (1..).zip(CpuModel::ALL) {
+        for transplant in [false, true] {
+            let mut machine = scenario::machine(model, transplant);
+            let before = machine.snapshot();
+            // What is undefined or aborts is passed over; an interrupt closes both
+            // kinds, or it would come again before anything else.
+            scenario::put(&mut machine, 4, &[PASS, PASS, BACK, BACK, BACK]);
+            scenario::put(&mut machine, 0x18, &[0xea00_0008, 0xea00_0007]);
+            scenario::put(&mut machine, 0x40, CLOSE);
+            let mut random = seed * 0x9e37_79b9_u32;
+            let mut next = || {
+                random ^= random << 13;
+                random ^= random >> 17;
+                random ^= random << 5;
+                random
+            };
+            let mut program = Vec::new();
+            for number in 0..ACCESSES_OF_ONE {
+                if number % 16 == 0 {
+                    program.push(OPEN);
+                }
+                let page = PAGES[next() as usize % PAGES.len()];
+                // Seldom anything but a register of 32 bits near the start.
+                let offset = match next() % 4 {
+                    0 => next() & 0xfff,
+                    1 => next() & 0xffc,
+                    _ => next() & 0x3c,
+                };
+                let value = [next() & 0xff, 1 << (next() % 32), next()][next() as usize % 3];
+                let access = ACCESSES[next() as usize % ACCESSES.len()];
+                // ldr r0, [pc, #4]; ldr r2, [pc, #4]; b over them.
+                program.extend([0xe59f_0004, 0xe59f_2004, 0xea00_0001]);
+                program.extend([page + offset, value, access]);
+            }
+            program.push(0xeaff_fffe);
+            scenario::put(&mut machine, CODE, &program);
+            machine.set_system_register("cpacr", 0x00f0_0000);
+            let mut registers = machine.registers();
+            registers.r[15] = CODE;
+            registers.cpsr = 0x13;
+            machine.set_registers(&registers).unwrap();
+            let end = CODE + 4 * (program.len() as u32 - 1);
+            let mut rounds = 0;
+            while machine.registers().r[15] != end {
+                in_time("accesses", || on(&mut machine, 500));
+                machine.take_output();
+                machine.type_in(b"ab");
+                machine.chips();
+                rounds += 1;
+                assert!(rounds < 2000, "{model}: {:x?}", machine.registers());
+            }
+            machine.restore(&before).unwrap();
+            scenario::good(&mut machine);
+        }
+    }
+}

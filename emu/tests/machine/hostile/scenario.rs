@@ -28,8 +28,9 @@ const LONG_SECOND: u32 = 0x11_1000;
 const LONG_THIRD: u32 = 0x11_8000;
 /// Where the opaque range begins.
 pub(crate) const OPAQUE: u32 = 0xd000_8000;
-/// Chips of both boards: interrupt controller, timer, serial port.
-const CHIPS: [u32; 3] = [0x1014_0000, 0x101e_2000, 0x101f_1000];
+/// Chips of both boards (interrupt controller, timer, serial port), and the memory
+/// of the transplant's.
+const CHIPS: [u32; 4] = [0x1014_0000, 0x101e_2000, 0x101f_1000, 0x1015_0000];
 /// What a guest may write into pointers: memory, chips, the opaque range, nothing.
 const PLACES: [u32; 16] = [
     0,
@@ -115,7 +116,12 @@ fn board(transplant: bool) -> BoardConfig {
     if !transplant {
         return BoardConfig::Versatile;
     }
-    let kinds = [ChipKind::Pl190, ChipKind::Sp804, ChipKind::Uart16550];
+    let kinds = [
+        ChipKind::Pl190,
+        ChipKind::Sp804,
+        ChipKind::Uart16550,
+        ChipKind::Rom,
+    ];
     let chips = (0..).zip(kinds).zip(CHIPS);
     let segment = |va, writable| Segment {
         va,
@@ -138,7 +144,7 @@ fn board(transplant: bool) -> BoardConfig {
                 irq: 3 + number,
             })
             .collect(),
-        rom: Vec::new(),
+        rom: vec![0x5a; 100],
     })
 }
 
