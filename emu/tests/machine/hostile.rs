@@ -13,13 +13,13 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use emu::cpu::CpuModel;
+use emu::cpu::{Architecture, CpuModel};
 use emu::machine::debug::Mode;
 use emu::machine::{Exit, Machine, Registers};
 use proptest::prelude::any;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 
-use super::bench::{Bench, CODE};
+use super::bench::{Bench, CODE, PAGE};
 use super::programs as p;
 use super::running::CONTROLLER;
 use scenario::{OPAQUE, Seen};
@@ -369,6 +369,47 @@ fn devices_can_be_hit_at_random() {
             }
             machine.restore(&before).unwrap();
             scenario::good(&mut machine);
+        }
+    }
+}
+
+#[test]
+fn the_address_space_has_an_end() {
+    const LAST: u32 = 0x0030_0000;
+    // adds r5, r5, #1 (twice for Thumb), then a wide nop over the end.
+    let arm = vec![0xe295_5001_u32, 0xe295_5001];
+    let thumb = vec![0x3501_3501, 0xf3af_3501];
+    for model in CpuModel::ALL {
+        for (is_thumb, code) in [(false, &arm), (true, &thumb)] {
+            let is_new = model.architecture() == Architecture::V7;
+            if is_thumb && !is_new {
+                continue;
+            }
+            // A small page of the old format has rights for each quarter.
+            let open = if is_new { PAGE } else { 0xff2 };
+            let mut bench = Bench::new(model);
+            bench.identity().second(0xffff_f000, LAST | open);
+            bench.arm(LAST + 0xff8, code);
+            // What is at 0: add r6, r6, #1; b . or the rest of the nop and the same.
+            let front: &[u32] = match is_thumb {
+                false => &[0xe286_6001, 0xeaff_fffe],
+                true => &[0x3601_8000, 0xe7fe_e7fe],
+            };
+            bench.arm(0, front);
+            // bx r8, after accesses over the end.
+            let accesses = [0xe597_0000, 0xe587_0000, 0xe897_000f, 0xe887_000f];
+            bench.arm(CODE, &[&accesses[..], &[0xe12f_ff18]].concat());
+            let start = 0xffff_fff8 | u32::from(is_thumb);
+            bench
+                .r(7, 0xffff_fffe)
+                .r(8, start)
+                .start_mapped(CODE, 1 << 22);
+            let exit = in_time("the end", || on(&mut bench.machine, 10_000));
+            assert_eq!(exit, Exit::Budget);
+            let registers = bench.machine.registers();
+            let told = (registers.r[5], registers.r[6], registers.r[15]);
+            let expected = if is_thumb { 3 } else { 2 };
+            assert_eq!(told, (expected, 1, 4), "{model}: {registers:x?}");
         }
     }
 }
