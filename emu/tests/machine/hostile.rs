@@ -19,9 +19,10 @@ use emu::machine::{Exit, Machine, Registers};
 use proptest::prelude::any;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestRng, TestRunner};
 
-use super::bench::{Bench, CODE, PAGE};
+use super::bench::{Bench, CODE, DATA, PAGE};
 use super::programs as p;
 use super::running::CONTROLLER;
+use super::snapshots::held;
 use scenario::{OPAQUE, Seen};
 
 /// Far more than anything here takes.
@@ -412,4 +413,40 @@ fn the_address_space_has_an_end() {
             assert_eq!(told, (expected, 1, 4), "{model}: {registers:x?}");
         }
     }
+}
+
+#[test]
+fn code_that_is_always_new_fills_nothing_up() {
+    const FRESH: u32 = 0x0000_a000;
+    let mut bench = Bench::new(CpuModel::CortexA9);
+    // Counts in r6 how often it has rewritten the code at r0 and run it.
+    bench.arm(
+        CODE,
+        &[
+            0xe590_1000, // ldr r1, [r0]
+            0xe221_1001, // eor r1, r1, #1
+            0xe580_1000, // str r1, [r0]
+            0xe12f_ff30, // blx r0
+            0xe286_6001, // add r6, r6, #1
+            0xeaff_fff9, // b CODE
+        ],
+    );
+    // mov r1, #0; then ldm r7, {r1-r5, r8-r12}, which is long when translated.
+    let mut fresh = vec![0xe897_1f3e_u32; 600];
+    fresh[0] = 0xe3a0_1000;
+    fresh.push(0xe12f_ff1e);
+    bench.arm(FRESH, &fresh).r(0, FRESH).r(7, DATA).start(CODE);
+    let mut run = |times: u32| {
+        for _ in 0..times {
+            assert_eq!(on(&mut bench.machine, 100_000), Exit::Budget);
+        }
+        (bench.machine.registers().r[6], held().2)
+    };
+    let (early, before) = run(4);
+    let (late, after) = run(24);
+    assert!(late > early + 3000, "{early}, {late}");
+    // Kept without end, translated code would be 190 MiB more. Other tests of this
+    // process may run beside it.
+    let grown = after.saturating_sub(before) >> 10;
+    assert!(grown < 120, "{grown} MiB more");
 }
