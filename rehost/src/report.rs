@@ -105,6 +105,18 @@ pub struct Unassigned {
     pub writes: u64,
 }
 
+/// A loop that waited for an absent chip, or a call of absent firmware that was
+/// made again and again: it was given this answer, and went on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Polled {
+    /// Physical address of the register; null for firmware.
+    pub address: Option<Hex>,
+    /// The instruction that reads or calls.
+    pub pc: Hex,
+    /// The value as hexadecimal text, or `count` for one that grows.
+    pub answer: String,
+}
+
 /// Everything that there is to say about a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
@@ -132,6 +144,8 @@ pub struct Report {
     pub patches: usize,
     /// Accesses to addresses at which there is nothing, the most frequent first.
     pub unassigned: Vec<Unassigned>,
+    /// Loops that were ended by an answer.
+    pub polled: Vec<Polled>,
     /// Instructions retired in all.
     pub instructions: u64,
     /// What the console showed.

@@ -27,6 +27,10 @@ use crate::machine::stops::{WINDOW, WINDOW_PAGES};
 /// Secure configuration: NS, FW, AW.
 const SCR: u32 = 0x31;
 
+/// Bytes of translated code at most; then all of it is forgotten. Left to itself
+/// Unicorn takes 1 GiB, and a guest that always rewrites its code gets it.
+const TRANSLATED: i32 = 48 << 20;
+
 /// Something that Unicorn refused.
 #[derive(Debug, Error)]
 #[error("Unicorn could not {what}: {reason}")]
@@ -90,6 +94,11 @@ impl<H: Hooks> Engine<H> {
             model.unicorn(),
         )?;
         engine.control("set the page size", ControlType::UC_PAGE_SIZE, PAGE as i32)?;
+        engine.control(
+            "bound translated code",
+            ControlType::TCG_BUFFER_SIZE,
+            TRANSLATED,
+        )?;
         engine.control("do without exits", ControlType::UC_USE_EXITS, 1)?;
         engine.control(
             "replace the page walk",

@@ -66,12 +66,19 @@ impl Answer {
 /// A loop that was ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ended {
-    /// The physical address that it reads.
+    /// The physical address that it reads; see [`Self::is_firmware`].
     pub address: u32,
     /// The instruction that reads.
     pub pc: u32,
     /// What it got last.
     pub answer: Answer,
+}
+
+impl Ended {
+    /// Whether it called firmware, and read no register.
+    pub fn is_firmware(&self) -> bool {
+        self.address == FIRMWARE
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 mod bench;
 mod exceptions;
 mod faults;
+mod hostile;
 mod long;
 mod memory;
 mod opaque;

@@ -9,7 +9,7 @@ use super::bench::{Bench, CODE, DATA, TABLE};
 use super::programs as p;
 
 const TIMER: u32 = 0x101e_2000;
-const CONTROLLER: u32 = 0x1014_0000;
+pub(super) const CONTROLLER: u32 = 0x1014_0000;
 
 #[test]
 fn arm_instructions_are_counted_exactly() {

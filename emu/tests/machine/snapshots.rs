@@ -163,7 +163,7 @@ fn another_kind_of_machine_is_refused() {
 }
 
 /// Open files, mappings, and resident memory in KiB of this process.
-fn held() -> (usize, usize, u64) {
+pub(super) fn held() -> (usize, usize, u64) {
     let files = std::fs::read_dir("/proc/self/fd").unwrap().count();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

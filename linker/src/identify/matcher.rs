@@ -7,13 +7,15 @@
 //! demands fall step by step. At the end every pair is compared again with all
 //! that has become known, and one that no longer stands is given up.
 
+mod check;
+
 use rayon::prelude::*;
 
 use super::{
     StrategySet, arguments,
     assembly::{self, Assembly},
     cluster,
-    doubt::{Doubts, are_siblings},
+    doubt::Doubts,
     graph::{Binary, Named, Node, Source},
     lexical, locality,
     place::Files,
@@ -536,52 +538,6 @@ impl<'a> Matcher<'a> {
         !pairs.is_empty()
     }
 
-    /// Looks at every pair again; gives up those that no longer stand.
-    fn check(&mut self) -> bool {
-        let mut unnamed: Vec<Vec<Named>> = vec![Vec::new(); self.source.files.len()];
-        for named in self.source.ids().filter(|it| self.node_of(*it).is_none()) {
-            let source = self.source.node(named);
-            if let (true, Some(file)) = (source.known, source.file) {
-                unnamed[file as usize].push(named);
-            }
-        }
-        let due: Vec<(Named, Node)> = self
-            .source
-            .ids()
-            .filter(|it| self.unchecked[it.0 as usize] && !self.fixed[it.0 as usize])
-            .filter_map(|named| Some((named, self.node_of(named)?)))
-            .collect();
-        self.unchecked.fill(false);
-        let falls = self.for_each(&due, |&pair, votes| !self.stands(pair, &unnamed, votes));
-        let given_up = || due.iter().zip(&falls).filter(|it| *it.1).map(|it| *it.0);
-        for (named, node) in given_up() {
-            self.give_up(named);
-            self.refuted[named.0 as usize].push(node);
-        }
-        falls.contains(&true)
-    }
-
-    /// Whether a pair is still what it was accepted for.
-    fn stands(
-        &self,
-        (named, node): (Named, Node),
-        unnamed: &[Vec<Named>],
-        votes: &mut Votes,
-    ) -> bool {
-        let ranked = self.rank_open(named, votes);
-        let own = self.score(named, node, Tally::default()).total();
-        let other = ranked
-            .iter()
-            .filter(|it| it.0 != node)
-            .map(|it| it.1)
-            .fold(0.0, f32::max);
-        let (need, margin) = STEPS[STEPS.len() - 1];
-        own >= need
-            && own - other >= margin
-            && self.stands_alone(named, node)
-            && !self.is_claimed(named, node, own, unnamed)
-    }
-
     /// The same question about each of many, on all processors; the answers in order.
     pub(super) fn for_each<T: Sync, A: Send>(
         &self,
@@ -597,23 +553,5 @@ impl<'a> Matcher<'a> {
                 |votes, one| answer(one, votes),
             )
             .collect()
-    }
-
-    /// Whether a name of the same file that has no place fits better here: it may
-    /// have come to nothing only because this one was the first.
-    fn is_claimed(&self, named: Named, node: Node, bits: f32, unnamed: &[Vec<Named>]) -> bool {
-        let source = self.source.node(named);
-        let Some(file) = source.file.filter(|_| source.known) else {
-            return false;
-        };
-        unnamed[file as usize].iter().any(|&other| {
-            let rival = self.source.node(other);
-            // What is a part of another is nowhere else, but that other must be.
-            let whole = rival.global && !rival.conditional;
-            are_siblings(source, rival)
-                && !self.may_contain(named, other)
-                && (whole || !self.may_contain(other, named))
-                && self.score(other, node, Tally::default()).total() > bits
-        })
     }
 }

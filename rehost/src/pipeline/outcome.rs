@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emu::machine::Unassigned;
+use emu::machine::{Unassigned, poll};
 use linker::identify::Pointer;
 use linker::kernel::Facts;
 use sha2::{Digest, Sha256};
@@ -141,6 +141,7 @@ pub(super) fn refresh(report: &mut Report, session: &Session, messages: Messages
     report.verdict = session.furthest();
     report.driver_instructions = machine.driver_instructions();
     report.unassigned = unassigned(machine.unassigned());
+    report.polled = machine.ended_polls().iter().map(polled).collect();
     report.instructions = machine.instructions();
     report.console = String::from_utf8_lossy(session.console()).into_owned();
     report.log = messages.from_memory.then_some(messages.text);
@@ -174,6 +175,7 @@ fn empty(settings: &Settings, prepared: &Prepared, cpu: &Cpu) -> Report {
         left_out: Vec::new(),
         patches: 0,
         unassigned: Vec::new(),
+        polled: Vec::new(),
         instructions: 0,
         console: String::new(),
         log: None,
@@ -237,6 +239,17 @@ fn milestones(session: &Session) -> Vec<Reached> {
 /// Seconds, to the microsecond.
 fn seconds(time: Duration) -> f64 {
     time.as_micros() as f64 / 1e6
+}
+
+fn polled(ended: &poll::Ended) -> report::Polled {
+    report::Polled {
+        address: (!ended.is_firmware()).then_some(Hex(ended.address)),
+        pc: Hex(ended.pc),
+        answer: match ended.answer {
+            poll::Answer::Value(value) => format!("{value:#010x}"),
+            poll::Answer::Count => "count".to_owned(),
+        },
+    }
 }
 
 fn unassigned(mut accesses: Vec<Unassigned>) -> Vec<report::Unassigned> {
