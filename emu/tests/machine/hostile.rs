@@ -317,7 +317,7 @@ fn devices_can_be_hit_at_random() {
     const CLOSE: &[u32] = &[0xe14f_c000, 0xe38c_c0c0, 0xe161_f00c, BACK];
     // msr CPSR_c, #0x13
     const OPEN: u32 = 0xe321_f013;
-    for (seed, model) in (1..).zip(CpuModel::ALL) {
+    for (seed, model) in (1_u32..).zip(CpuModel::ALL) {
         for transplant in [false, true] {
             let mut machine = scenario::machine(model, transplant);
             let before = machine.snapshot();
@@ -326,7 +326,7 @@ fn devices_can_be_hit_at_random() {
             scenario::put(&mut machine, 4, &[PASS, PASS, BACK, BACK, BACK]);
             scenario::put(&mut machine, 0x18, &[0xea00_0008, 0xea00_0007]);
             scenario::put(&mut machine, 0x40, CLOSE);
-            let mut random = seed * 0x9e37_79b9_u32;
+            let mut random = seed.wrapping_mul(0x9e37_79b9);
             let mut next = || {
                 random ^= random << 13;
                 random ^= random >> 17;
