@@ -119,10 +119,6 @@ fn virtual_timers(model: CpuModel) -> bool {
     matches!(model, CpuModel::CortexA7 | CpuModel::CortexA15)
 }
 
-fn long_descriptors(model: CpuModel) -> bool {
-    virtual_timers(model)
-}
-
 fn cortex_a9(model: CpuModel) -> bool {
     model == CpuModel::CortexA9
 }
@@ -146,7 +142,7 @@ const fn upper(name: &'static str, opc1: u32, crm: u32) -> SystemRegister {
         name,
         register: Cp15::long(opc1, crm),
         upper: true,
-        has: long_descriptors,
+        has: CpuModel::has_lpae,
     }
 }
 

@@ -6,6 +6,8 @@
 //! cost something only where they are, watchpoints only in their pages; stepping
 //! translates all code anew, once when it begins and once when it ends.
 
+use std::collections::BTreeSet;
+
 use super::stops::Steps;
 pub use super::stops::{Hit, Watched, Watchpoint};
 use super::{Error, Exit, Machine, Registers};
@@ -46,7 +48,7 @@ impl Machine {
     }
 
     /// All breakpoints.
-    pub fn breakpoints(&self) -> Vec<u32> {
+    pub fn breakpoints(&self) -> BTreeSet<u32> {
         self.engine.host().stops.breakpoints().collect()
     }
 
@@ -83,8 +85,35 @@ impl Machine {
         self.engine.parts().0.stops.exceptions = stop;
     }
 
+    /// Sets these breakpoints and watchpoints, and takes all others away. Bit 0 of the
+    /// addresses is clear.
+    ///
+    /// # Errors
+    /// As for [`add_breakpoint`](Self::add_breakpoint) and
+    /// [`add_watchpoint`](Self::add_watchpoint).
+    pub fn set_stops(
+        &mut self,
+        breakpoints: &BTreeSet<u32>,
+        watchpoints: &BTreeSet<Watchpoint>,
+    ) -> Result<(), Error> {
+        let (old_breakpoints, old_watchpoints) = (self.breakpoints(), self.watchpoints());
+        for &va in old_breakpoints.difference(breakpoints) {
+            self.remove_breakpoint(va);
+        }
+        for watchpoint in old_watchpoints.difference(watchpoints) {
+            self.remove_watchpoint(watchpoint);
+        }
+        for &va in breakpoints.difference(&old_breakpoints) {
+            self.add_breakpoint(va)?;
+        }
+        for &watchpoint in watchpoints.difference(&old_watchpoints) {
+            self.add_watchpoint(watchpoint)?;
+        }
+        Ok(())
+    }
+
     /// All watchpoints.
-    pub fn watchpoints(&self) -> Vec<Watchpoint> {
+    pub fn watchpoints(&self) -> BTreeSet<Watchpoint> {
         self.engine.host().stops.watchpoints().collect()
     }
 

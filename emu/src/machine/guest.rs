@@ -450,20 +450,17 @@ impl Hooks for Guest {
         let Some(mut hit) = self.stops.hit(offset, size, new, (pc, instructions)) else {
             return true;
         };
-        hit.old = self.window_peek(offset, size);
+        // A look at a chip might change it.
+        hit.old = self.window_memory(offset, size).unwrap_or(0);
         self.exit_here(count, pc, Exit::Watchpoint(hit)) == Flow::Run
     }
 
     fn window_read(&mut self, count: &mut Count, offset: u32, size: u32) -> u64 {
-        let Some(physical) = self.stops.behind(offset) else {
-            return 0;
-        };
-        let mut bytes = [0; 8];
-        let part = bytes.get_mut(..size as usize);
-        if part.is_some_and(|part| self.mmu.ram().read(physical, part)) {
-            return u64::from_le_bytes(bytes);
+        match (self.window_memory(offset, size), self.stops.behind(offset)) {
+            (Some(value), _) => value,
+            (None, Some(physical)) => self.read(count, physical as u32, size, None).into(),
+            (None, None) => 0,
         }
-        u64::from(self.read(count, physical as u32, size, None))
     }
 
     fn window_write(
@@ -491,15 +488,11 @@ impl Hooks for Guest {
 }
 
 impl Guest {
-    /// What memory holds at a place of the window; 0 for a chip, which a look
-    /// might change.
-    fn window_peek(&self, offset: u32, size: u32) -> u64 {
+    /// What memory holds at a place of the window; none for a chip.
+    fn window_memory(&self, offset: u32, size: u32) -> Option<u64> {
         let mut bytes = [0; 8];
-        if let (Some(physical), Some(part)) =
-            (self.stops.behind(offset), bytes.get_mut(..size as usize))
-        {
-            self.mmu.ram().read(physical, part);
-        }
-        u64::from_le_bytes(bytes)
+        let part = bytes.get_mut(..size as usize)?;
+        let read = self.mmu.ram().read(self.stops.behind(offset)?, part);
+        read.then(|| u64::from_le_bytes(bytes))
     }
 }

@@ -24,6 +24,14 @@ impl Machine {
         Ok(())
     }
 
+    /// The little-endian word at a virtual address; none where
+    /// [`read_virtual`](Self::read_virtual) fails.
+    pub fn word(&self, va: u32) -> Option<u32> {
+        let mut bytes = [0; 4];
+        self.read_virtual(va, &mut bytes).ok()?;
+        Some(u32::from_le_bytes(bytes))
+    }
+
     /// Writes memory by virtual address, whatever its permissions.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ use super::input::KernelArgs;
 pub(super) struct Args {
     #[command(flatten)]
     kernel: KernelArgs,
+    /// Look for this name too; may be given several times.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
     /// Write the boundaries of all functions: start and end (the address behind
     /// the last byte), one function a line, hexadecimal.
     #[arg(long, value_name = "FILE")]
@@ -26,7 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
-    let (kernel, identification) = args.kernel.read()?;
+    let (kernel, identification) = args.kernel.read(&args.names)?;
     if let Some(path) = &args.functions {
         let code = Code::analyse(&kernel, &code::Options::default());
         std::fs::write(path, code.listing())

@@ -22,9 +22,6 @@ pub(super) struct KernelArgs {
     /// Use neither the kernel's symbol table nor its export table.
     #[arg(long)]
     no_symbols: bool,
-    /// Look for this name too; may be given several times.
-    #[arg(long = "name", value_name = "NAME")]
-    names: Vec<String>,
     /// Signatures of the kernel's source, as `ecmo-link signatures` wrote them,
     /// instead of those that come with the program.
     #[arg(long, value_name = "FILE")]
@@ -32,8 +29,8 @@ pub(super) struct KernelArgs {
 }
 
 impl KernelArgs {
-    /// Opens the image and identifies what is in the kernel.
-    pub(super) fn read(&self) -> anyhow::Result<(Kernel, Identification)> {
+    /// Opens the image and identifies what is in the kernel, these names too.
+    pub(super) fn read(&self, names: &[String]) -> anyhow::Result<(Kernel, Identification)> {
         let bytes = read(&self.kernel)?;
         let firmware = image::open(&bytes).with_context(|| self.kernel.display().to_string())?;
         let extra = match &self.symbols {
@@ -47,7 +44,7 @@ impl KernelArgs {
         let kernel = firmware.kernel;
         let options = Options {
             extra,
-            names: self.names.clone(),
+            names: names.to_vec(),
             signatures: self.signatures.as_deref().map(signatures).transpose()?,
             ..Options::default()
         };

@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Outcome> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         drivers.push(Driver::read(&name, &read(path)?)?);
     }
-    let (kernel, identification) = args.kernel.read()?;
+    let (kernel, identification) = args.kernel.read(&[])?;
     let request = OpaqueRequest {
         base: args.opaque_base,
         size: args.opaque_size,

@@ -132,20 +132,17 @@ fn likeliest_first(matcher: &Matcher, named: Named, nodes: &mut [Node]) {
     let all = nodes.to_vec();
     let lead = |&node: &Node| {
         let tally = |named| matcher.score(named, node, Tally::default());
-        let bits = |named| tally(named).total();
-        let rival = rivals.iter().map(|&it| bits(it)).fold(0.0, f32::max);
+        let own = tally(named);
+        let rival = rivals.iter().map(|&it| tally(it).total());
+        let rival = rival.fold(0.0, f32::max);
         let mut calls = matcher.binary.node(node).calls.iter();
         let caller = calls_rival && calls.any(|it| all.contains(it));
         let caller = if caller { CALLER } else { 0.0 };
         let straight = if straight(&node) { STRAIGHT } else { 0.0 };
         // The variables of a file are often reached from one of them, which then has the
         // users of all.
-        let against = if source.data {
-            tally(named).against()
-        } else {
-            0.0
-        };
-        bits(named) - rival / 2.0 + caller + straight - against
+        let against = if source.data { own.against() } else { 0.0 };
+        own.total() - rival / 2.0 + caller + straight - against
     };
     nodes.sort_by(|a, b| {
         let stands = |it: &Node| matcher.stands_alone(named, *it);

@@ -82,7 +82,7 @@ impl Matcher<'_> {
                 by_file.entry(file).or_default().push((name, node));
             }
         }
-        let alone = self.for_each(&named, |&pair, votes| self.doubt_of(pair, votes));
+        let alone = self.ask_each(&named, |&pair, votes| self.doubt_of(pair, votes));
         for (&(name, _), near) in named.iter().zip(alone) {
             if let Some(near) = near {
                 doubts.insert(name, near);

@@ -41,6 +41,8 @@ const STEPS: [(f32, f32); 5] = [
 ];
 /// More bits, and a wider margin, for a name of which only callers are known.
 const UNKNOWN: f32 = 3.0;
+/// Fewer names are not worth another thread.
+const TOGETHER: usize = 32;
 /// Rounds of one step, and of checks, whatever happens.
 const MAX_ROUNDS: usize = 24;
 const MAX_CHECKS: usize = 4;
@@ -411,7 +413,7 @@ impl<'a> Matcher<'a> {
                 self.nodes[index].is_none() && (self.stale[index] || moved)
             })
             .collect();
-        let ranked = self.for_each(&due, |&named, votes| self.rank_open(named, votes));
+        let ranked = self.ask_each(&due, |&named, votes| self.rank_open(named, votes));
         for (named, ranked) in due.iter().zip(ranked) {
             let index = named.0 as usize;
             self.ranked[index] = ranked;
@@ -426,8 +428,11 @@ impl<'a> Matcher<'a> {
             .ids()
             .filter(|it| !self.ranked[it.0 as usize].is_empty())
             .collect();
-        let winners = self.for_each(&open, |&named, _| self.winner(named, (need, margin)));
-        let winners: Vec<Winner> = winners.into_iter().flatten().collect();
+        let winners: Vec<Winner> = open
+            .par_iter()
+            .with_min_len(TOGETHER)
+            .filter_map(|&named| self.winner(named, (need, margin)))
+            .collect();
         let rivals = self.rivals(&winners);
         let mut accepted: Vec<(Named, Node)> = Vec::new();
         let mut outdated: Vec<Named> = Vec::new();
@@ -539,13 +544,11 @@ impl<'a> Matcher<'a> {
     }
 
     /// The same question about each of many, on all processors; the answers in order.
-    pub(super) fn for_each<T: Sync, A: Send>(
+    pub(super) fn ask_each<T: Sync, A: Send>(
         &self,
         all: &[T],
         answer: impl Fn(&T, &mut Votes) -> A + Sync,
     ) -> Vec<A> {
-        /// Fewer are not worth another thread.
-        const TOGETHER: usize = 32;
         all.par_iter()
             .with_min_len(TOGETHER)
             .map_init(

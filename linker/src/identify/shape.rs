@@ -91,16 +91,13 @@ impl Shapes {
             let variables = entry.variables.iter().filter_map(|it| binary.at(*it));
             let calls = entry.calls.iter();
             let calls = calls.filter_map(|it| binary.at(binary.code.function(*it).start));
-            for (name, id) in vectors::HANDLERS
-                .iter()
-                .zip(entry.handlers.into_iter().flatten())
-            {
+            let stands = format!(
+                "stands in the table of interrupt handlers at {:#x}",
+                entry.table
+            );
+            for (name, id) in vectors::HANDLERS.into_iter().zip(entry.handlers) {
                 let node = binary.at(binary.code.function(id).start);
-                let why = format!(
-                    "stands in the table of interrupt handlers at {:#x}",
-                    entry.table
-                );
-                shapes.lead(name, node.into_iter().collect(), (HANDLER, &why), source);
+                shapes.lead(name, node.into_iter().collect(), (HANDLER, &stands), source);
             }
             shapes.lead(
                 "handle_arch_irq",
@@ -228,12 +225,11 @@ fn of_console(matcher: &Matcher, name: &str, node: Node, tally: &mut Tally) {
     if pointers.is_empty() {
         return;
     }
-    match stands_in_console(matcher.kernel, pointers, name) {
-        // Drivers of other UARTs call theirs so as well.
-        true => {}
-        false => tally.add(Shape, -OF_ANOTHER, || {
+    // That it does is no proof: drivers of other UARTs call theirs so as well.
+    if !stands_in_console(matcher.kernel, pointers, name) {
+        tally.add(Shape, -OF_ANOTHER, || {
             format!("stands in structs, none of them the console {name:?}")
-        }),
+        });
     }
 }
 

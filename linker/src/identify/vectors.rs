@@ -20,7 +20,7 @@ const STUB: std::ops::RangeInclusive<u32> = 0x50..=0x100;
 pub(super) const HANDLERS: [&str; 2] = ["__irq_usr", "__irq_svc"];
 
 /// What the interrupt vector leads to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Entry {
     /// Address of the table.
     pub table: u32,
@@ -29,9 +29,8 @@ pub(super) struct Entry {
     pub variables: Vec<u32>,
     /// Functions that both handlers call: without one `asm_do_IRQ`.
     pub calls: Vec<FunctionId>,
-    /// The handler for interrupts of user mode (`__irq_usr`) and that for those of
-    /// supervisor mode (`__irq_svc`).
-    pub handlers: Option<[FunctionId; 2]>,
+    /// The handlers, as [`HANDLERS`] names them.
+    pub handlers: [FunctionId; 2],
 }
 
 /// The entry of interrupts, when the image shows the tables.
@@ -69,7 +68,7 @@ pub(super) fn find(kernel: &Kernel, code: &Code) -> Option<Entry> {
         table: first,
         variables: both(variables(user), &variables(supervisor)),
         calls: both(calls(user), &calls(supervisor)),
-        handlers: Some([user, supervisor]),
+        handlers: [user, supervisor],
     })
 }
 

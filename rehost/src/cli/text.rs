@@ -30,6 +30,30 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     text
 }
 
+/// Bytes as a person reads them, sixteen a line.
+pub(crate) fn dump(at: u32, bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for (line, row) in (0..).zip(bytes.chunks(16)) {
+        let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        let plain = row.iter().map(|&byte| match byte {
+            b' '..=b'~' => char::from(byte),
+            _ => '.',
+        });
+        let plain: String = plain.collect();
+        let address = at.wrapping_add(16 * line);
+        let _ = writeln!(text, "{address:08x}  {:<47}  {plain}", hex.join(" "));
+    }
+    text
+}
+
+/// A number as a person writes it: decimal, or hexadecimal behind `0x`.
+pub(crate) fn number(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
 /// The milestones of a run.
 pub(crate) fn milestones(milestones: &[Reached]) -> String {
     let number = |value: Option<String>| value.unwrap_or_else(|| "not seen".to_owned());
@@ -249,6 +273,25 @@ mod tests {
               "wall_s": 1.0
             }"#]]
         .assert_eq(&text);
+    }
+
+    #[test]
+    fn numbers_are_decimal_or_hexadecimal() {
+        assert_eq!(number("0xc0008000"), Some(0xc000_8000));
+        assert_eq!(number("64"), Some(64));
+        assert_eq!(number("c0008000"), None);
+    }
+
+    #[test]
+    fn bytes_as_text() {
+        expect_test::expect![[r#"
+            c0008000  65 63 6d 6f 00 01 02 03 04 05 06 07 08 09 0a 0b  ecmo............
+            c0008010  7e 7f                                            ~.
+        "#]]
+        .assert_eq(&dump(
+            0xc000_8000,
+            b"ecmo\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b~\x7f",
+        ));
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn pages(session: &Session, address: Option<&str>) -> String {
     let Some(ranges) = session.machine().mapped() else {
         return "the MMU is off: virtual addresses are physical ones\n".to_owned();
     };
-    let wanted = match address.map(number) {
+    let wanted = match address.map(text::number) {
         Some(None) => return "ADDRESS is a number, hexadecimal with 0x\n".to_owned(),
         Some(wanted) => wanted,
         None => None,
@@ -339,7 +339,7 @@ fn interrupts(session: &Session) -> String {
 }
 
 fn symbol(names: &Names, session: &Session, what: &str) -> String {
-    match (names.address(what), number(what)) {
+    match (names.address(what), text::number(what)) {
         (Some(address), _) => format!("{what} is at {address:#010x}\n"),
         (None, Some(address)) => names.place(session.machine(), address) + "\n",
         (None, None) => format!("no symbol {what}\n"),
@@ -383,37 +383,14 @@ fn unassigned(session: &Session) -> String {
 }
 
 fn read(session: &Session, address: &str, count: &str) -> String {
-    let (Some(address), Some(count)) = (number(address), number(count)) else {
+    let (Some(address), Some(count)) = (text::number(address), text::number(count)) else {
         return "ADDRESS and COUNT are numbers, hexadecimal with 0x\n".to_owned();
     };
     let mut bytes = vec![0; count.min(MOST) as usize];
     if let Err(error) = session.machine().read_virtual(address, &mut bytes) {
         return format!("{error}\n");
     }
-    let mut text = String::new();
-    for (index, line) in bytes.chunks(16).enumerate() {
-        let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
-        let shown: String = line
-            .iter()
-            .map(|&byte| {
-                if matches!(byte, b' '..=b'~') {
-                    char::from(byte)
-                } else {
-                    '.'
-                }
-            })
-            .collect();
-        let at = address.wrapping_add(index as u32 * 16);
-        text += &format!("{at:08x}  {:47}  {shown}\n", hex.join(" "));
-    }
-    text
-}
-
-fn number(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
+    text::dump(address, &bytes)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! the guest was is reached by running on from the earlier one. Since a run
 //! repeats itself, that is where it was.
 
+use std::collections::BTreeSet;
+
 use emu::machine::Error;
 
 use crate::session::moment::Moment;
@@ -54,19 +56,13 @@ impl History {
         session.go_to(moment)?;
         let breakpoints = session.machine().breakpoints();
         let watchpoints = session.machine().watchpoints();
-        for &va in &breakpoints {
-            session.machine_mut().remove_breakpoint(va);
-        }
-        for watchpoint in &watchpoints {
-            session.machine_mut().remove_watchpoint(watchpoint);
-        }
+        session
+            .machine_mut()
+            .set_stops(&BTreeSet::new(), &BTreeSet::new())?;
         let result = session.run_to(instructions);
-        for va in breakpoints {
-            session.machine_mut().add_breakpoint(va)?;
-        }
-        for watchpoint in watchpoints {
-            session.machine_mut().add_watchpoint(watchpoint)?;
-        }
+        session
+            .machine_mut()
+            .set_stops(&breakpoints, &watchpoints)?;
         self.forget_later(instructions);
         result.map(|_| true)
     }

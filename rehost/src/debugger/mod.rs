@@ -98,23 +98,7 @@ impl State {
             return Ok(());
         }
         let machine = session.machine_mut();
-        for va in machine.breakpoints() {
-            if !self.breakpoints.contains(&va) {
-                machine.remove_breakpoint(va);
-            }
-        }
-        for watchpoint in machine.watchpoints() {
-            if !self.watchpoints.contains(&watchpoint) {
-                machine.remove_watchpoint(&watchpoint);
-            }
-        }
-        for &va in &self.breakpoints {
-            machine.add_breakpoint(va)?;
-        }
-        for &watchpoint in &self.watchpoints {
-            machine.add_watchpoint(watchpoint)?;
-        }
-        Ok(())
+        machine.set_stops(&self.breakpoints, &self.watchpoints)
     }
 }
 

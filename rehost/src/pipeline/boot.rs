@@ -14,11 +14,10 @@ use linker::transplant::Transplant;
 use super::attempts::Attempts;
 use super::guesses::Choices;
 use super::prepare::Prepared;
-use super::running::{Finish, Patience, run};
+use super::running::run_alone;
 use super::{Error, Initrd, Settings};
 use crate::plan::{self, Board, Model, Plan, UserSpace};
 use crate::remedy::Omitted;
-use crate::remedy::help::Help;
 use crate::report::Tried;
 use crate::session::{Passed, Session};
 use crate::userland::{self, vendor};
@@ -262,20 +261,7 @@ fn on_versatile(
     watch(&mut session, prepared, prepared.symbols.address("init_IRQ"))?;
     session.start(entry(&plan));
     observer.started(&plan, &[]);
-    let mut help = Help::none();
-    let end = match run(
-        settings,
-        &mut session,
-        &mut help,
-        Patience::Endless,
-        observer,
-    )? {
-        Finish::End(end) => end,
-        Finish::Cut(end) => Some(end),
-        // There is no opaque memory to be in conflict with, and no help.
-        Finish::Conflict(va) => Some(End::Conflict { va }),
-        Finish::Again(_) => None,
-    };
+    let end = run_alone(settings, &mut session, observer)?;
     Ok(Ran {
         plan,
         transplant: None,

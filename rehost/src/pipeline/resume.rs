@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::boot::{Observer, Ran};
 use super::prepare::Prepared;
-use super::running::{Finish, Patience, run};
+use super::running::run_alone;
 use super::{Error, Settings, outcome};
 use crate::names::{self, Names};
-use crate::remedy::help::Help;
 use crate::report::Report;
 use crate::session::Session;
 use crate::verdict::reason::End;
@@ -86,16 +85,7 @@ impl Resumed {
         settings: &Settings,
         observer: &mut dyn Observer,
     ) -> Result<Option<End>, Error> {
-        let session = &mut self.session;
-        let mut help = Help::none();
-        Ok(
-            match run(settings, session, &mut help, Patience::Endless, observer)? {
-                Finish::End(end) => end,
-                Finish::Cut(end) => Some(end),
-                Finish::Conflict(va) => Some(End::Conflict { va }),
-                Finish::Again(_) => None,
-            },
-        )
+        run_alone(settings, &mut self.session, observer)
     }
 
     /// The report: the old one with what came since.

@@ -125,22 +125,9 @@ pub(super) fn run(
             other => other?,
         };
         match event {
+            Event::Ran => {}
             Event::Stopped(hit) => observer.stopped(hit.as_ref()),
             Event::Excepted(exception) => observer.excepted(exception),
-            _ => {}
-        }
-        // A guest that is stopped all the time is looked at all the same.
-        let stopped = matches!(event, Event::Stopped(_) | Event::Excepted(_));
-        if (event == Event::Ran || stopped) && looked.is_due(session) {
-            if let Some(one) = help.look(session) {
-                return Ok(Finish::Again(one));
-            }
-            if let (true, Event::Passed(passed)) = (stopped, session.look_for_shell()) {
-                observer.passed(&passed);
-            }
-        }
-        match event {
-            Event::Ran | Event::Stopped(_) | Event::Excepted(_) => {}
             Event::Trapped { va, at } => {
                 if let Some(one) = help.trapped(session, va, &at) {
                     return Ok(Finish::Again(one));
@@ -160,7 +147,35 @@ pub(super) fn run(
             }
             Event::Asleep => observer.asleep(),
         }
+        // A guest that is stopped all the time is looked at all the same.
+        let stopped = matches!(event, Event::Stopped(_) | Event::Excepted(_));
+        if (stopped || event == Event::Ran) && looked.is_due(session) {
+            if let Some(one) = help.look(session) {
+                return Ok(Finish::Again(one));
+            }
+            if let (true, Event::Passed(passed)) = (stopped, session.look_for_shell()) {
+                observer.passed(&passed);
+            }
+        }
     }
+}
+
+/// The same for a machine that nobody helps and that is not started over.
+pub(super) fn run_alone(
+    settings: &Settings,
+    session: &mut Session,
+    observer: &mut dyn Observer,
+) -> Result<Option<End>, Error> {
+    let mut help = Help::none();
+    Ok(
+        match run(settings, session, &mut help, Patience::Endless, observer)? {
+            Finish::End(end) => end,
+            Finish::Cut(end) => Some(end),
+            Finish::Conflict(va) => Some(End::Conflict { va }),
+            // Without help there is nothing to be tried.
+            Finish::Again(_) => None,
+        },
+    )
 }
 
 /// When a running guest was looked at last.

@@ -55,11 +55,7 @@ pub(super) fn stack(machine: &Machine, sp: u32) -> Vec<u32> {
     let end = (start & !(STACK - 1)).wrapping_add(STACK);
     (start..end)
         .step_by(4)
-        .map_while(|va| {
-            let mut bytes = [0; 4];
-            machine.read_virtual(va, &mut bytes).ok()?;
-            Some(u32::from_le_bytes(bytes))
-        })
+        .map_while(|va| machine.word(va))
         .collect()
 }
 

@@ -139,7 +139,7 @@ impl Watch {
         }
         let place = if Some(va) == self.fault {
             // die(text, registers, error): r0 to r15 in order.
-            let register = |number: u32| word(machine, r1.wrapping_add(4 * number));
+            let register = |number: u32| machine.word(r1.wrapping_add(4 * number));
             Place {
                 pc: register(15)?,
                 lr: register(14)?,
@@ -200,7 +200,7 @@ impl Watch {
         if registers.cpsr & PRIVILEGED == 0 || session.has_passed(Milestone::Userspace) {
             return None;
         }
-        let at = word(machine, registers.r[15] & !1)?;
+        let at = machine.word(registers.r[15] & !1)?;
         let stands = match registers.cpsr & THUMB_STATE {
             0 => at == ARM,
             _ => at & 0xffff == THUMB,
@@ -336,10 +336,4 @@ impl Stopped {
             why: self.why.clone(),
         }))
     }
-}
-
-fn word(machine: &Machine, va: u32) -> Option<u32> {
-    let mut bytes = [0; 4];
-    machine.read_virtual(va, &mut bytes).ok()?;
-    Some(u32::from_le_bytes(bytes))
 }

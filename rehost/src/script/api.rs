@@ -8,6 +8,7 @@ use mlua::{Error, Function, Lua, Result, Table, Value, Variadic};
 
 use super::wishes::{Event, Place, Region};
 use super::{Shared, guest};
+use crate::cli::text;
 
 /// What a watchpoint is told to stop.
 const WATCHED: [(&str, Watched); 3] = [
@@ -40,7 +41,7 @@ pub(super) fn install(lua: &Lua, wishes: &Shared) -> Result<()> {
     globals.set(
         "breakpoint",
         lua.create_function(move |lua, (place, function): (Value, Function)| {
-            let place = guest::place(lua, &place)?;
+            let place = place_of(lua, &place)?;
             Ok(shared.borrow_mut().add_break(place, function))
         })?,
     )?;
@@ -54,7 +55,7 @@ pub(super) fn install(lua: &Lua, wishes: &Shared) -> Result<()> {
                     Error::runtime(format!("expected read, write or access, not {kind:?}"))
                 })?;
                 let mut wishes = shared.borrow_mut();
-                let address = match guest::place(lua, &place)? {
+                let address = match place_of(lua, &place)? {
                     Place::Address(address) | Place::Return(address, _) => address,
                     Place::Symbol(name, distance, _) => {
                         let found = wishes.names.address(&name);
@@ -150,6 +151,31 @@ pub(super) fn install(lua: &Lua, wishes: &Shared) -> Result<()> {
     )
 }
 
+/// A value that may be an address or the name of one.
+fn place_of(lua: &Lua, value: &Value) -> Result<Place> {
+    match value {
+        Value::Integer(address) => Ok(Place::Address(*address as u32)),
+        Value::Number(address) => Ok(Place::Address(*address as i64 as u32)),
+        Value::String(name) => {
+            let name = name.to_str()?.to_owned();
+            let (name, distance) = match name.split_once('+') {
+                None => (name, 0),
+                Some((name, distance)) => {
+                    let parsed = text::number(distance.trim());
+                    let none = || Error::runtime(format!("{distance:?} is no distance"));
+                    (name.trim().to_owned(), parsed.ok_or_else(none)?)
+                }
+            };
+            Ok(Place::Symbol(name, distance, line(lua)))
+        }
+        other => {
+            let kind = other.type_name();
+            let why = format!("expected an address or the name of a symbol, not a {kind}");
+            Err(Error::runtime(why))
+        }
+    }
+}
+
 fn no_symbol(name: &str) -> Error {
     Error::runtime(format!("this kernel has no symbol {name:?}"))
 }
@@ -168,7 +194,7 @@ pub(super) fn exception(one: Exception) -> &'static str {
 }
 
 /// The line of the script that is being carried out: `trace.lua:12`.
-pub(super) fn line(lua: &Lua) -> String {
+fn line(lua: &Lua) -> String {
     (1..16)
         .find_map(|level| {
             lua.inspect_stack(level, |debug| {

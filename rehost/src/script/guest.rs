@@ -2,15 +2,15 @@
 //! snapshots. They work while a function of the script is called, when the guest
 //! stands still.
 
-use std::fmt::Write as _;
 use std::rc::Rc;
 
 use emu::machine::debug::{Hit, Mode};
 use emu::machine::{Machine, Registers};
-use mlua::{AnyUserData, Error, Lua, MetaMethod, Result, Table, Value};
+use mlua::{AnyUserData, Error, IntoLua, Lua, MetaMethod, Result, Table, Value};
 
 use super::Shared;
 use super::wishes::Place;
+use crate::cli::text;
 use crate::session::Session;
 
 /// Where the guest is while it is lent to the script.
@@ -53,15 +53,23 @@ fn word(value: i64) -> u32 {
     value as u32
 }
 
-/// An access as a table: address, size, old, new, pc.
-pub(super) fn describe(lua: &Lua, session: &Session, hit: &Hit) -> Result<Table> {
-    let table = lua.create_table()?;
-    table.set("address", hit.address)?;
-    table.set("size", hit.size)?;
-    table.set("old", hit.old)?;
-    table.set("new", hit.new)?;
-    table.set("pc", session.machine().registers().r[15])?;
-    Ok(table)
+/// An access that a watchpoint stopped, and the instruction that makes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Access {
+    pub(super) hit: Hit,
+    pub(super) pc: u32,
+}
+
+impl IntoLua for Access {
+    fn into_lua(self, lua: &Lua) -> Result<Value> {
+        let table = lua.create_table()?;
+        table.set("address", self.hit.address)?;
+        table.set("size", self.hit.size)?;
+        table.set("old", self.hit.old)?;
+        table.set("new", self.hit.new)?;
+        table.set("pc", self.pc)?;
+        Ok(Value::Table(table))
+    }
 }
 
 /// Adds the functions.
@@ -80,9 +88,8 @@ pub(super) fn install(lua: &Lua, wishes: &Shared) -> Result<()> {
                     0..4 => Ok(r[number as usize]),
                     _ => {
                         let at = r[13].wrapping_add(4 * (number - 4));
-                        let mut word = [0; 4];
-                        machine.read_virtual(at, &mut word).map_err(emu)?;
-                        Ok(u32::from_le_bytes(word))
+                        let absent = || Error::runtime(format!("no memory at {at:#010x}"));
+                        machine.word(at).ok_or_else(absent)
                     }
                 }
             })
@@ -313,74 +320,15 @@ fn memory(lua: &Lua, physical: bool) -> Result<Table> {
     table.set(
         "dump",
         lua.create_function(move |lua, (at, size): (i64, u32)| {
-            Ok(dump(word(at), &read(lua, word(at), size)?))
+            Ok(text::dump(word(at), &read(lua, word(at), size)?))
         })?,
     )?;
     Ok(table)
 }
 
-/// Bytes as a person reads them, sixteen a line.
-fn dump(at: u32, bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for (line, row) in (0..).zip(bytes.chunks(16)) {
-        let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
-        let plain = row.iter().map(|&byte| match byte {
-            b' '..=b'~' => char::from(byte),
-            _ => '.',
-        });
-        let plain: String = plain.collect();
-        let address = at.wrapping_add(16 * line);
-        let _ = writeln!(text, "{address:08x}  {:<47}  {plain}", hex.join(" "));
-    }
-    text
-}
-
-/// A value that may be an address or the name of one.
-pub(super) fn place(lua: &Lua, value: &Value) -> Result<Place> {
-    match value {
-        Value::Integer(address) => Ok(Place::Address(*address as u32)),
-        Value::Number(address) => Ok(Place::Address(*address as i64 as u32)),
-        Value::String(name) => {
-            let name = name.to_str()?.to_owned();
-            let (name, distance) = match name.split_once('+') {
-                None => (name, 0),
-                Some((name, distance)) => {
-                    let distance = distance.trim();
-                    let parsed = match distance.strip_prefix("0x") {
-                        Some(digits) => u32::from_str_radix(digits, 16),
-                        None => distance.parse(),
-                    };
-                    let parsed = parsed.map_err(|error| {
-                        Error::runtime(format!("{distance:?} is no distance: {error}"))
-                    })?;
-                    (name.trim().to_owned(), parsed)
-                }
-            };
-            Ok(Place::Symbol(name, distance, super::api::line(lua)))
-        }
-        other => {
-            let kind = other.type_name();
-            let why = format!("expected an address or the name of a symbol, not a {kind}");
-            Err(Error::runtime(why))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bytes_as_text() {
-        expect_test::expect![[r#"
-            c0008000  65 63 6d 6f 00 01 02 03 04 05 06 07 08 09 0a 0b  ecmo............
-            c0008010  7e 7f                                            ~.
-        "#]]
-        .assert_eq(&dump(
-            0xc000_8000,
-            b"ecmo\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b~\x7f",
-        ));
-    }
 
     #[test]
     fn names_of_registers() {

@@ -173,19 +173,22 @@ impl<'a> Scripted<'a> {
 
     /// Calls everything that waits for an event. A function that fails is not called
     /// again.
-    fn call_all(
+    fn call_all(&self, session: &mut Session, event: Event, with: impl IntoLuaMulti + Clone) {
+        let all = self.wishes.borrow().waiting_for(event);
+        self.call_each(session, all, with);
+    }
+
+    fn call_each(
         &self,
         session: &mut Session,
-        event: Event,
+        all: Vec<(u32, Function)>,
         with: impl IntoLuaMulti + Clone,
-    ) -> bool {
-        let all = self.wishes.borrow().waiting_for(event);
-        for (id, function) in &all {
-            if !self.call(session, function, with.clone()) {
-                self.wishes.borrow_mut().remove(*id);
+    ) {
+        for (id, function) in all {
+            if !self.call(session, &function, with.clone()) {
+                self.wishes.borrow_mut().remove(id);
             }
         }
-        !all.is_empty()
     }
 
     fn deliver(&mut self, session: &mut Session) -> Result<(), Error> {
@@ -209,9 +212,12 @@ impl<'a> Scripted<'a> {
             }
         }
         self.listen(session);
-        let pc = session.machine().registers().r[15];
-        self.call_all(session, Event::Block, pc);
-        self.call_all(session, Event::Instruction, pc);
+        for event in [Event::Block, Event::Instruction] {
+            if self.wishes.borrow().has(event) {
+                let pc = session.machine().registers().r[15];
+                self.call_all(session, event, pc);
+            }
+        }
         self.look_whether_stuck(session);
         self.install(session)
     }
@@ -219,22 +225,13 @@ impl<'a> Scripted<'a> {
     fn at_breakpoint(&self, session: &mut Session) {
         let registers = session.machine().registers();
         let all = self.wishes.borrow_mut().breaking_at(&registers);
-        for (id, function) in all {
-            if !self.call(session, &function, registers.r[15]) {
-                self.wishes.borrow_mut().remove(id);
-            }
-        }
+        self.call_each(session, all, registers.r[15]);
     }
 
     fn at_watchpoint(&self, session: &mut Session, hit: &Hit) {
         let all = self.wishes.borrow().watching(&hit.watchpoint);
-        for (id, function) in all {
-            let table = guest::describe(&self.lua, session, hit);
-            let done = table.is_ok_and(|table| self.call(session, &function, table));
-            if !done {
-                self.wishes.borrow_mut().remove(id);
-            }
-        }
+        let pc = session.machine().registers().r[15];
+        self.call_each(session, all, guest::Access { hit: *hit, pc });
     }
 
     /// What the console has shown since the last time.
@@ -271,7 +268,7 @@ impl<'a> Scripted<'a> {
 
     /// A function that is not left for long, while nothing is said.
     fn look_whether_stuck(&mut self, session: &mut Session) {
-        if self.wishes.borrow().waiting_for(Event::Stuck).is_empty() {
+        if !self.wishes.borrow().has(Event::Stuck) {
             return;
         }
         let machine = session.machine();
@@ -306,25 +303,8 @@ impl<'a> Scripted<'a> {
             return Ok(());
         }
         let machine = session.machine_mut();
-        let breakpoints = wishes.breakpoints();
-        for va in machine.breakpoints() {
-            if !breakpoints.contains(&va) {
-                machine.remove_breakpoint(va);
-            }
-        }
-        for va in breakpoints {
-            machine.add_breakpoint(va)?;
-        }
-        let watchpoints = wishes.watchpoints();
-        for watchpoint in machine.watchpoints() {
-            if !watchpoints.contains(&watchpoint) {
-                machine.remove_watchpoint(&watchpoint);
-            }
-        }
-        for watchpoint in watchpoints {
-            machine.add_watchpoint(watchpoint)?;
-        }
-        machine.stop_at_exceptions(!wishes.waiting_for(Event::Exception).is_empty());
+        machine.set_stops(&wishes.breakpoints(), &wishes.watchpoints())?;
+        machine.stop_at_exceptions(wishes.has(Event::Exception));
         machine.answer_for_nothing();
         for region in wishes.regions() {
             let shared = Rc::clone(&self.wishes);
@@ -377,7 +357,7 @@ impl Observer for Scripted<'_> {
         let wishes = self.wishes.borrow();
         Ok(if wishes.stop {
             Control::Done
-        } else if control == Control::Continue && wishes.steps() {
+        } else if control == Control::Continue && wishes.has(Event::Instruction) {
             Control::Step
         } else {
             control
@@ -397,9 +377,9 @@ impl Observer for Scripted<'_> {
     }
 
     fn stretch(&self) -> u64 {
-        match self.wishes.borrow().waiting_for(Event::Block).is_empty() {
-            true => self.inner.stretch(),
-            false => 1,
+        match self.wishes.borrow().has(Event::Block) {
+            true => 1,
+            false => self.inner.stretch(),
         }
     }
 

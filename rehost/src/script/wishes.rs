@@ -181,9 +181,9 @@ impl Wishes {
             .collect()
     }
 
-    /// Whether the guest is to run instruction by instruction.
-    pub(super) fn steps(&self) -> bool {
-        self.events.values().any(|it| it.0 == Event::Instruction)
+    /// Whether anything is called for an event.
+    pub(super) fn has(&self, event: Event) -> bool {
+        self.events.values().any(|it| it.0 == event)
     }
 
     fn address(&self, place: &Place) -> Result<u32, String> {

@@ -68,7 +68,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "make",
-        purpose: KERNEL,
+        purpose: "build the kernels of tests/kernels, and LuaJIT",
         sign: Sign::Program(&["make"]),
         debian: &["make"],
         scope: Scope::Demo,

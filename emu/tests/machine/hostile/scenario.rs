@@ -4,6 +4,7 @@
 //!
 //! The fuzz target `guest` is made of this file, too.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use emu::board::BoardConfig;
@@ -220,12 +221,8 @@ pub(crate) fn run(bytes: &[u8]) -> Seen {
     }
     seen.instructions = machine.instructions().saturating_sub(start);
 
-    for breakpoint in machine.breakpoints() {
-        machine.remove_breakpoint(breakpoint);
-    }
-    for watchpoint in machine.watchpoints() {
-        machine.remove_watchpoint(&watchpoint);
-    }
+    let none = machine.set_stops(&BTreeSet::new(), &BTreeSet::new());
+    none.expect("nothing is added");
     machine.stop_at_exceptions(false);
     machine.hold_at(None);
     machine.restore(&before).expect("its own snapshot");

@@ -110,16 +110,14 @@ fn enter(found: &[Found], starts: &[u32], functions: &mut [Function]) {
             let Some(other) = after.checked_sub(1).filter(|&it| it != index) else {
                 continue;
             };
-            let within = found.get(other).is_some_and(|it| target < it.end);
-            // With a frame nobody jumps to the start of a function either; but where the
-            // frame was missed, that start is seldom just behind.
-            let starts = found.get(other).is_some_and(|it| it.start == target);
-            let near = if starts {
-                other == index + 1
-            } else {
-                other.abs_diff(index) <= NEAR
+            let near = match found.get(other) {
+                // With a frame nobody jumps to the start of a function either; but where
+                // the frame was missed, that start is seldom just behind.
+                Some(it) if it.start == target => other == index + 1,
+                Some(it) => target < it.end && other.abs_diff(index) <= NEAR,
+                None => false,
             };
-            if within && near {
+            if near {
                 mark(other.max(index));
             }
         }

@@ -21,7 +21,7 @@ impl Matcher<'_> {
             .filter_map(|named| Some((named, self.node_of(named)?)))
             .collect();
         self.unchecked.fill(false);
-        let falls = self.for_each(&due, |&pair, votes| !self.stands(pair, &unnamed, votes));
+        let falls = self.ask_each(&due, |&pair, votes| !self.stands(pair, &unnamed, votes));
         let given_up = || due.iter().zip(&falls).filter(|it| *it.1).map(|it| *it.0);
         for (named, node) in given_up() {
             self.give_up(named);

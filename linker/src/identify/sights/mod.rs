@@ -2,10 +2,10 @@
 //! for names of which calls and constants alone say too little.
 //!
 //! Each file knows one family. [`console`], [`descriptor`], [`entry`],
-//! [`pseudo_terminal`] and [`warnings`] look at the whole kernel once, for what does one thing and
-//! nothing else; the others tell
-//! siblings apart that are candidates already: [`flow_handlers`], [`habits`],
-//! [`exception`], [`descriptor_data`]. [`serial`] does both.
+//! [`pseudo_terminal`] and [`warnings`] look at the whole kernel once, for what does
+//! one thing and nothing else; the others tell siblings apart that are candidates
+//! already: [`flow_handlers`], [`habits`], [`exception`], [`descriptor_data`].
+//! [`serial`] does both.
 
 mod clock_events;
 mod console;

@@ -301,10 +301,3 @@ fn moments_are_kept_and_gone_back_to() {
     .assert_eq(&text);
     assert!(monitor.took_back() && !monitor.took_back());
 }
-
-#[test]
-fn numbers_are_decimal_or_hexadecimal() {
-    assert_eq!(number("0xc0008000"), Some(0xc000_8000));
-    assert_eq!(number("64"), Some(64));
-    assert_eq!(number("c0008000"), None);
-}
