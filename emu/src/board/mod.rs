@@ -1,5 +1,6 @@
 //! Which chips there are, where, and wired to what.
 //!
+//! * [`bare`]: none
 //! * [`transplant`]: the three chips of a transplanted kernel
 //! * [`registers`]: which registers a person wants to see
 //! * [`versatile`]: ARM's Versatile/PB board, for kernels as they are
@@ -13,10 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Time;
 use crate::mmu::opaque::OpaqueMap;
 
+pub mod bare;
 pub mod registers;
 pub mod transplant;
 pub mod versatile;
 
+use bare::Bare;
 use registers::View;
 use transplant::Transplant;
 use versatile::Versatile;
@@ -72,6 +75,8 @@ pub enum BoardConfig {
     Transplant(OpaqueMap),
     /// ARM's Versatile/PB board.
     Versatile,
+    /// No chips.
+    Bare,
 }
 
 /// A board with its chips.
@@ -81,6 +86,8 @@ pub enum Board {
     Transplant(Box<Transplant>),
     /// See [`BoardConfig::Versatile`].
     Versatile(Box<Versatile>),
+    /// See [`BoardConfig::Bare`].
+    Bare(Bare),
 }
 
 impl Board {
@@ -89,6 +96,7 @@ impl Board {
         match config {
             BoardConfig::Transplant(map) => Self::Transplant(Box::new(Transplant::new(map))),
             BoardConfig::Versatile => Self::Versatile(Box::default()),
+            BoardConfig::Bare => Self::Bare(Bare),
         }
     }
 
@@ -96,6 +104,7 @@ impl Board {
         match self {
             Self::Transplant(board) => &**board,
             Self::Versatile(board) => &**board,
+            Self::Bare(board) => board,
         }
     }
 
@@ -103,6 +112,7 @@ impl Board {
         match self {
             Self::Transplant(board) => &mut **board,
             Self::Versatile(board) => &mut **board,
+            Self::Bare(board) => board,
         }
     }
 }

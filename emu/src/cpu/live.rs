@@ -43,6 +43,8 @@ pub(crate) struct Cp15 {
 
 impl Cp15 {
     pub(crate) const MIDR: Self = Self::new(0, 0, 0, 0);
+    /// What MIDR reads as outside of hypervisor mode, where there is one.
+    pub(crate) const VPIDR: Self = Self::new(0, 4, 0, 0);
     pub(crate) const SCTLR: Self = Self::new(1, 0, 0, 0);
     pub(crate) const SCR: Self = Self::new(1, 0, 1, 0);
     pub(crate) const TTBR0: Self = Self::new(2, 0, 0, 0);

@@ -87,6 +87,12 @@ impl CpuModel {
         matches!(self, Self::CortexA7 | Self::CortexA15)
     }
 
+    /// Whether it has a hypervisor mode, and with it a register that the other modes
+    /// read for the identification (VPIDR, DDI 0406C B4.1.162).
+    pub(crate) fn has_virtualization(self) -> bool {
+        matches!(self, Self::CortexA7 | Self::CortexA15)
+    }
+
     pub(crate) fn unicorn(self) -> i32 {
         let model = match self {
             Self::Arm926 => ArmCpuModel::Model_926,

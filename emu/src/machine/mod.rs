@@ -273,7 +273,11 @@ impl Machine {
             engine.count_range(first, last)?;
         }
         if let Some(midr) = config.midr {
-            engine.live().set_cp15(Cp15::MIDR, midr);
+            let cpu = engine.live();
+            cpu.set_cp15(Cp15::MIDR, midr);
+            if config.cpu.has_virtualization() {
+                cpu.set_cp15(Cp15::VPIDR, midr);
+            }
         }
         if let BoardConfig::Transplant(map) = &mut config.board {
             map.rom.clear();

@@ -278,28 +278,32 @@ fn configurations_that_cannot_be() {
 
 #[test]
 fn another_identification_register() {
-    let mut machine = Machine::new(Config {
-        cpu: CpuModel::Arm926,
-        midr: Some(0x5615_1310),
-        ram: vec![RamBank {
-            base: 0,
-            size: 1 << 20,
-        }],
-        board: BoardConfig::Versatile,
-    })
-    .unwrap();
-    // mrc p15, 0, r0, c0, c0, 0; b .
-    let code: Vec<u8> = [0xee10_0f10_u32, 0xeaff_fffe]
-        .iter()
-        .flat_map(|word| word.to_le_bytes())
-        .collect();
-    machine.load(CODE, &code).unwrap();
-    machine.start(Entry {
-        pc: CODE,
-        r: [0; 3],
-    });
-    machine.run(10).unwrap();
-    assert_eq!(machine.registers().r[0], 0x5615_1310);
+    for cpu in CpuModel::ALL {
+        for midr in [0x5615_1310, 0x413f_c090, 0] {
+            let mut machine = Machine::new(Config {
+                cpu,
+                midr: Some(midr),
+                ram: vec![RamBank {
+                    base: 0,
+                    size: 1 << 20,
+                }],
+                board: BoardConfig::Bare,
+            })
+            .unwrap();
+            // mrc p15, 0, r0, c0, c0, 0; b .
+            let code: Vec<u8> = [0xee10_0f10_u32, 0xeaff_fffe]
+                .iter()
+                .flat_map(|word| word.to_le_bytes())
+                .collect();
+            machine.load(CODE, &code).unwrap();
+            machine.start(Entry {
+                pc: CODE,
+                r: [0xffff_ffff; 3],
+            });
+            machine.run(10).unwrap();
+            assert_eq!(machine.registers().r[0], midr, "{cpu}");
+        }
+    }
 }
 
 /// Numbers that look random and are the same every time (xorshift).

@@ -119,6 +119,9 @@ fn stream(
     tried: &mut Tried,
 ) -> Result<Option<Kernel>, Error> {
     const PEEK: usize = 0x400;
+    if !opener.decoders {
+        return Ok(None);
+    }
     opener.spend_scan(span)?;
     for (offset, format) in compress::streams(span.bytes, 1).filter(|(offset, _)| *offset > 0) {
         let stream = span.from(offset);

@@ -66,6 +66,62 @@ impl Default for Limits {
     }
 }
 
+/// A self-extracting kernel that the decoders here can do nothing with.
+#[derive(Debug, Clone, Copy)]
+pub struct Packed<'a> {
+    /// All of it, from its first instruction on; a vendor's stub in front
+    /// included.
+    pub bytes: &'a [u8],
+    /// The physical address to which it decompresses, when that is a constant in
+    /// its code.
+    pub address: Option<u32>,
+}
+
+/// What a self-extracting kernel gave when its own code was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extracted {
+    /// The kernel; zeroes may follow it.
+    pub bytes: Vec<u8>,
+    /// How it was come by, for a person.
+    pub text: String,
+}
+
+/// Runs a self-extracting kernel to the point where it would start the kernel, or
+/// says why that did not work. It has to bound its own time and memory.
+pub type Extractor = fn(&Packed<'_>) -> Result<Extracted, String>;
+
+/// How an image is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How much it may ask for.
+    pub limits: Limits,
+    /// Whether compressed streams within kernels and flash are decoded here. Without
+    /// that only `extractor` can open a self-extracting kernel, which is how it is
+    /// tested.
+    pub decoders: bool,
+    /// Asked when a self-extracting kernel has no stream that can be decoded here.
+    pub extractor: Option<Extractor>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            limits: Limits::default(),
+            decoders: true,
+            extractor: None,
+        }
+    }
+}
+
+impl From<Limits> for Options {
+    fn from(limits: Limits) -> Self {
+        Options {
+            limits,
+            ..Options::default()
+        }
+    }
+}
+
 /// What a layer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,6 +147,8 @@ pub enum LayerKind {
     Jffs2,
     /// A compressed stream.
     Stream(Format),
+    /// What a self-extracting kernel's own code unpacked.
+    Extracted,
     /// The decompressed kernel.
     Kernel,
     /// A device tree.
@@ -120,6 +178,7 @@ impl fmt::Display for LayerKind {
             LayerKind::Seama => "Seama image",
             LayerKind::Jffs2 => "JFFS2 file",
             LayerKind::Stream(format) => return write!(f, "{format} stream"),
+            LayerKind::Extracted => "own decompressor",
             LayerKind::Kernel => "kernel",
             LayerKind::Tree => "device tree",
             LayerKind::Ramdisk => "ramdisk",
@@ -210,14 +269,14 @@ pub struct Firmware {
 /// Says which container cannot be used, at which offset, and what was expected
 /// there.
 pub fn open(bytes: &[u8]) -> Result<Firmware, Error> {
-    open_within(bytes, Limits::default())
+    open_with(bytes, Options::default())
 }
 
-/// [`open`] with other limits.
+/// [`open`] with other limits or means.
 ///
 /// # Errors
 ///
 /// As [`open`].
-pub fn open_within(bytes: &[u8], limits: Limits) -> Result<Firmware, Error> {
-    opener::open(bytes, limits)
+pub fn open_with(bytes: &[u8], options: impl Into<Options>) -> Result<Firmware, Error> {
+    opener::open(bytes, options.into())
 }

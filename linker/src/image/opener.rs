@@ -8,8 +8,9 @@
 use super::compress::{self, Format, Work};
 use super::error::LISTED;
 use super::{
-    Error, FileSystem, Firmware, Layer, LayerKind, Limits, Place, Ramdisk, Tree, android, carve,
-    config, elf, fit, initramfs, tree, uimage, vendor, zimage,
+    Error, Extracted, Extractor, FileSystem, Firmware, Layer, LayerKind, Limits, Options, Packed,
+    Place, Ramdisk, Tree, android, carve, config, elf, fit, initramfs, tree, uimage, vendor,
+    zimage,
 };
 use crate::files;
 use crate::kernel::{self, Foreign, Kernel};
@@ -74,6 +75,10 @@ impl<'a> Span<'a> {
 /// Takes one image apart, and keeps what it finds.
 pub(super) struct Opener {
     pub(super) limits: Limits,
+    pub(super) decoders: bool,
+    extractor: Option<Extractor>,
+    /// How often the extractor may still be asked.
+    extractions: usize,
     pub(super) work: Work,
     layers: Vec<Layer>,
     trees: Vec<Tree>,
@@ -100,12 +105,23 @@ struct Mark {
 }
 
 /// See [`super::open`].
-pub(super) fn open(bytes: &[u8], limits: Limits) -> Result<Firmware, Error> {
+pub(super) fn open(bytes: &[u8], options: Options) -> Result<Firmware, Error> {
+    /// Running code is slow; an image of nothing but such headers must not take
+    /// longer for it.
+    const EXTRACTIONS: usize = 2;
+    let Options {
+        limits,
+        decoders,
+        extractor,
+    } = options;
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
     let mut opener = Opener {
         limits,
+        decoders,
+        extractor,
+        extractions: EXTRACTIONS,
         work: Work::new(limits.work),
         layers: Vec::new(),
         trees: Vec::new(),
@@ -244,6 +260,13 @@ impl Opener {
             text,
         );
         Ok((decoded.bytes, self.new_space()))
+    }
+
+    /// Has a self-extracting kernel run; `None` when nobody here can.
+    pub(super) fn extract(&mut self, packed: &Packed<'_>) -> Option<Result<Extracted, String>> {
+        let extractor = self.extractor?;
+        self.extractions = self.extractions.checked_sub(1)?;
+        Some(extractor(packed))
     }
 
     /// The first bytes of the contents of the stream that the span begins with.
@@ -492,12 +515,28 @@ pub(super) struct Tried {
 impl Tried {
     /// Takes a reason.
     pub(super) fn add(&mut self, error: Error) {
-        if self.reasons.len() < LISTED {
-            self.reasons.push(error.to_string());
-        }
+        self.push(error.to_string());
         if self.telling.is_none() && error.is_telling() {
             self.telling = Some(error);
         }
+    }
+
+    /// Takes a reason that only adds to others.
+    pub(super) fn push(&mut self, reason: String) {
+        if self.reasons.len() < LISTED {
+            self.reasons.push(reason);
+        }
+    }
+
+    /// Whether there is no reason yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Whether a reason was that the image is known for what it is and cannot be
+    /// used.
+    pub(super) fn is_telling(&self) -> bool {
+        self.telling.is_some()
     }
 
     /// What ends a search: a kernel, or an error that is final. Others are noted.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::compress::Format;
 use super::fixture::{self, refused};
-use super::{LayerKind, Limits, open, open_within};
+use super::{LayerKind, Limits, open, open_with};
 
 fn zimage() -> Vec<u8> {
     fixture::zimage(&fixture::compress(Format::Gzip, &fixture::kernel()))
@@ -148,7 +148,7 @@ fn bombs_are_stopped() {
         depth: 3,
     };
     let check = |image: &[u8], expected: Expect| {
-        expected.assert_eq(&open_within(image, limits).unwrap_err().to_string());
+        expected.assert_eq(&open_with(image, limits).unwrap_err().to_string());
     };
     let zeros = vec![0; 3 << 20];
     let bomb = fixture::compress(Format::Gzip, &zeros);
@@ -234,7 +234,7 @@ proptest! {
             image.truncate(cut);
         }
         let limits = Limits { output: 1 << 20, work: 8 << 20, depth: 4 };
-        match open_within(&image, limits) {
+        match open_with(&image, limits) {
             Ok(firmware) => prop_assert!(firmware.kernel.bytes.len() <= 1 << 20),
             Err(error) => prop_assert!(!error.to_string().is_empty()),
         }

@@ -7,7 +7,7 @@
 use scroll::{Pread, SizeWith};
 
 use super::opener::{Opener, Span, Tried};
-use super::{Error, LayerKind};
+use super::{Error, LayerKind, Packed};
 use super::{carve, compress};
 use crate::bytes::{le32, words};
 use crate::kernel::{self, Kernel};
@@ -82,15 +82,21 @@ pub(super) fn open(
         // Whatever failed, this is why.
         image.whole(0, length, WHAT, "code and data")?;
     }
-    Err(tried.into_error(|mut tried| {
-        if tried.is_empty() {
-            tried.push("no stream of a known compression with contents".into());
+    if tried.is_empty() {
+        tried.push("no stream of a known compression with contents".into());
+    }
+    if !tried.is_telling() {
+        let whole = span.part(0, claimed.map_or(usize::MAX, |length| stub + length));
+        match extract(opener, whole, depth + 1) {
+            Some(Ok(kernel)) => return Ok(kernel),
+            Some(Err(why)) => tried.push(why),
+            None => {}
         }
-        Error::NoKernel {
-            what: WHAT,
-            place: image.place,
-            tried,
-        }
+    }
+    Err(tried.into_error(|tried| Error::NoKernel {
+        what: WHAT,
+        place: image.place,
+        tried,
     }))
 }
 
@@ -104,6 +110,9 @@ fn payload(
 ) -> Result<Option<Kernel>, Error> {
     /// Enough of the contents to know the entry code by.
     const PEEK: usize = 512;
+    if !opener.decoders {
+        return Ok(None);
+    }
     opener.spend_scan(image)?;
     let mut others = Vec::new();
     for (offset, format) in compress::streams(image.bytes, 1) {
@@ -134,6 +143,24 @@ fn payload(
     }
     // Not compressed at all.
     carve::raw(opener, image.from(MAGIC_AT), depth, tried)
+}
+
+/// The kernel that the image's own code unpacks, or why it did not.
+fn extract(opener: &mut Opener, span: Span<'_>, depth: usize) -> Option<Result<Kernel, String>> {
+    let address = opener.decompress_address;
+    let extracted = opener.extract(&Packed {
+        bytes: span.bytes,
+        address,
+    })?;
+    Some(extracted.and_then(|extracted| {
+        let place = opener.new_space();
+        opener
+            .attempt(|opener| {
+                opener.note(span, depth, LayerKind::Extracted, extracted.text);
+                opener.take_kernel(place, extracted.bytes, depth + 1)
+            })
+            .map_err(|error| error.to_string())
+    }))
 }
 
 /// The physical address to which the code decompresses, when it is a constant
@@ -169,7 +196,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::fixture::{self, refused};
-    use super::super::{compress::Format, open};
+    use super::super::{compress::Format, open, open_with};
     use super::*;
 
     #[test]
@@ -264,6 +291,57 @@ mod tests {
                 "zImage at 0x0: no kernel in it (tried: gzip stream at 0x800: corrupt gzip stream does not have a matching checksum (after 98794 bytes of output))"
             ],
         );
+    }
+
+    fn extracting(extractor: super::super::Extractor) -> super::super::Options {
+        super::super::Options {
+            extractor: Some(extractor),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_no_decoder_knows_its_own_code_unpacks() {
+        let options = extracting(|packed| {
+            assert!(packed.bytes == fixture::zimage(&[0x55; 5000]));
+            Ok(super::super::Extracted {
+                bytes: fixture::kernel(),
+                text: "unpacked somehow".to_owned(),
+            })
+        });
+        let image = fixture::zimage(&[0x55; 5000]);
+        let firmware = open_with(&image, options).unwrap();
+        assert!(firmware.kernel.bytes == fixture::kernel());
+        let layers: Vec<String> = firmware
+            .layers
+            .iter()
+            .map(|layer| format!("{}{} {}", "  ".repeat(layer.depth), layer.what, layer.text))
+            .collect();
+        expect![[r#"
+            zImage self-extracting kernel
+              own decompressor unpacked somehow
+                kernel Linux 5.4.3-test, V7, at 0xc0008000"#]].assert_eq(&layers.join("\n"));
+    }
+
+    #[test]
+    fn its_own_code_is_run_when_it_can_help_and_not_often() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let options = extracting(|_| {
+            RUNS.fetch_add(1, Ordering::Relaxed);
+            Err("it gives up".to_owned())
+        });
+        let image = fixture::zimage(&[0x55; 5000]);
+        expect!["zImage at 0x0: no kernel in it (tried: no stream of a known compression with contents; it gives up)"]
+            .assert_eq(&open_with(&image, options).unwrap_err().to_string());
+        // The whole is looked at once, as what it begins with.
+        assert_eq!(RUNS.swap(0, Ordering::Relaxed), 1);
+        // What is cut off has no end to run to.
+        assert!(open_with(&image[..3000], options).is_err());
+        assert_eq!(RUNS.swap(0, Ordering::Relaxed), 0);
+        let many = [vec![0xff; 0x1000], image.repeat(9)].concat();
+        assert!(open_with(&many, options).is_err());
+        assert_eq!(RUNS.swap(0, Ordering::Relaxed), 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Firmware image to verdict. The steps in order:
 //!
-//! 1. [`prepare`]: open the image, recover symbols, identify pointers
+//! 1. [`prepare`]: open the image, recover symbols, identify pointers;
+//!    [`extractor`] for kernels that only their own code can unpack
 //! 2. [`transplanting`]: link the driver into the kernel
 //! 3. [`opaque_range`]: where the driver's memory may lie, if not at the default
 //! 4. [`boot`]: plan and machine; `attempts`: what is different when it is
@@ -11,6 +12,7 @@
 
 mod attempts;
 pub mod boot;
+pub mod extractor;
 pub mod guesses;
 pub mod opaque_range;
 pub mod outcome;

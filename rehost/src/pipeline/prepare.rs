@@ -4,6 +4,7 @@ use linker::identify::{self, Identification};
 use linker::image::{self, Firmware};
 use linker::symbols::{self, SymbolTable, system_map};
 
+use super::extractor::extract;
 use super::{Error, Symbols};
 
 /// An image that was opened, and what was found in its kernel.
@@ -19,7 +20,11 @@ pub struct Prepared {
 
 /// Opens an image. `name` is for messages.
 pub fn open(name: &str, bytes: &[u8]) -> Result<Firmware, Error> {
-    image::open(bytes).map_err(|error| Error::Input {
+    let options = image::Options {
+        extractor: Some(extract),
+        ..image::Options::default()
+    };
+    image::open_with(bytes, options).map_err(|error| Error::Input {
         file: name.to_owned(),
         why: error.to_string(),
     })

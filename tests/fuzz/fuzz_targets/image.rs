@@ -14,7 +14,7 @@ const LIMITS: Limits = Limits {
 };
 
 fuzz_target!(|bytes: &[u8]| {
-    let firmware = match image::open_within(bytes, LIMITS) {
+    let firmware = match image::open_with(bytes, LIMITS) {
         Ok(firmware) => firmware,
         Err(error) => {
             assert!(!error.to_string().is_empty());
