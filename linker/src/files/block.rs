@@ -20,6 +20,8 @@ pub(super) enum Packing {
     Lz4,
     /// A Zstandard frame.
     Zstd,
+    /// Zlib or, where a vendor changed it, LZMA alone: whichever a block begins as.
+    ZlibOrLzma,
 }
 
 /// The contents of a block, at most `limit` bytes; else what is wrong.
@@ -42,6 +44,15 @@ pub(super) fn unpack(packing: Packing, block: &[u8], limit: usize) -> Result<Vec
                 return Err(format!("gives more than {limit} bytes"));
             }
             Ok(contents)
+        }
+        Packing::ZlibOrLzma => {
+            let head = block
+                .first_chunk()
+                .map_or(0, |&head| u16::from_be_bytes(head));
+            // RFC 1950, 2.2: deflate, and a check of the two bytes.
+            let zlib = head >> 8 & 15 == 8 && head % 31 == 0;
+            let packing = if zlib { Packing::Zlib } else { Packing::Lzma };
+            unpack(packing, block, limit)
         }
         Packing::Lzma => stream(Format::Lzma),
         Packing::Xz => stream(Format::Xz),

@@ -24,8 +24,11 @@ const MOST: usize = 64;
 type Read = fn(&[u8]) -> Option<(usize, String)>;
 
 /// What is looked for, how far behind the start it stands, and who reads on.
-const FORMATS: [(Kind, &[u8], usize, Read); 4] = [
-    (Kind::Squashfs, b"hsqs", 0, squashfs),
+const FORMATS: [(Kind, &[u8], usize, Read); 7] = [
+    (Kind::Squashfs, squashfs::MAGIC, 0, squashfs),
+    (Kind::Squashfs, squashfs::VENDORS[0], 0, squashfs),
+    (Kind::Squashfs, squashfs::VENDORS[1], 0, squashfs),
+    (Kind::Squashfs, squashfs::VENDORS[2], 0, squashfs),
     (Kind::Cramfs, &cramfs::MAGIC.to_le_bytes(), 0, cramfs),
     (Kind::Romfs, romfs::MAGIC, 0, romfs),
     (Kind::Ext, &[0x53, 0xef], ext::MAGIC_AT, ext),
@@ -82,12 +85,7 @@ pub fn find(bytes: &[u8]) -> Vec<FileSystem> {
 fn squashfs(bytes: &[u8]) -> Option<(usize, String)> {
     let superblock = squashfs::Superblock::read(bytes)?;
     let used = usize::try_from(superblock.used).ok()?;
-    let text = format!(
-        "squashfs 4.{}, {}",
-        superblock.minor,
-        superblock.compression()
-    );
-    (used <= bytes.len()).then_some((used, text))
+    (used <= bytes.len()).then(|| (used, superblock.text()))
 }
 
 fn cramfs(bytes: &[u8]) -> Option<(usize, String)> {

@@ -320,7 +320,8 @@ mod tests {
         expect![[r#"
             zImage self-extracting kernel
               own decompressor unpacked somehow
-                kernel Linux 5.4.3-test, V7, at 0xc0008000"#]].assert_eq(&layers.join("\n"));
+                kernel Linux 5.4.3-test, V7, at 0xc0008000"#]]
+        .assert_eq(&layers.join("\n"));
     }
 
     #[test]
