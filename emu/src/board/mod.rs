@@ -1,6 +1,6 @@
 //! Which chips there are, where, and wired to what.
 //!
-//! * [`bare`]: none
+//! * [`bare`]: no chip at all
 //! * [`transplant`]: the three chips of a transplanted kernel
 //! * [`registers`]: which registers a person wants to see
 //! * [`versatile`]: ARM's Versatile/PB board, for kernels as they are
