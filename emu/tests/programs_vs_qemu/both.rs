@@ -20,6 +20,18 @@ pub(crate) struct Program {
     pub(crate) name: &'static str,
     /// Besides what all have.
     pub(crate) sources: &'static [&'static str],
+    /// Assembler text that is made for each processor.
+    pub(crate) made: Option<fn(CpuModel) -> String>,
+}
+
+impl Program {
+    pub(crate) fn of(name: &'static str, sources: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            sources,
+            made: None,
+        }
+    }
 }
 
 /// What was built of it.
@@ -63,6 +75,11 @@ pub(crate) fn build(program: &Program, cpu: CpuModel) -> Built {
         .args(program.sources.iter().map(|source| folder.join(source)))
         .arg("-o")
         .arg(&elf);
+    if let Some(made) = program.made {
+        let path = elf.with_extension("made.s");
+        std::fs::write(&path, made(cpu)).expect("a file beside the program");
+        gcc.arg(path);
+    }
     finished(&mut gcc, "gcc-arm-none-eabi");
     let binary = elf.with_extension("bin");
     let mut objcopy = Command::new("arm-none-eabi-objcopy");

@@ -7,6 +7,7 @@
 //! is noticed. Manuals: DDI 0100I (Armv5, v6), DDI 0406C (Armv7).
 
 mod both;
+mod streams;
 mod text;
 
 use emu::cpu::CpuModel;
@@ -41,10 +42,7 @@ fn compare(program: &Program, models: &[CpuModel], least: usize, known: &Expect)
 /// abort's handler all the same.
 #[test]
 fn every_exception_from_every_mode() {
-    let program = Program {
-        name: "exceptions",
-        sources: &["exceptions.c", "exceptions.S"],
-    };
+    let program = Program::of("exceptions", &["exceptions.c", "exceptions.S"]);
     compare(
         &program,
         &CpuModel::ALL,
@@ -68,46 +66,39 @@ fn every_exception_from_every_mode() {
 ///   are 4 KiB. (DDI 0100I B4.7.3 has them apart, as QEMU does.)
 #[test]
 fn permissions_of_every_descriptor() {
-    let program = Program {
-        name: "permissions",
-        sources: &["permissions.c", "access.c", "access.S"],
-    };
+    let program = Program::of("permissions", &["permissions.c", "access.c", "access.S"]);
     compare(
         &program,
         &CpuModel::ALL,
         100,
         &expect![[r#"
-        arm926:
-          no page, domain closed: 057 (QEMU 05b), 057 (QEMU 05b), 007 (QEMU 00b), 057 (QEMU 05b), 057 (QEMU 05b), 007 (QEMU 00b)
-          instruction fault status: domain=00000000 (QEMU domain=00000005)
-          2 lines, first old small page, quarter 1: 05f (QEMU ok), 05f (QEMU ok), 00f (QEMU ok)
-          2 lines, first old small page, quarter 2: 05f (QEMU ok), 05f (QEMU ok), 00f (QEMU ok), 05f (QEMU ok), 00f (QEMU ok)
-          2 lines, first old small page, quarter 3: 05f (QEMU ok), 05f (QEMU ok), 00f (QEMU ok), 05f (QEMU ok), 05f (QEMU ok), 00f (QEMU ok)
-        arm1176, arm11mpcore:
-          no page, domain closed: 057 (QEMU 05b), 857 (QEMU 85b), 007 (QEMU 00b), 057 (QEMU 05b), 857 (QEMU 85b), 007 (QEMU 00b)
-          instruction fault status: domain=00000000 (QEMU domain=00000005)
-          8 lines, first section AP=0 AFE, closed: 053 (QEMU 059), 853 (QEMU 859), 003 (QEMU 009), 053 (QEMU 059), 853 (QEMU 859), 003 (QEMU 009)
-          4 lines, first section AP=0 XN AFE, client: 003 (QEMU 00d), 003 (QEMU 00d)
-          8 lines, first section AP=0 AFE, manager: 053 (QEMU ok), 853 (QEMU ok), 003 (QEMU ok), 053 (QEMU ok), 853 (QEMU ok), 003 (QEMU ok)
-          old small page, quarter 1: 05f (QEMU ok), 85f (QEMU ok), 00f (QEMU ok)
-          old small page, quarter 2: 05f (QEMU ok), 85f (QEMU ok), 00f (QEMU ok), 05f (QEMU ok), 00f (QEMU ok)
-          old small page, quarter 3: 05f (QEMU ok), 85f (QEMU ok), 00f (QEMU ok), 05f (QEMU ok), 85f (QEMU ok), 00f (QEMU ok)
-        cortex-a7, cortex-a15:
-          no page, domain closed: 057 (QEMU 05b), 857 (QEMU 85b), 007 (QEMU 00b), 057 (QEMU 05b), 857 (QEMU 85b), 007 (QEMU 00b)
-          instruction fault status: domain=00000000 (QEMU domain=00000005)
-          2 lines, first section AP=3 UWXN, client: 00d (QEMU ok)
-          2 lines, first large page AP=3 UWXN, client: 00f (QEMU ok)
-          16 lines, first section AP=0 AFE, closed: 053 (QEMU 059), 853 (QEMU 859), 003 (QEMU 009), 053 (QEMU 059), 853 (QEMU 859), 003 (QEMU 009)
-          8 lines, first section AP=0 XN AFE, client: 003 (QEMU 00d), 003 (QEMU 00d)
-          4 lines, first section AP=0 PXN AFE, client: 003 (QEMU 00d)
-          16 lines, first section AP=0 AFE, manager: 053 (QEMU ok), 853 (QEMU ok), 003 (QEMU ok), 053 (QEMU ok), 853 (QEMU ok), 003 (QEMU ok)
-        cortex-a8, cortex-a9:
-          no page, domain closed: 057 (QEMU 05b), 857 (QEMU 85b), 007 (QEMU 00b), 057 (QEMU 05b), 857 (QEMU 85b), 007 (QEMU 00b)
-          instruction fault status: domain=00000000 (QEMU domain=00000005)
-          8 lines, first section AP=0 AFE, closed: 053 (QEMU 059), 853 (QEMU 859), 003 (QEMU 009), 053 (QEMU 059), 853 (QEMU 859), 003 (QEMU 009)
-          4 lines, first section AP=0 XN AFE, client: 003 (QEMU 00d), 003 (QEMU 00d)
-          8 lines, first section AP=0 AFE, manager: 053 (QEMU ok), 853 (QEMU ok), 003 (QEMU ok), 053 (QEMU ok), 853 (QEMU ok), 003 (QEMU ok)
-    "#]],
+            arm926:
+              no page, domain closed: 057 (QEMU 05b)
+              instruction fault status: domain=00000000 (QEMU domain=00000005)
+              6 lines, first old small page, quarter 1: 05f (QEMU ok)
+            arm1176, arm11mpcore:
+              no page, domain closed: 057 (QEMU 05b)
+              instruction fault status: domain=00000000 (QEMU domain=00000005)
+              8 lines, first section AP=0 AFE, closed: 053 (QEMU 059)
+              4 lines, first section AP=0 XN AFE, client: 003 (QEMU 00d), 003 (QEMU 00d)
+              8 lines, first section AP=0 AFE, manager: 053 (QEMU ok)
+              3 lines, first old small page, quarter 1: 05f (QEMU ok)
+            cortex-a7, cortex-a15:
+              no page, domain closed: 057 (QEMU 05b)
+              instruction fault status: domain=00000000 (QEMU domain=00000005)
+              2 lines, first section AP=3 UWXN, client: 00d (QEMU ok)
+              2 lines, first large page AP=3 UWXN, client: 00f (QEMU ok)
+              16 lines, first section AP=0 AFE, closed: 053 (QEMU 059)
+              8 lines, first section AP=0 XN AFE, client: 003 (QEMU 00d), 003 (QEMU 00d)
+              4 lines, first section AP=0 PXN AFE, client: 003 (QEMU 00d)
+              16 lines, first section AP=0 AFE, manager: 053 (QEMU ok)
+            cortex-a8, cortex-a9:
+              no page, domain closed: 057 (QEMU 05b)
+              instruction fault status: domain=00000000 (QEMU domain=00000005)
+              8 lines, first section AP=0 AFE, closed: 053 (QEMU 059)
+              4 lines, first section AP=0 XN AFE, client: 003 (QEMU 00d), 003 (QEMU 00d)
+              8 lines, first section AP=0 AFE, manager: 053 (QEMU ok)
+        "#]],
     );
 }
 
@@ -115,40 +106,31 @@ fn permissions_of_every_descriptor() {
 /// bits that close a table (DDI 0406C B4.1.153).
 #[test]
 fn two_tables() {
-    let program = Program {
-        name: "split",
-        sources: &["split.c", "access.c", "access.S"],
-    };
+    let program = Program::of("split", &["split.c", "access.c", "access.S"]);
     compare(
         &program,
         &CpuModel::ALL[1..],
         40,
         &expect![[r#"
-        arm1176, cortex-a7, cortex-a8, cortex-a9, cortex-a15:
-          read back: ttbcr=00000020 (QEMU ttbcr=00000000)
-          6 lines, first N=1 PD1 address=80800124: 005 (QEMU ok), found=00000000 (QEMU found=00000011), 805 (QEMU ok), 005 (QEMU ok)
-          read back: ttbcr=00000021 (QEMU ttbcr=00000001)
-          read back: ttbcr=00000022 (QEMU ttbcr=00000002)
-          read back: ttbcr=00000023 (QEMU ttbcr=00000003)
-    "#]],
+            arm1176, cortex-a7, cortex-a8, cortex-a9, cortex-a15:
+              read back: ttbcr=00000020 (QEMU ttbcr=00000000)
+              6 lines, first N=1 PD1 address=80800124: 005 (QEMU ok)
+              read back: ttbcr=00000021 (QEMU ttbcr=00000001)
+              read back: ttbcr=00000022 (QEMU ttbcr=00000002)
+              read back: ttbcr=00000023 (QEMU ttbcr=00000003)
+        "#]],
     );
 }
 
 #[test]
 fn loads_and_stores_with_the_rights_of_user_mode() {
-    let program = Program {
-        name: "unprivileged",
-        sources: &["unprivileged.c", "unprivileged.S"],
-    };
+    let program = Program::of("unprivileged", &["unprivileged.c", "unprivileged.S"]);
     compare(&program, &CpuModel::ALL, 900, &expect![""]);
 }
 
 #[test]
 fn code_that_changes() {
-    let program = Program {
-        name: "changing_code",
-        sources: &["changing_code.c"],
-    };
+    let program = Program::of("changing_code", &["changing_code.c"]);
     compare(&program, &CpuModel::ALL, 600, &expect![""]);
 }
 
@@ -158,24 +140,21 @@ fn code_that_changes() {
 /// page of a range (arch/arm/mm/tlb-v7.S).
 #[test]
 fn mappings_that_change() {
-    let program = Program {
-        name: "remapping",
-        sources: &["remapping.c"],
-    };
+    let program = Program::of("remapping", &["remapping.c"]);
     compare(
         &program,
         &CpuModel::ALL,
         40,
         &expect![[r#"
-        arm926, arm1176, arm11mpcore:
-          4 lines, first large page elsewhere, by address: read=00abc10a (QEMU read=00abc00a)
-          4 lines, first section elsewhere, by address: read=00abc145 (QEMU read=00abc045)
-        cortex-a7, cortex-a8, cortex-a9, cortex-a15:
-          6 lines, first large page elsewhere, by address: called=0000000a (QEMU called=0000008a)
-          6 lines, first section elsewhere, by address: called=00000045 (QEMU called=000000c5)
-          6 lines, first large page elsewhere, by address: read=00abc00a (QEMU read=00abc10a), called=0000000a (QEMU called=0000008a)
-          6 lines, first section elsewhere, by address: read=00abc045 (QEMU read=00abc145), called=00000045 (QEMU called=000000c5)
-    "#]],
+            arm926, arm1176, arm11mpcore:
+              4 lines, first large page elsewhere, by address: read=00abc10a (QEMU read=00abc00a)
+              4 lines, first section elsewhere, by address: read=00abc145 (QEMU read=00abc045)
+            cortex-a7, cortex-a8, cortex-a9, cortex-a15:
+              6 lines, first large page elsewhere, by address: called=0000000a (QEMU called=0000008a)
+              6 lines, first section elsewhere, by address: called=00000045 (QEMU called=000000c5)
+              6 lines, first large page elsewhere, by address: read=00abc00a (QEMU read=00abc10a)
+              6 lines, first section elsewhere, by address: read=00abc045 (QEMU read=00abc145)
+        "#]],
     );
 }
 
@@ -183,10 +162,7 @@ fn mappings_that_change() {
 /// does not let it; it can with `setend`.
 #[test]
 fn modes_and_their_registers() {
-    let program = Program {
-        name: "modes",
-        sources: &["pieces.c", "modes.S"],
-    };
+    let program = Program::of("modes", &["pieces.c", "modes.S"]);
     compare(
         &program,
         &CpuModel::ALL,
@@ -204,42 +180,23 @@ fn modes_and_their_registers() {
 /// aligned rotates (DDI 0100I A2.8), both machines load as Armv7 does.
 #[test]
 fn accesses_that_are_not_aligned() {
-    let program = Program {
-        name: "alignment",
-        sources: &["alignment.c", "alignment.S"],
-    };
+    let program = Program::of("alignment", &["alignment.c", "alignment.S"]);
     compare(
         &program,
         &CpuModel::ALL,
         100,
         &expect![[r#"
-        arm926:
-          45 lines, first ldm at 1, unchecked: ok (QEMU data), 000 (QEMU 001)
-          2 lines, first push at 1, Thumb, unchecked: ok 000, QEMU data 001 far=00180009
-          2 lines, first push at 2, Thumb, unchecked: ok 000, QEMU data 001 far=0018000a
-          2 lines, first push at 3, Thumb, unchecked: ok 000, QEMU data 001 far=0018000b
-        arm1176, arm11mpcore:
-          54 lines, first ldm at 1, unchecked: ok (QEMU data), 000 (QEMU 001)
-          36 lines, first stm at 1, unchecked: ok (QEMU data), 000 (QEMU 801)
-          4 lines, first push at 1, Thumb, unchecked: ok 000, QEMU data 801 far=00180009
-          4 lines, first push at 2, Thumb, unchecked: ok 000, QEMU data 801 far=0018000a
-          4 lines, first push at 3, Thumb, unchecked: ok 000, QEMU data 801 far=0018000b
-        cortex-a7, cortex-a8, cortex-a9, cortex-a15:
-          27 lines, first ldm at 1, unchecked: ok (QEMU data), 000 (QEMU 001)
-          18 lines, first stm at 1, unchecked: ok (QEMU data), 000 (QEMU 801)
-          2 lines, first push at 1, Thumb, unchecked: ok 000, QEMU data 801 far=00180009
-          2 lines, first push at 2, Thumb, unchecked: ok 000, QEMU data 801 far=0018000a
-          2 lines, first push at 3, Thumb, unchecked: ok 000, QEMU data 801 far=0018000b
-    "#]],
+            arm926, cortex-a7, cortex-a8, cortex-a9, cortex-a15:
+              51 lines, first ldm at 1, unchecked: ok (QEMU data)
+            arm1176, arm11mpcore:
+              102 lines, first ldm at 1, unchecked: ok (QEMU data)
+        "#]],
     );
 }
 
 #[test]
 fn exclusive_accesses() {
-    let program = Program {
-        name: "exclusive",
-        sources: &["pieces.c", "exclusive.S", "few_modes.c"],
-    };
+    let program = Program::of("exclusive", &["pieces.c", "exclusive.S", "few_modes.c"]);
     compare(&program, &CpuModel::ALL[1..], 50, &expect![""]);
 }
 
@@ -248,10 +205,7 @@ fn exclusive_accesses() {
 /// identification registers say.
 #[test]
 fn system_registers() {
-    let program = Program {
-        name: "coprocessor",
-        sources: &["pieces.c", "coprocessor.S", "few_modes.c"],
-    };
+    let program = Program::of("coprocessor", &["pieces.c", "coprocessor.S", "few_modes.c"]);
     compare(
         &program,
         &CpuModel::ALL,
@@ -275,6 +229,53 @@ fn system_registers() {
           ID_PFR1, ARM, fiq: r1=00011011 (QEMU r1=00011001)
           ID_DFR0, ARM, fiq: r1=02010555 (QEMU r1=02010505)
           PMCR, ARM, fiq: r1=41002040 (QEMU r1=410f3000)
+    "#]],
+    );
+}
+
+#[test]
+fn random_instruction_streams() {
+    let program = Program {
+        made: Some(streams::source),
+        ..Program::of("streams", &["streams.c", "streams.S"])
+    };
+    compare(&program, &CpuModel::ALL, 700, &expect![""]);
+}
+
+/// What is known:
+///
+/// * Unicorn rounds a fixed-point number as FPSCR says when it makes it a
+///   floating-point one; it is rounded to nearest (DDI 0406C A8.8.306).
+/// * QEMU has the vectors' fused multiplication on processors without the second
+///   version of Advanced SIMD (DDI 0406C A8.8.317).
+/// * Unicorn has an operation that does not exist (DDI 0406C table A7-9).
+#[test]
+fn what_random_streams_keep_away_from() {
+    let program = Program::of(
+        "vectors",
+        &["pieces.c", "vectors.S", "vectors.c", "streams.S"],
+    );
+    compare(
+        &program,
+        &CpuModel::ALL[3..],
+        30,
+        &expect![[r#"
+        cortex-a7, cortex-a15:
+          2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
+          2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
+          no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
+        cortex-a8:
+          2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
+          2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
+          2 lines, first vfma of vectors, ARM, usr: undefined (QEMU supervisor)
+          vfma, ARM, usr: undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dc0 sys, QEMU undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dc0 spsr=600000d0 sys
+          no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
+        cortex-a9:
+          2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
+          2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
+          2 lines, first vfma of vectors, ARM, usr: undefined (QEMU supervisor)
+          vfma, ARM, usr: undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dd8 sys, QEMU undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dd8 spsr=600000d0 sys
+          no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
     "#]],
     );
 }

@@ -56,11 +56,13 @@ fn difference<'a>(ours: &'a str, theirs: &str) -> (&'a str, String) {
         rest.split(' ').map(str::to_owned).collect()
     };
     let (ours, theirs) = (words(ours), words(theirs));
+    if ours[0] != theirs[0] {
+        // What follows belongs to another exception.
+        return (about, format!("{} (QEMU {})", ours[0], theirs[0]));
+    }
     if ours.len() != theirs.len() {
-        return (
-            about,
-            format!("{}, QEMU {}", ours.join(" "), theirs.join(" ")),
-        );
+        let line = |words: Vec<String>| words.join(" ");
+        return (about, format!("{}, QEMU {}", line(ours), line(theirs)));
     }
     let pairs: Vec<String> = ours
         .iter()
@@ -100,8 +102,8 @@ mod tests {
     #[test]
     fn differences_of_a_kind_are_counted_and_bits_are_told() {
         let found = differences(
-            "a: cpsr=00000013 x\nb: cpsr=00000010 x\nc: d=1\n",
-            "a: cpsr=00000113 x\nb: cpsr=00000110 x\nc: d=2\ne: 3\n",
+            "a: x cpsr=00000013\nb: x cpsr=00000010\nc: d=1 5\n",
+            "a: x cpsr=00000113\nb: x cpsr=00000110\nc: d=2 6\ne: 3\n",
         );
         let expected = "  2 lines, first a: cpsr only QEMU has 00000100\n  \
                         c: d=1 (QEMU d=2)\n  (end): QEMU e: 3\n";
