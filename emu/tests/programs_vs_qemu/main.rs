@@ -260,22 +260,33 @@ fn what_random_streams_keep_away_from() {
         &CpuModel::ALL[3..],
         30,
         &expect![[r#"
-        cortex-a7, cortex-a15:
-          2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
-          2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
-          no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
-        cortex-a8:
-          2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
-          2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
-          2 lines, first vfma of vectors, ARM, usr: undefined (QEMU supervisor)
-          vfma, ARM, usr: undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dc0 sys, QEMU undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dc0 spsr=600000d0 sys
-          no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
-        cortex-a9:
-          2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
-          2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
-          2 lines, first vfma of vectors, ARM, usr: undefined (QEMU supervisor)
-          vfma, ARM, usr: undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dd8 sys, QEMU undefined cpsr=600000db spsr=600000d0 lr=00000010 r5=40000000 own 88888888 99999999 aaaaaaaa bbbbbbbb cccccccc 00180040 eeeeeeee fiq sp=cccccccc irq svc abt und lr=00010dd8 spsr=600000d0 sys
-          no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
+            cortex-a7, cortex-a15:
+              2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
+              2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
+              no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
+            cortex-a8, cortex-a9:
+              2 lines, first vcvt of signed fixed point, rounding 2, ARM, usr: r1=4b11a2b3 (QEMU r1=4b11a2b4)
+              2 lines, first vcvt of unsigned fixed point, rounding 2, ARM, usr: r1=4591a2b3 (QEMU r1=4591a2b4)
+              2 lines, first vfma of vectors, ARM, usr: undefined (QEMU supervisor)
+              no operation 1101, U, C 10, B 1, ARM, usr: supervisor (QEMU undefined)
+        "#]],
+    );
+}
+
+/// QEMU's PL190 has the vector address of a line that asks, whether it is let through
+/// or not (DDI 0181, VICVECTADDR), and its SP804 starts a free-running timer from the
+/// largest value whatever is loaded (DDI 0271, TimerXLoad).
+#[test]
+fn interrupts_of_controller_and_timers() {
+    let program = Program::of("interrupts", &["interrupts.c", "interrupts.S"]);
+    let models = [CpuModel::Arm926, CpuModel::Arm1176, CpuModel::CortexA15];
+    compare(
+        &program,
+        &models,
+        300,
+        &expect![[r#"
+        arm926, arm1176, cortex-a15:
+          3 lines, first a more important line that is off: a=00000001 (QEMU a=00000000)
     "#]],
     );
 }

@@ -39,9 +39,9 @@
         svc     #0
         .endm
 
+        maybe   "vfma", 0xeea24a22
         maybe   "vfma of vectors", 0xf2054c15
         maybe   "vfms of vectors", 0xf2254c15
-        maybe   "vfma", 0xeea24a22
         maybe   "vadd of vectors of doubles", 0xf2154d05
         maybe   "vmul of vectors of doubles", 0xf3154d15
         maybe   "no operation 1101, U, C 10, B 1", 0xf3254d15
