@@ -12,7 +12,7 @@ use emu::machine::{Config, Entry, Exit, Machine, RamBank};
 /// QEMU is ended after this: a program that does not end is a failure.
 const LIMIT: Duration = Duration::from_secs(30);
 /// A program on this machine has so many instructions, and so much memory.
-const BUDGET: u64 = 60_000_000;
+const BUDGET: u64 = 100_000_000;
 const RAM: u64 = 128 << 20;
 
 /// A program of the folder `guest`.

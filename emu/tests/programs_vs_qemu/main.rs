@@ -236,10 +236,10 @@ fn system_registers() {
 #[test]
 fn random_instruction_streams() {
     let program = Program {
-        made: Some(streams::source),
-        ..Program::of("streams", &["streams.c", "streams.S"])
+        made: Some(streams::whole),
+        ..Program::of("streams", &["streams.c", "sums.c", "vectors_on.S"])
     };
-    compare(&program, &CpuModel::ALL, 700, &expect![""]);
+    compare(&program, &CpuModel::ALL, 750, &expect![""]);
 }
 
 /// What is known:
@@ -253,7 +253,7 @@ fn random_instruction_streams() {
 fn what_random_streams_keep_away_from() {
     let program = Program::of(
         "vectors",
-        &["pieces.c", "vectors.S", "vectors.c", "streams.S"],
+        &["pieces.c", "vectors.S", "vectors.c", "vectors_on.S"],
     );
     compare(
         &program,
@@ -289,4 +289,13 @@ fn interrupts_of_controller_and_timers() {
           3 lines, first a more important line that is off: a=00000001 (QEMU a=00000000)
     "#]],
     );
+}
+
+#[test]
+fn random_loads_and_stores_that_are_refused() {
+    let program = Program {
+        made: Some(streams::refused),
+        ..Program::of("faults", &["faults.c", "sums.c", "vectors_on.S"])
+    };
+    compare(&program, &CpuModel::ALL, 750, &expect![""]);
 }

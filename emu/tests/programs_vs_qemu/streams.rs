@@ -6,17 +6,15 @@
 //! base of all memory accesses and r11 a small index: neither is written by
 //! anything else.
 
-use std::fmt::Write;
-
 use emu::cpu::{Architecture, CpuModel};
 
 mod arm;
+mod refused;
 mod thumb;
 mod vector;
 
-/// Pieces, and instructions of ARM code in each.
-const PIECES: usize = 3000;
-const WORDS: usize = 4;
+/// Pieces of each kind.
+const PIECES: usize = 2000;
 /// What ends a piece: in ARM code, and twice in Thumb code.
 const SVC: u32 = 0xef00_0000;
 const SVC_THUMB: u32 = 0xdf00_df00;
@@ -69,37 +67,38 @@ pub(crate) struct Has {
     division: bool,
 }
 
-/// Assembler text of the pieces for a processor.
-pub(crate) fn source(cpu: CpuModel) -> String {
+/// Makes the words of a piece.
+type Maker = fn(&mut Random, Has) -> [u32; 4];
+
+/// Assembler text of random code for the registers: `guest/streams.c`.
+pub(crate) fn whole(cpu: CpuModel) -> String {
+    let arm: Maker = |random, has| [(); 4].map(|()| arm::instruction(random, has));
+    let vector: Maker = |random, has| [(); 4].map(|()| vector::instruction(random, has));
+    source(cpu, [arm, thumb::piece, vector])
+}
+
+/// Of loads and stores, many of which are refused: `guest/faults.c`.
+pub(crate) fn refused(cpu: CpuModel) -> String {
+    source(cpu, [refused::arm, refused::thumb, refused::vector])
+}
+
+fn source(cpu: CpuModel, makers: [Maker; 3]) -> String {
     let has = Has {
         architecture: cpu.architecture(),
         division: matches!(cpu, CpuModel::CortexA7 | CpuModel::CortexA15),
     };
     let mut random = Random(0x1234_5677 + cpu as u32);
     let mut text = String::from("@ Random code.\n.section .rodata\n.balign 4\n");
-    for kind in ["arm", "thumb", "vector"] {
-        writeln!(
-            text,
-            ".global {kind}_pieces, {kind}_pieces_end\n{kind}_pieces:"
-        )
-        .expect("a text can be written to");
+    for (kind, make) in ["arm", "thumb", "vector"].into_iter().zip(makers) {
+        let end = if kind == "thumb" { SVC_THUMB } else { SVC };
+        text.push_str(&format!(
+            ".global {kind}_pieces, {kind}_pieces_end\n{kind}_pieces:\n"
+        ));
         for _ in 0..PIECES {
-            let (words, end) = match kind {
-                "arm" => (
-                    [(); WORDS].map(|()| arm::instruction(&mut random, has)),
-                    SVC,
-                ),
-                "vector" => {
-                    let piece = [(); WORDS].map(|()| vector::instruction(&mut random, has));
-                    (piece, SVC)
-                }
-                _ => (thumb::piece(&mut random, has), SVC_THUMB),
-            };
-            let [a, b, c, d] = words;
-            writeln!(text, ".word {a:#x}, {b:#x}, {c:#x}, {d:#x}, {end:#x}")
-                .expect("a text can be written to");
+            let [a, b, c, d] = make(&mut random, has);
+            text.push_str(&format!(".word {a:#x}, {b:#x}, {c:#x}, {d:#x}, {end:#x}\n"));
         }
-        writeln!(text, "{kind}_pieces_end:").expect("a text can be written to");
+        text.push_str(&format!("{kind}_pieces_end:\n"));
     }
     text
 }

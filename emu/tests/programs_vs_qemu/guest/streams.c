@@ -2,23 +2,13 @@
  * check sum of all that it leaves. The host makes the pieces (streams.rs). */
 
 #include "program.h"
+#include "pieces.h"
 
 #define MEMORY ((volatile u32 *)0x00180000)
 enum { WORDS = 192, DOUBLES = V7 ? 32 : 16 };
 
-struct piece {
-    u32 code[4], end;
-};
-extern const struct piece arm_pieces[], arm_pieces_end[], thumb_pieces[], thumb_pieces_end[],
-    vector_pieces[], vector_pieces_end[];
-
 static u64 doubles[32];
 static u32 fpscr;
-
-/* Of streams.S. */
-void vector_on(void);
-void vector_load(const u64 *doubles, u32 fpscr);
-u32 vector_store(u64 *doubles);
 
 static u32 interesting(void)
 {
@@ -31,13 +21,6 @@ static u32 interesting(void)
     u32 bits = random_bits();
 
     return bits & 0x300 ? random_bits() : words[(bits >> 3) % ARRAY(words)];
-}
-
-static u32 sum;
-
-static void add(u32 word)
-{
-    sum = ((sum << 5 | sum >> 27) ^ word) * 0x9e3779b1;
 }
 
 static void one(const struct piece *piece, u32 thumb, int vectors)
@@ -65,7 +48,7 @@ static void one(const struct piece *piece, u32 thumb, int vectors)
         vector_load(doubles, fpscr);
     }
     run(&frame);
-    sum = 0;
+    sum_start();
     add(outcome.vector);
     add(outcome.spsr);
     add(outcome.vector == 0x08 ? 0 : outcome.r[14] - frame.pc);
@@ -82,53 +65,26 @@ static void one(const struct piece *piece, u32 thumb, int vectors)
     }
 }
 
-static void all(const char *name, const struct piece *piece, const struct piece *last, u32 thumb,
-                int vectors)
+static void plain(const struct piece *piece)
 {
-    u32 through = 0;
+    one(piece, 0, 0);
+}
 
-    for (u32 i = 0; piece != last; piece++, i++) {
-        if (i % 8 == 0) {
-            if (i)
-                end();
-            text(name);
-            text(" ");
-            number(i);
-            text(":");
-        }
-        one(piece, thumb, vectors);
-        through += outcome.vector == 0x08;
-        text(" ");
-        hex(sum);
-#ifdef WHICH
-        if (i == WHICH && vectors == (WHOSE == 2) && thumb == (WHOSE == 1) * THUMB) {
-            field(vector_name(outcome.vector), outcome.spsr);
-            for (u32 j = 0; j != 4; j++)
-                field("code", piece->code[j]);
-            for (u32 j = 0; j != 15; j++)
-                field("r", outcome.r[j]);
-            field("sp", outcome.own[5]);
-            field("lr", outcome.own[6]);
-            for (u32 j = 0; vectors && j != 2 * DOUBLES; j++)
-                field("v", ((u32 *)doubles)[j]);
-            field("fpscr", vector_store(doubles));
-        }
-#endif
-    }
-    end();
-    text(name);
-    text(":");
-    field("through", through);
-    end();
+static void thumb(const struct piece *piece)
+{
+    one(piece, THUMB, 0);
+}
+
+static void vector(const struct piece *piece)
+{
+    one(piece, 0, 1);
 }
 
 int main(void)
 {
-    all("ARM", arm_pieces, arm_pieces_end, 0, 0);
-    all("Thumb", thumb_pieces, thumb_pieces_end, THUMB, 0);
-    {
-        vector_on();
-        all("vector", vector_pieces, vector_pieces_end, 0, 1);
-    }
+    all("ARM", arm_pieces, arm_pieces_end, plain);
+    all("Thumb", thumb_pieces, thumb_pieces_end, thumb);
+    vector_on();
+    all("vector", vector_pieces, vector_pieces_end, vector);
     return 0;
 }

@@ -193,7 +193,7 @@ fn load_store_extra(random: &mut Random) -> u32 {
         3..5 => {
             let list = random.bits() & 0x73ff | 1 << random.below(10);
             // Written back by an even number of words, so that it stays aligned.
-            let even = list.count_ones() % 2 == 0;
+            let even = list.count_ones().is_multiple_of(2);
             let back = if even { random.bit(21) } else { 0 };
             0x080a_0000 | random.bit(24) | up | back | random.bit(20) | list
         }

@@ -1,4 +1,4 @@
-@ Vector registers for streams.c.
+@ Vector registers for programs in C.
         .arm
         .fpu    neon
         .text
