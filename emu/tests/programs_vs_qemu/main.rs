@@ -48,9 +48,9 @@ fn every_exception_from_every_mode() {
         &CpuModel::ALL,
         1000,
         &expect![[r#"
-        arm926:
-          525 lines, first load, ARM, usr: cpsr only QEMU has 00000100
-    "#]],
+            arm926:
+              575 lines, first load, ARM, usr: cpsr only QEMU has 00000100
+        "#]],
     );
 }
 
@@ -298,4 +298,10 @@ fn random_loads_and_stores_that_are_refused() {
         ..Program::of("faults", &["faults.c", "sums.c", "vectors_on.S"])
     };
     compare(&program, &CpuModel::ALL, 750, &expect![""]);
+}
+
+#[test]
+fn code_that_runs_into_another_page() {
+    let program = Program::of("boundaries", &["boundaries.c"]);
+    compare(&program, &CpuModel::ALL, 90, &expect![""]);
 }

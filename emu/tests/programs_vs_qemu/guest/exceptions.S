@@ -146,3 +146,16 @@
         vldr    d0, [r0, #8]
         svc     #0
 #endif
+
+#if __ARM_ARCH >= 7
+        @ Vectors of Thumb code, in a page of their own.
+        .thumb
+        .balign 4096
+        .global thumb_vectors
+thumb_vectors:
+        .rept   8
+        ldr.w   pc, [pc, #28]
+        .endr
+        .word   0, 4, 8, 0xc, 0x10, 0, 0x18, 0x1c
+        .space  4032
+#endif

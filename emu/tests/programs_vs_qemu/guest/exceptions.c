@@ -7,15 +7,28 @@
 #define VIC ((volatile u32 *)0x10140000)
 enum { VIC_SELECT = 3, VIC_ENABLE = 4, VIC_SOFT = 6 };
 
+enum { HIGH = 1 << 13, EE = 1 << 25, TE = 1 << 30 };
+
+extern u32 thumb_vectors[];
+static const char *pass;
+static u32 big_endian;
+
+/* What a handler has written before it was little-endian. */
+static u32 early(u32 word)
+{
+    return big_endian ? __builtin_bswap32(word) : word;
+}
+
 static void show(const struct snippet *snippet, u32 cpsr, const char *what)
 {
     text(snippet->name);
     text(snippet->address & 1 ? ", Thumb, " : ", ARM, ");
     text(mode_name(cpsr));
     text(what);
+    text(pass);
     text(": ");
     text(vector_name(outcome.vector));
-    field("cpsr", outcome.cpsr);
+    field("cpsr", early(outcome.cpsr));
     field("spsr", outcome.spsr);
     field("lr", outcome.r[14]);
     field("sp", outcome.r[13]);
@@ -33,7 +46,7 @@ static void show(const struct snippet *snippet, u32 cpsr, const char *what)
     text(" |");
     for (u32 i = 0; i != 8; i++) {
         text(" ");
-        digits(outcome.r[i], 4);
+        digits(i ? outcome.r[i] : early(outcome.r[0]), 4);
     }
     text(" own");
     for (u32 i = 0; i != 7; i++) {
@@ -96,15 +109,18 @@ static void interrupts(const struct snippet *snippet, u32 cpsr)
     returns = 0;
 }
 
-int main(void)
+/* All of it with further bits of the control register. */
+static void everything(const char *about, u32 control, u32 mode_count, u32 flag_count)
 {
-    static const u32 flags[] = { 0xf8000000 | OFF, V6 ? 0x000f0000 : 0, V6 ? 0x50050100 : 0x50000000 };
+    static const u32 flags[] = { 0xf8000000 | OFF, V6 ? 0x000f0000 : 0,
+                                 V6 ? 0x50050100 : 0x50000000 };
 
-    map_program(SECTION_ALL);
-    mmu_on(0);
+    pass = about;
+    big_endian = control & EE;
+    mmu_control(control);
     for (const struct snippet *snippet = snippets; snippet != snippets_end; snippet++)
-        for (u32 mode = 0; mode != ARRAY(modes); mode++)
-            for (u32 flag = 0; flag != ARRAY(flags); flag++) {
+        for (u32 mode = 0; mode != mode_count; mode++)
+            for (u32 flag = 0; flag != flag_count; flag++) {
                 u32 cpsr = modes[mode] | flags[flag];
 
                 if (snippet->name[0] == 'w' && snippet->name[1] == 'a')
@@ -112,5 +128,38 @@ int main(void)
                 else
                     exceptions(snippet, cpsr);
             }
+    mmu_control(0);
+}
+
+int main(void)
+{
+    map_program(SECTION_ALL);
+    /* The page of the vectors is at the top, too. */
+    TABLE[0xfff] = (u32)SECOND(0) | (V7 ? 1 : 0x11);
+    SECOND(0)[0xf0] = V7 ? 0x032 : 0xff2;
+    mmu_on(0);
+    everything("", 0, ARRAY(modes), 3);
+    everything(", high vectors", HIGH, 2, 1);
+#if V6
+    /* So are the tables then. */
+    mmu_off();
+    SECOND(0)[0xf0] = __builtin_bswap32(SECOND(0)[0xf0]);
+    for (u32 i = 0; i != 4096; i++)
+        TABLE[i] = __builtin_bswap32(TABLE[i]);
+    mmu_on(EE);
+    everything(", big-endian", EE, 2, 1);
+    mmu_off();
+    SCTLR_WRITE(SCTLR_READ() & ~EE);
+    SECOND(0)[0xf0] = __builtin_bswap32(SECOND(0)[0xf0]);
+    for (u32 i = 0; i != 4096; i++)
+        TABLE[i] = __builtin_bswap32(TABLE[i]);
+    mmu_on(0);
+#endif
+#if V7
+    /* Vectors of Thumb code that lead to the others. */
+    SECOND(0)[0xf0] = (u32)thumb_vectors | 0x32;
+    flush_tlb();
+    everything(", Thumb vectors", HIGH | TE, 2, 1);
+#endif
     return 0;
 }

@@ -67,8 +67,15 @@ run:    push    {r4-r11, lr}
         b       interrupt
         b       fast
 
+        @ Memory may be big-endian for a handler: r0 and the status are written as it
+        @ found that.
         .macro  entry name, vector
 \name:  str     r0, outcome + 4
+        mrs     r0, cpsr
+        str     r0, outcome + 68
+#if __ARM_ARCH >= 6
+        setend  le
+#endif
         mov     r0, #\vector
         b       common
         .endm
@@ -88,7 +95,6 @@ common: str     r0, outcome
         mrs     r1, spsr
         mrs     r2, cpsr
         str     r1, [r0, #64]
-        str     r2, [r0, #68]
         mrc     p15, 0, r3, c5, c0, 0
         str     r3, [r0, #100]
         mrc     p15, 0, r3, c5, c0, 1
