@@ -21,7 +21,7 @@ static u32 address(void)
     return page + (bits & 1 ? 0x1000 : 0) + ((bits >> 1 & 15) << 3) - 64;
 }
 
-static void one(const struct piece *piece, u32 thumb, int vectors)
+static void run_one(const struct piece *piece, u32 thumb, int vectors)
 {
     struct frame frame = { .pc = (u32)piece, .cpsr = USR | OFF | thumb };
 
@@ -62,21 +62,6 @@ static void one(const struct piece *piece, u32 thumb, int vectors)
     }
 }
 
-static void plain(const struct piece *piece)
-{
-    one(piece, 0, 0);
-}
-
-static void thumb(const struct piece *piece)
-{
-    one(piece, THUMB, 0);
-}
-
-static void vector(const struct piece *piece)
-{
-    one(piece, 0, 1);
-}
-
 int main(void)
 {
     static const u32 rights[] = { 3, 0, 2, 1 };
@@ -89,13 +74,11 @@ int main(void)
     TABLE[MEMORY >> 20] = MEMORY | SECTION_PRIVILEGED;
     TABLE[PAGES >> 20] = (u32)SECOND(0) | (V7 ? 1 : 0x11);
     for (u32 i = 0; i != NUMBER; i++)
-        SECOND(0)[i] = i % 4 == 1 ? 0 : 
+        SECOND(0)[i] = i % 4 == 1 ? 0 :
             (MEMORY + 0x1000 * i) | (V6 ? rights[i % 4] << 4 : rights[i % 4] * 0x550) | 2;
     for (u32 i = 0; i != NUMBER * 0x1000; i += 4)
         *(volatile u32 *)(MEMORY + i) = 0x9e3779b1 * i;
     mmu_on(V6 && !V7 ? XP : 0);
-    all("ARM", arm_pieces, arm_pieces_end, plain);
-    all("Thumb", thumb_pieces, thumb_pieces_end, thumb);
-    all("vector", vector_pieces, vector_pieces_end, vector);
+    all(run_one);
     return 0;
 }

@@ -267,7 +267,9 @@
         mrs     r2, cpsr
         svc     #0
 
-        thumb   "srs and rfe"
+        @ From a mode that has a saved status; on to 2, from others to 1.
+        .macro  thumb_return name
+        thumb   "\name"
         mrs     r3, cpsr
         and     r4, r3, #15
         cmp     r4, #0
@@ -276,6 +278,9 @@
         beq     1f
         adr     r5, 2f
         mov     lr, r5
+        .endm
+
+        thumb_return "srs and rfe"
         mov     r6, #0x30
         msr     spsr_fsxc, r6
         srsdb   sp!, #0x13
@@ -288,15 +293,7 @@
 1:      svc     #0
         svc     #0
 
-        thumb   "subs pc, lr"
-        mrs     r3, cpsr
-        and     r4, r3, #15
-        cmp     r4, #0
-        it      ne
-        cmpne   r4, #15
-        beq     1f
-        adr     r5, 2f
-        mov     lr, r5
+        thumb_return "subs pc, lr"
         mov     r6, #0x70
         msr     spsr_fsxc, r6
         subs    pc, lr, #0

@@ -10,9 +10,9 @@ void sum_start(void);
 void add(u32 word);
 
 /* Runs each piece by `one` and prints the sums, eight in a line, and how many of the
- * pieces came to their end. */
-void all(const char *name, const struct piece *piece, const struct piece *last,
-         void one(const struct piece *));
+ * pieces came to their end. `thumb` is a bit of the status. */
+typedef void one(const struct piece *piece, u32 thumb, int vectors);
+void all(one *one);
 
 /* Of vectors_on.S. */
 void vector_on(void);

@@ -23,7 +23,7 @@ static u32 interesting(void)
     return bits & 0x300 ? random_bits() : words[(bits >> 3) % ARRAY(words)];
 }
 
-static void one(const struct piece *piece, u32 thumb, int vectors)
+static void run_one(const struct piece *piece, u32 thumb, int vectors)
 {
     struct frame frame = {
         .pc = (u32)piece,
@@ -65,26 +65,9 @@ static void one(const struct piece *piece, u32 thumb, int vectors)
     }
 }
 
-static void plain(const struct piece *piece)
-{
-    one(piece, 0, 0);
-}
-
-static void thumb(const struct piece *piece)
-{
-    one(piece, THUMB, 0);
-}
-
-static void vector(const struct piece *piece)
-{
-    one(piece, 0, 1);
-}
-
 int main(void)
 {
-    all("ARM", arm_pieces, arm_pieces_end, plain);
-    all("Thumb", thumb_pieces, thumb_pieces_end, thumb);
     vector_on();
-    all("vector", vector_pieces, vector_pieces_end, vector);
+    all(run_one);
     return 0;
 }

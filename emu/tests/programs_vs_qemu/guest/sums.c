@@ -15,8 +15,8 @@ void add(u32 word)
     sum = ((sum << 5 | sum >> 27) ^ word) * 0x9e3779b1;
 }
 
-void all(const char *name, const struct piece *piece, const struct piece *last,
-         void one(const struct piece *))
+static void table(const char *name, const struct piece *piece, const struct piece *last,
+                  one *one, u32 thumb, int vectors)
 {
     u32 through = 0;
 
@@ -29,7 +29,7 @@ void all(const char *name, const struct piece *piece, const struct piece *last,
             number(i);
             text(":");
         }
-        one(piece);
+        one(piece, thumb, vectors);
         through += outcome.vector == 0x08;
         text(" ");
         hex(sum);
@@ -39,4 +39,11 @@ void all(const char *name, const struct piece *piece, const struct piece *last,
     text(":");
     field("through", through);
     end();
+}
+
+void all(one *one)
+{
+    table("ARM", arm_pieces, arm_pieces_end, one, 0, 0);
+    table("Thumb", thumb_pieces, thumb_pieces_end, one, THUMB, 0);
+    table("vector", vector_pieces, vector_pieces_end, one, 0, 1);
 }
