@@ -36,6 +36,14 @@
         svc     #0
         .endm
 
+        @ What a SoC's own part would have, and what its firmware would answer.
+        look    "a register of an absent part", 1, c15, c9, 0
+        act     "a register of an absent part, written", 5, c15, c5, 2
+
+        arm     "smc"
+        .inst   0xe1600070
+        svc     #0
+
         look    "MIDR", 0, c0, c0, 0
         look    "CTR", 0, c0, c0, 1
         look    "TCMTR", 0, c0, c0, 2

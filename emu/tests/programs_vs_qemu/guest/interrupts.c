@@ -337,6 +337,44 @@ static void two_timers(void)
     tell("interrupts that are let through later");
 }
 
+static void wait(void)
+{
+#if V7
+    __asm__ volatile("wfi" : : : "memory");
+#else
+    CP15_WRITE(0, c7, c0, 4, 0);
+#endif
+}
+
+/* Waiting ends by an interrupt, whether it is taken or not. */
+static void waiting(void)
+{
+    quiet();
+    slot(0, 5, on_timers);
+    VIC[ENABLE] = 1 << 5;
+    TIMER(3)[LOAD] = 5000;
+    TIMER(3)[CONTROL] = ONE_SHOT | WIDE | INTERRUPTS | ON;
+    wait();
+    note("woken, masked", VIC[IRQ_STATUS], TIMER(3)[MASKED]);
+    let_in(1);
+    TIMER(3)[LOAD] = 5000;
+    TIMER(3)[CONTROL] = PERIODIC | WIDE | INTERRUPTS | ON;
+    left = 3;
+    masks(0);
+    while (left)
+        wait();
+    masks(OFF);
+    note("woken", VIC[RAW], 0);
+    VIC[SELECT] = 1 << 5;
+    left = 2;
+    masks(0);
+    while (left)
+        wait();
+    masks(OFF);
+    quiet();
+    tell("waiting");
+}
+
 int main(void)
 {
     take_over();
@@ -345,6 +383,7 @@ int main(void)
     fast();
     timers();
     two_timers();
+    waiting();
     address();
     wrapping();
     return 0;

@@ -39,6 +39,23 @@ static void banks(struct bank *bank)
     }
 }
 
+/* The same for every piece: what one leaves is not another's. */
+static void set_banks(void)
+{
+    for (u32 i = 1; i != BANKS; i++) {
+        u32 mode = modes[i];
+
+        if (mode == SVC)
+            __asm__ volatile("msr spsr_cxsf, %0" : : "r"(mode | OFF));
+        else if (mode == SYS)
+            __asm__ volatile("mrs r3, cpsr\n\tmsr cpsr_c, %0\n\tmov sp, %0\n\tmov lr, %0\n\t"
+                             "msr cpsr_c, r3" : : "r"(mode | OFF) : "r3");
+        else
+            __asm__ volatile("mrs r3, cpsr\n\tmsr cpsr_c, %0\n\tmov sp, %0\n\tmov lr, %0\n\t"
+                             "msr spsr_cxsf, %0\n\tmsr cpsr_c, r3" : : "r"(mode | OFF) : "r3");
+    }
+}
+
 static void one(const char *pass, const struct snippet *snippet, u32 cpsr)
 {
     static const u32 values[13] = {
@@ -59,6 +76,7 @@ static void one(const char *pass, const struct snippet *snippet, u32 cpsr)
     for (u32 i = 0; i != WORDS; i++)
         MEMORY[i] = 0xf0f1f2f3 + 0x04040404 * i;
     outcome.dfsr = outcome.dfar = 0;
+    set_banks();
     banks(before);
     run(&frame);
     banks(after);
