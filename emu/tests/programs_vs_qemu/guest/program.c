@@ -79,7 +79,7 @@ const char *vector_name(u32 vector)
     }
 }
 
-static void wait(void)
+void barrier(void)
 {
 #if V7
     __asm__ volatile("dsb\n\tisb" : : : "memory");
@@ -90,16 +90,16 @@ static void wait(void)
 
 void flush_tlb(void)
 {
-    wait();
+    barrier();
     CP15_WRITE(0, c8, c7, 0, 0);
-    wait();
+    barrier();
 }
 
 void sync_code(void)
 {
-    wait();
+    barrier();
     CP15_WRITE(0, c7, c5, 0, 0);
-    wait();
+    barrier();
 }
 
 void map_program(u32 section)
@@ -129,7 +129,7 @@ void mmu_on(u32 sctlr)
 void mmu_control(u32 sctlr)
 {
     SCTLR_WRITE(control | sctlr);
-    wait();
+    barrier();
 }
 
 void mmu_off(void)

@@ -64,6 +64,7 @@ void mmu_on(u32 sctlr);         /* with TABLE; bits are added */
 void mmu_off(void);
 void mmu_control(u32 sctlr);    /* these bits besides those of mmu_on */
 void flush_tlb(void);
+void barrier(void);             /* until all accesses are made */
 void sync_code(void);           /* after code was written */
 u32 random_bits(void);
 

@@ -49,9 +49,7 @@ static const char *const kinds[] = {
 
 static int invalidate(enum kind kind, u32 at)
 {
-#if V7
-    __asm__ volatile("dsb" : : : "memory");
-#endif
+    barrier();
     switch (kind) {
     case ALL:
         CP15_WRITE(0, c8, c7, 0, 0);
@@ -194,11 +192,7 @@ static void appearing(void)
         field("r0", outcome.r[0]);
         end();
         SECOND(0)[7] = descriptor(6, 3);
-#if V7
-        __asm__ volatile("dsb" : : : "memory");
-#else
-        CP15_WRITE(0, c7, c10, 4, 0);
-#endif
+        barrier();
     }
 }
 

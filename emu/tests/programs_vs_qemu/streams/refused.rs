@@ -145,11 +145,11 @@ fn narrow(random: &mut Random) -> u16 {
         4 => 0x9000 | random.bit(11) | rt << 8 | random.below(16),
         // Push with the link register; pop without the program counter.
         5 => match random.below(2) {
-            0 => 0xb400 | random.bit(8) | random.below(255) + 1,
-            _ => 0xbc00 | random.below(255) + 1,
+            0 => 0xb400 | random.bit(8) | (1 + random.below(255)),
+            _ => 0xbc00 | (1 + random.below(255)),
         },
         _ => {
-            let list = random.below(255) + 1 & !(1 << rn);
+            let list = (1 + random.below(255)) & !(1 << rn);
             0xc000 | random.bit(11) | rn << 8 | if list == 0 { 1 << (rn ^ 1) } else { list }
         }
     };
