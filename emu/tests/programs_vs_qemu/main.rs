@@ -125,7 +125,7 @@ fn two_tables() {
 #[test]
 fn loads_and_stores_with_the_rights_of_user_mode() {
     let program = Program::of("unprivileged", &["unprivileged.c", "unprivileged.S"]);
-    compare(&program, &CpuModel::ALL, 900, &expect![""]);
+    compare(&program, &CpuModel::ALL, 120, &expect![""]);
 }
 
 #[test]

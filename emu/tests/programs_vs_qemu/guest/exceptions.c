@@ -43,16 +43,13 @@ static void show(const struct snippet *snippet, u32 cpsr, const char *what)
         field("dfsr", outcome.dfsr);
         field("dfar", outcome.dfar);
     }
-    text(" |");
-    for (u32 i = 0; i != 8; i++) {
-        text(" ");
-        digits(i ? outcome.r[i] : early(outcome.r[0]), 4);
-    }
-    text(" own");
-    for (u32 i = 0; i != 7; i++) {
-        text(" ");
-        digits(outcome.own[i], 4);
-    }
+    /* Registers as the handler found them, and those of the mode before. */
+    u32 sum = early(outcome.r[0]);
+    for (u32 i = 1; i != 13; i++)
+        sum = digest(sum, outcome.r[i]);
+    for (u32 i = 0; i != 7; i++)
+        sum = digest(sum, outcome.own[i]);
+    field("registers", sum);
     end();
 }
 

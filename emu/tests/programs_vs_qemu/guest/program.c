@@ -149,6 +149,11 @@ u32 random_bits(void)
     return state;
 }
 
+u32 digest(u32 sum, u32 word)
+{
+    return ((sum << 5 | sum >> 27) ^ word) * 0x9e3779b1;
+}
+
 void *memset(void *to, int value, u32 size)
 {
     for (volatile u8 *at = to; size--; at++)

@@ -67,6 +67,7 @@ void flush_tlb(void);
 void barrier(void);             /* until all accesses are made */
 void sync_code(void);           /* after code was written */
 u32 random_bits(void);
+u32 digest(u32 sum, u32 word);  /* a check sum with one more word */
 
 #define CP15_READ(opc1, crn, crm, opc2) ({                                      \
     u32 value_;                                                                 \

@@ -12,7 +12,7 @@ void sum_start(void)
 
 void add(u32 word)
 {
-    sum = ((sum << 5 | sum >> 27) ^ word) * 0x9e3779b1;
+    sum = digest(sum, word);
 }
 
 static void table(const char *name, const struct piece *piece, const struct piece *last,

@@ -7,6 +7,8 @@
 #define MEMORY 0x02000000u
 enum { XP = 1 << 23, SYSTEM = 1 << 8, ROM = 1 << 9, DOMAIN = 5 };
 
+/* Prints the fault status or 0, and a digest of the address that was refused and of
+ * what is left. */
 static void one(const struct snippet *snippet, u32 mode, u32 value)
 {
     struct frame frame = {
@@ -14,41 +16,45 @@ static void one(const struct snippet *snippet, u32 mode, u32 value)
         .pc = snippet->address & ~1,
         .cpsr = mode | OFF | (snippet->address & 1 ? THUMB : 0),
     };
+    volatile u32 *memory = (volatile u32 *)(MEMORY + 0x120);
 
+    memory[0] = 0x81828384;
+    memory[1] = 0x91929394;
     run(&frame);
-    text(snippet->name);
-    text(snippet->address & 1 ? ", Thumb, " : ", ARM, ");
-    text(mode_name(mode));
-    text(": ");
-    text(vector_name(outcome.vector));
-    if (outcome.vector == 0x10) {
-        field("dfsr", outcome.dfsr);
-        field("dfar", outcome.dfar);
-    }
-    field("r0", outcome.r[0]);
-    field("r2", outcome.r[2]);
-    field("memory", *(volatile u32 *)(MEMORY + 0x120));
-    field("next", *(volatile u32 *)(MEMORY + 0x124));
-    end();
+    u32 refused = outcome.vector == 0x10;
+    u32 sum = digest(outcome.vector, refused ? outcome.dfar : 0);
+    sum = digest(digest(sum, outcome.r[0]), outcome.r[2]);
+    sum = digest(digest(sum, memory[0]), memory[1]);
+    text(" ");
+    digits(refused ? outcome.dfsr : 0, 3);
+    text(".");
+    digits(sum >> 16, 4);
 }
 
 static void all(const char *about, u32 descriptor)
 {
-    text(about);
-    field(": page", descriptor);
-    end();
     SECOND(0)[3] = descriptor;
-    flush_tlb();
-    /* Twice, so that each comes after a page is known with all rights and before. */
+    /* Twice: first each comes to a page that nothing is known of, then to one that is
+     * known with all rights. */
     for (u32 turn = 0; turn != 2; turn++)
-        for (u32 mode = 0; mode != ARRAY(modes); mode++)
-            for (const struct snippet *snippet = snippets; snippet != snippets_end; snippet++) {
-                *(volatile u32 *)(MEMORY + 0x120) = 0x81828384;
-                *(volatile u32 *)(MEMORY + 0x124) = 0x91929394;
-                if (turn == 0)
-                    flush_tlb();
+        for (const struct snippet *snippet = snippets; snippet != snippets_end; snippet++) {
+            text(about);
+            text(", ");
+            digits(descriptor, 3);
+            text(", ");
+            text(snippet->name);
+            text(snippet->address & 1 ? ", Thumb:" : ", ARM:");
+            for (u32 mode = 0; mode != ARRAY(modes); mode++) {
+                flush_tlb();
+                if (turn) {
+                    struct frame frame = { .r = { PAGE }, .cpsr = SYS | OFF };
+                    frame.pc = snippets_end[-1].address;
+                    run(&frame);
+                }
                 one(snippet, modes[mode], 0x21222324 + mode);
             }
+            end();
+        }
 }
 
 int main(void)
