@@ -41,6 +41,25 @@ pub(crate) struct Built {
     image: Vec<u8>,
 }
 
+impl Built {
+    /// The file for what it prints on a processor.
+    fn text(&self, cpu: CpuModel, whose: &str) -> PathBuf {
+        self.elf.with_extension(format!("{cpu}.{whose}.txt"))
+    }
+}
+
+/// The processor that a program for this one may be built for: one with the same
+/// instructions.
+pub(crate) fn built_for(program: &Program, cpu: CpuModel) -> CpuModel {
+    match cpu {
+        _ if program.made.is_some() => cpu,
+        CpuModel::Arm11MpCore => CpuModel::Arm1176,
+        CpuModel::CortexA7 => CpuModel::CortexA15,
+        CpuModel::CortexA9 => CpuModel::CortexA8,
+        other => other,
+    }
+}
+
 /// What gcc calls a processor.
 fn gcc_name(cpu: CpuModel) -> &'static str {
     match cpu {
@@ -143,7 +162,7 @@ pub(crate) fn on_ours(built: &Built, cpu: CpuModel) -> String {
 /// What it prints under QEMU.
 pub(crate) fn on_qemu(built: &Built, cpu: CpuModel) -> String {
     let mut qemu = Command::new("qemu-system-arm");
-    let text = built.elf.with_extension("qemu.txt");
+    let text = built.text(cpu, "qemu");
     qemu.args(["-M", "versatilepb", "-cpu", cpu.name(), "-m", "128"])
         .args(["-display", "none", "-monitor", "none", "-nic", "none"])
         .args(["-icount", "shift=3,sleep=off", "-no-reboot", "-serial"])
@@ -180,9 +199,9 @@ pub(crate) fn on_qemu(built: &Built, cpu: CpuModel) -> String {
 }
 
 /// Keeps both texts beside the program, for a person to look at.
-pub(crate) fn keep(built: &Built, ours: &str, theirs: &str) {
-    for (end, text) in [("ours.txt", ours), ("qemu.txt", theirs)] {
-        let path = built.elf.with_extension(end);
+pub(crate) fn keep(built: &Built, cpu: CpuModel, ours: &str, theirs: &str) {
+    for (whose, text) in [("ours", ours), ("qemu", theirs)] {
+        let path = built.text(cpu, whose);
         std::fs::write(&path, text).expect("a file beside the program");
         eprintln!("kept: {}", path.display());
     }

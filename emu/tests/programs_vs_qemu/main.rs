@@ -10,6 +10,8 @@ mod both;
 mod streams;
 mod text;
 
+use std::collections::BTreeMap;
+
 use emu::cpu::CpuModel;
 use expect_test::{Expect, expect};
 
@@ -19,16 +21,20 @@ use both::Program;
 /// print. `least` is how many lines there are at least, `known` the differences.
 fn compare(program: &Program, models: &[CpuModel], least: usize, known: &Expect) {
     let mut found: Vec<(String, String)> = Vec::new();
+    let mut built = BTreeMap::new();
     for &cpu in models {
-        let built = both::build(program, cpu);
-        let (ours, theirs) = (both::on_ours(&built, cpu), both::on_qemu(&built, cpu));
+        let target = both::built_for(program, cpu);
+        let built = built
+            .entry(target)
+            .or_insert_with(|| both::build(program, target));
+        let (ours, theirs) = (both::on_ours(built, cpu), both::on_qemu(built, cpu));
         let lines = theirs.lines().count();
         assert!(lines >= least, "{cpu}: QEMU's text has {lines} lines");
         let differences = text::differences(&ours, &theirs);
         if differences.is_empty() {
             continue;
         }
-        both::keep(&built, &ours, &theirs);
+        both::keep(built, cpu, &ours, &theirs);
         match found.iter_mut().find(|(_, other)| *other == differences) {
             Some((models, _)) => models.push_str(&format!(", {cpu}")),
             None => found.push((cpu.to_string(), differences)),
