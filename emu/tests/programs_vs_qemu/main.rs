@@ -294,15 +294,14 @@ fn what_random_streams_keep_away_from() {
 #[test]
 fn interrupts_of_controller_and_timers() {
     let program = Program::of("interrupts", &["interrupts.c", "interrupts.S"]);
-    let models = [CpuModel::Arm926, CpuModel::Arm1176, CpuModel::CortexA15];
     compare(
         &program,
-        &models,
+        &CpuModel::ALL,
         300,
         &expect![[r#"
-        arm926, arm1176, cortex-a15:
-          3 lines, first a more important line that is off: a=00000001 (QEMU a=00000000)
-    "#]],
+            arm926, arm1176, arm11mpcore, cortex-a7, cortex-a8, cortex-a9, cortex-a15:
+              3 lines, first a more important line that is off: a=00000001 (QEMU a=00000000)
+        "#]],
     );
 }
 
