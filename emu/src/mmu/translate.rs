@@ -450,12 +450,16 @@ impl Mmu {
                 if *state & page::FETCHED != 0 {
                     // Not the page that the store itself is in.
                     let here = count.code_page(cpu.pc()) == Some(number);
-                    if here || *state >= page::TURNS {
+                    let stays = *state >= page::TURNS;
+                    // By an address that nothing may be executed at, it turns each time:
+                    // an executable entry would let it be.
+                    if here || stays && rights.execute {
                         entry.execute = true;
                     } else {
                         cpu.forget_code(address, mapping.physical);
                         cpu.flush_tlb();
-                        *state = ((*state & !page::FETCHED) + page::TURN) | page::WRITTEN;
+                        let turn = if stays { 0 } else { page::TURN };
+                        *state = ((*state & !page::FETCHED) + turn) | page::WRITTEN;
                     }
                 } else {
                     *state |= page::WRITTEN;

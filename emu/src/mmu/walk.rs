@@ -16,7 +16,7 @@ mod long;
 
 /// Where descriptors are read from: physical memory.
 pub trait Descriptors {
-    /// The aligned little-endian word at a physical address, or none when there
+    /// The aligned word at a physical address, as if it was little-endian, or none when there
     /// is no memory.
     fn word(&self, address: u32) -> Option<u32>;
 }
@@ -60,6 +60,8 @@ const SCTLR_WXN: u32 = 1 << 19;
 const SCTLR_UWXN: u32 = 1 << 20;
 /// SCTLR.XP: the new format (v6; always 1 in v7).
 const SCTLR_XP: u32 = 1 << 23;
+/// SCTLR.EE: tables are big-endian (v6 and later).
+const SCTLR_EE: u32 = 1 << 25;
 /// SCTLR.AFE: AP\[0\] is the access flag.
 const SCTLR_AFE: u32 = 1 << 29;
 
@@ -137,6 +139,10 @@ impl Regime {
         }
     }
 
+    fn big_endian(&self) -> bool {
+        self.architecture >= Architecture::V6 && self.sctlr & SCTLR_EE != 0
+    }
+
     /// Takes execution from what may be written, where SCTLR asks for it.
     fn never_both(&self, privileged: &mut Rights, user: &mut Rights) {
         if self.lpae && self.sctlr & SCTLR_WXN != 0 {
@@ -180,6 +186,15 @@ impl Regime {
     }
 }
 
+/// A word of a table (DDI 0406C B4.1.130: EE rules their endianness).
+fn word(memory: &impl Descriptors, regime: &Regime, address: u32) -> Option<u32> {
+    let word = memory.word(address)?;
+    Some(match regime.big_endian() {
+        true => word.swap_bytes(),
+        false => word,
+    })
+}
+
 /// Finds the mapping of the page at `va` with the MMU on.
 ///
 /// # Errors
@@ -192,9 +207,8 @@ pub fn walk(memory: &impl Descriptors, regime: &Regime, va: u32) -> Result<Mappi
     let address = regime
         .first_level(va)
         .ok_or(Fault::new(Status::Translation(Level::First)))?;
-    let descriptor = memory
-        .word(address)
-        .ok_or(Fault::new(Status::TableExternal(Level::First)))?;
+    let descriptor =
+        word(memory, regime, address).ok_or(Fault::new(Status::TableExternal(Level::First)))?;
     first_level(memory, regime, va, descriptor)
 }
 
@@ -254,9 +268,8 @@ fn coarse(
     let domain = (first >> 5 & 15) as u8;
     let fault = |status| Fault { status, domain };
     let address = first & 0xffff_fc00 | va >> 10 & 0x3fc;
-    let descriptor = memory
-        .word(address)
-        .ok_or(fault(Status::TableExternal(Level::Second)))?;
+    let descriptor =
+        word(memory, regime, address).ok_or(fault(Status::TableExternal(Level::Second)))?;
     let small = Found {
         physical: u64::from(descriptor & 0xffff_f000),
         domain,
@@ -304,8 +317,7 @@ fn fine(memory: &impl Descriptors, regime: &Regime, va: u32, first: u32) -> Resu
     let fault = |status| Fault { status, domain };
     let address = first & 0xffff_f000 | va >> 8 & 0xff0;
     let entry = |number: u32| {
-        memory
-            .word(address | number << 2)
+        word(memory, regime, address | number << 2)
             .ok_or(fault(Status::TableExternal(Level::Second)))
     };
     let descriptor = entry(0)?;

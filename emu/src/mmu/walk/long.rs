@@ -2,7 +2,7 @@
 //! (DDI 0406C B3.6; permissions B3.7).
 
 use super::super::fault::{Fault, Level, Status};
-use super::{Descriptors, Mapping, Regime, Rights};
+use super::{Descriptors, Mapping, Regime, Rights, word};
 
 /// TTBCR.T0SZ is at bit 0, T1SZ at bit 16: how many top bits of an address say
 /// that its table is this one.
@@ -97,7 +97,7 @@ pub(super) fn walk(memory: &impl Descriptors, regime: &Regime, va: u32) -> Resul
     let mut inherited = 0;
     loop {
         let descriptor =
-            long_word(memory, address).ok_or(Fault::new(Status::TableExternal(level)))?;
+            long_word(memory, regime, address).ok_or(Fault::new(Status::TableExternal(level)))?;
         match (descriptor & 3, level) {
             (3, Level::Third) | (1, Level::First | Level::Second) => {
                 return mapping(regime, va, level, descriptor, inherited);
@@ -126,11 +126,14 @@ fn index(va: u32, level: Level) -> u64 {
 }
 
 /// Tables are below 4 GiB, or nowhere.
-fn long_word(memory: &impl Descriptors, address: u64) -> Option<u64> {
+fn long_word(memory: &impl Descriptors, regime: &Regime, address: u64) -> Option<u64> {
     let address = u32::try_from(address).ok()?;
-    let low = memory.word(address)?;
-    let high = memory.word(address | 4)?;
-    Some(u64::from(high) << 32 | u64::from(low))
+    let first = u64::from(word(memory, regime, address)?);
+    let second = u64::from(word(memory, regime, address | 4)?);
+    Some(match regime.big_endian() {
+        true => first << 32 | second,
+        false => second << 32 | first,
+    })
 }
 
 fn mapping(

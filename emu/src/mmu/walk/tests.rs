@@ -55,6 +55,28 @@ fn page(regime: &Regime, first: u32, second: u32) -> Result<Mapping, Fault> {
     walk(&tables, regime, VA)
 }
 
+#[test]
+fn big_endian_tables() {
+    let big = Regime {
+        sctlr: SCTLR_M | SCTLR_EE,
+        ..V7()
+    };
+    let swap = u32::swap_bytes;
+    let tables = Tables(HashMap::from([
+        (TABLE + (VA >> 20) * 4, swap(SECOND | 1)),
+        (SECOND + (VA >> 12 & 255) * 4, swap(0x0012_3032)),
+    ]));
+    assert_eq!(walk(&tables, &big, VA).unwrap().physical, 0x0012_3000);
+    assert!(walk(&tables, &V7(), VA).is_err());
+    // Armv5 has no such bit.
+    let architecture = Architecture::V5;
+    let old = Regime {
+        architecture,
+        ..big
+    };
+    assert_eq!(section(&old, 0x0010_0c12).unwrap().physical, 0x0013_4000);
+}
+
 /// Rights as three letters for privileged modes and three for user mode.
 fn rights(mapping: Mapping) -> String {
     let letters = |rights: Rights| {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::{SCTLR_M, SCTLR_UWXN, SCTLR_WXN, TTBCR_EAE};
+use super::super::{SCTLR_EE, SCTLR_M, SCTLR_UWXN, SCTLR_WXN, TTBCR_EAE};
 use super::*;
 use crate::cpu::Architecture;
 use crate::mmu::fault::Format;
@@ -53,6 +53,19 @@ fn through(regime: &Regime, [first, second, third]: [u64; 3]) -> Result<Mapping,
         .put(SECOND + (VA >> 21 & 511) * 8, second)
         .put(THIRD + (VA >> 12 & 511) * 8, third);
     super::super::walk(&tables, regime, VA)
+}
+
+#[test]
+fn big_endian_tables() {
+    let big = Regime {
+        sctlr: SCTLR_M | SCTLR_EE,
+        ..regime()
+    };
+    let tables = [SECOND, THIRD].map(|table| u64::from(table) | 3);
+    let descriptors = [tables[0], tables[1], 0x12_3456_7000 | PAGE];
+    let found = through(&big, descriptors.map(u64::swap_bytes)).unwrap();
+    assert_eq!(found, through(&regime(), descriptors).unwrap());
+    assert_eq!(found.physical, 0x12_3456_7000);
 }
 
 fn page(descriptor: u64) -> Result<Mapping, Fault> {
