@@ -68,7 +68,7 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
     enter(&swept.functions, &starts, &mut functions);
     sections(map, &mut functions);
     hand_on(&handed, &mut functions);
-    users.sort_unstable();
+    users.par_sort_unstable();
     users.dedup();
     let pointers = swept
         .pointers
