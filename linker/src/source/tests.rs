@@ -187,6 +187,38 @@ int f(void)
 }
 
 #[test]
+fn a_macro_holds_up_to_where_it_is_undefined() {
+    let source = r#"
+#include <linux/a.h>
+void first(struct x *x)
+{
+#define CHECK(condition) do {						\
+	if (!(condition))						\
+		pr_err("failed, %s\n", #condition);			\
+} while (0)
+	CHECK(x->size  &
+	      ~FLAG);
+	CHECK(x->mode == 'a' && real(1, "a\n"));
+#undef CHECK
+}
+
+void second(struct x *x)
+{
+#define CHECK(condition) real(2, #condition)
+	CHECK(x->size);
+#undef CHECK
+}
+
+void third(struct x *x)
+{
+	CHECK(x->size);
+}
+"#;
+    let text = facts(&[("include/linux/a.h", HEADER), ("kernel/unit.c", source)]);
+    expect![[r#""#]].assert_eq(&text);
+}
+
+#[test]
 fn what_is_no_tree_is_refused() {
     let asked = Asked::shipped().unwrap();
     let error = extract(Path::new("/nonexistent"), &asked).unwrap_err();
