@@ -214,7 +214,8 @@ pub struct Function {
     pub no_return: bool,
     /// What lies before it runs into it, or one of the two jumps into the middle of
     /// the other: it may be a part of the function before it, into which a broken
-    /// call leads.
+    /// call leads. So may be what the function before it does not run into only because
+    /// it calls such a part that never returns.
     pub entered: bool,
     /// How it was found.
     pub found_by: Origin,

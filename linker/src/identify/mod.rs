@@ -312,7 +312,12 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
         .copied()
         .chain(options.names.iter().map(String::as_str))
         .collect();
-    combine::findings(&matcher, &asked)
+    let findings = combine::findings(&matcher, &asked);
+    drop(matcher);
+    // Lists by the hundred thousand take a while to be given back; nobody waits for it.
+    let lists = binary.into_lists();
+    rayon::spawn(move || drop((lists, code, source, facts)));
+    findings
 }
 
 /// The symbols, and those names that the code shows with certainty.

@@ -215,7 +215,26 @@ void third(struct x *x)
 }
 "#;
     let text = facts(&[("include/linux/a.h", HEADER), ("kernel/unit.c", source)]);
-    expect![[r#""#]].assert_eq(&text);
+    expect![[r#"
+        signatures 1
+        version 3.18.1
+        file kernel/unit.c
+        fn first ---- 1 3 6 0 0
+        t "\x013failed, %s\n"
+        t "x->size & ~FLAG"
+        t "a\n"
+        t "x->mode == 'a' && real(1, \"a\\n\")"
+        c printk "\x013failed, %s\n" "x->size & ~FLAG"
+        c real 1 "a\n"
+        c printk "\x013failed, %s\n" "x->mode == 'a' && real(1, \"a\\n\")"
+        k !200 =61
+        fn second ---- 1 15 1 0 0
+        t "x->size"
+        c real 2 "x->size"
+        fn third ---- 1 22 1 0 0
+        d CHECK
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]

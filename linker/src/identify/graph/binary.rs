@@ -176,6 +176,12 @@ impl<'a> Binary<'a> {
         binary
     }
 
+    /// All that it holds itself.
+    pub(in crate::identify) fn into_lists(self) -> impl Send + use<> {
+        let users = (self.text_users, self.file_users, self.constant_users);
+        (self.nodes, self.data, users)
+    }
+
     /// Bits that speak for one out of `users` functions.
     pub(in crate::identify) fn rarity(&self, users: usize) -> f32 {
         if let Some(&bits) = self.rarities.get(users) {
