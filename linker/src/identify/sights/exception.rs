@@ -20,7 +20,7 @@ use crate::{
 /// Functions at the start of an image that may be in these sections, behind those
 /// of head.S.
 const FIRST: u32 = 96;
-/// Bits against the wrong side of the border.
+/// Bits against the wrong side of the border, and for the right one.
 const SIDE: f32 = 8.0;
 /// Bits against what does not hand on what it is handed.
 const OTHER: f32 = 10.0;
@@ -52,15 +52,15 @@ impl Exception {
         if named != inside && named != outside {
             return;
         }
-        let calls = &matcher.source.node(outside).calls;
-        let both_call = self.both_call.filter(|it| linked(calls, *it).is_some());
+        let called = &matcher.source.node(outside).calls;
+        let both_call = self.both_call.filter(|it| linked(called, *it).is_some());
         let entry = matcher.source.node(inside);
         let only_calls = matches!(entry.order_of_calls[..], [(called, _)] if called == outside);
-        let calls_it = || {
-            let place = matcher.node_of(outside);
+        let calls = |called: Named| {
+            let place = matcher.node_of(called);
             place.is_some_and(|it| matcher.binary.node(node).calls.binary_search(&it).is_ok())
         };
-        let applies = both_call.is_some() || named == inside && only_calls && calls_it();
+        let applies = both_call.is_some() || named == inside && only_calls && calls(outside);
         if !applies {
             return;
         }
@@ -75,6 +75,12 @@ impl Exception {
         let Some(both_call) = both_call else {
             return;
         };
+        // A chip's handler has no number to hand on, so this is the one that does.
+        if named == inside && node.0 < FIRST && hands_on && calls(both_call) {
+            tally.add(Arguments, SIDE, || {
+                "hands on a number and registers, among what the vectors call".to_owned()
+            });
+        }
         let wrong = match node.0 < FIRST {
             true => named == outside,
             false => named == inside && self.has_entry(matcher, both_call),
