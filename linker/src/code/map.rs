@@ -205,7 +205,8 @@ impl<'a> Map<'a> {
         eights.flat_map(move |(index, eight)| {
             let first = start + (2 * WIDE * index) as u32;
             let places = (first..).step_by(2).zip(eight);
-            let marked = move |it: &(u32, &u8)| it.1 & marks != 0 && (it.0 - start) % step == 0;
+            let marked =
+                move |it: &(u32, &u8)| it.1 & marks != 0 && (it.0 - start).is_multiple_of(step);
             places.filter(marked).map(|it| it.0)
         })
     }
