@@ -303,6 +303,7 @@ impl Code {
             },
         );
         seeds.unwind = unwind;
+        drop(data);
         let found = sweep::sweep(kernel, &mut map, &seeds);
         facts::complete(kernel, &map, found)
     }
