@@ -11,14 +11,14 @@ use tests::{
 };
 
 const BAR: Bar = Bar {
-    right: 0.922,
+    right: 0.925,
     wrong: 0.0,
     ambiguous: 0.006,
     by_signatures: 0.83,
     unmet: 0,
 };
 /// Of the list of the kernel without a table; the aim is all of it.
-const LEAST_OF_LIST: usize = 28;
+const LEAST_OF_LIST: usize = 30;
 
 fn cases(folder: &Path) -> Vec<Case> {
     let entries = std::fs::read_dir(folder).expect("the folder can be read");

@@ -50,9 +50,12 @@ mod walk;
 
 use std::ops::Range;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::kernel::Kernel;
+use crate::{bytes::words, kernel::Kernel};
+
+use map::Map;
 
 pub use decode::Use;
 
@@ -211,7 +214,8 @@ pub struct Function {
     pub no_return: bool,
     /// What lies before it runs into it, or one of the two jumps into the middle of
     /// the other: it may be a part of the function before it, into which a broken
-    /// call leads.
+    /// call leads. So may be what the function before it does not run into only because
+    /// it calls such a part that never returns.
     pub entered: bool,
     /// How it was found.
     pub found_by: Origin,
@@ -238,10 +242,10 @@ struct Lists<T> {
     starts: Vec<u32>,
 }
 
-impl<T: Copy + Ord> Lists<T> {
+impl<T: Copy + Ord + Send> Lists<T> {
     /// From pairs of function and item in any order.
     fn new(functions: usize, mut pairs: Vec<(FunctionId, T)>) -> Self {
-        pairs.sort_unstable();
+        pairs.par_sort_unstable();
         pairs.dedup();
         let mut starts = Vec::with_capacity(functions + 1);
         let mut at = 0;
@@ -282,12 +286,24 @@ impl Code {
             Ok(_) => regions::find(kernel),
             Err(_) => Vec::new(),
         };
-        let mut map = map::Map::new(kernel, regions);
-        let mut seeds = seeds::find(kernel, &mut map);
-        if options.unwind_index {
-            seeds.unwind = unwind::find(kernel, &map);
-        }
-        tables::find(kernel, &mut map, &mut seeds.pointers);
+        let data: Vec<u32> = words(&kernel.bytes).collect();
+        // Where code is, without any marks.
+        let plain = Map::new(kernel, regions.clone(), &mut []);
+        let mut marks = vec![0; Map::len(kernel)];
+        let mut map = Map::new(kernel, regions, &mut marks);
+        let (unwind, mut seeds) = rayon::join(
+            || match options.unwind_index {
+                true => unwind::find(kernel, &data, &plain),
+                false => Vec::new(),
+            },
+            || {
+                let mut seeds = seeds::find(kernel, &data, &mut map);
+                tables::find(kernel, &data, &mut map, &mut seeds.pointers);
+                seeds
+            },
+        );
+        seeds.unwind = unwind;
+        drop(data);
         let found = sweep::sweep(kernel, &mut map, &seeds);
         facts::complete(kernel, &map, found)
     }
@@ -336,6 +352,11 @@ impl Code {
         self.user_ids.get(range).unwrap_or_default()
     }
 
+    /// Addresses that code forms, sorted.
+    pub fn used_addresses(&self) -> impl Iterator<Item = u32> {
+        self.users.chunk_by(|a, b| a.0 == b.0).map(|same| same[0].0)
+    }
+
     fn users_range(&self, address: u32) -> Range<usize> {
         let from = self.users.partition_point(|user| user.0 < address);
         let to = self.users.partition_point(|user| user.0 <= address);
@@ -345,10 +366,13 @@ impl Code {
     /// Addresses of the words in data that hold the address of the function that
     /// starts there.
     pub fn pointers_to(&self, function_start: u32) -> &[u32] {
-        match self.at(function_start) {
-            Some(id) => self.pointers.of(id),
-            None => &[],
-        }
+        self.at(function_start)
+            .map_or(&[], |id| self.pointers_of(id))
+    }
+
+    /// The same for a function whose id is known.
+    pub(crate) fn pointers_of(&self, id: FunctionId) -> &[u32] {
+        self.pointers.of(id)
     }
 
     /// The printable, NUL-terminated text of at least one character at an address.

@@ -28,6 +28,23 @@ pub(super) struct Region {
     pub thumb: bool,
 }
 
+/// Bytes that are looked through by one thread at a time.
+const PIECE: u32 = 64 << 10;
+
+impl Region {
+    /// Bytes from one place where an instruction may be to the next.
+    pub(super) fn step(&self) -> u32 {
+        if self.thumb { 2 } else { 4 }
+    }
+
+    /// All of it, in pieces for several threads.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = Range<u32>> + use<> {
+        let Range { start, end } = self.range;
+        let starts = (start..end).step_by(PIECE as usize);
+        starts.map(move |at| at..at.saturating_add(PIECE).min(end))
+    }
+}
+
 /// The regions, by address.
 pub(super) fn find(kernel: &Kernel) -> Vec<Region> {
     let archives = archives(&kernel.bytes);

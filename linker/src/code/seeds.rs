@@ -1,12 +1,16 @@
 //! What can be seen without following anything: literal pools, targets of calls,
 //! and words that hold the address of code.
 
+use std::ops::Range;
+
+use rayon::prelude::*;
+
 use super::{
     decode::Op,
     map::{CALLED, LITERAL, Map},
     regions::Region,
 };
-use crate::{bytes::words, kernel::Kernel};
+use crate::kernel::Kernel;
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -18,8 +22,8 @@ pub(super) struct Seeds {
     pub unwind: Vec<u32>,
 }
 
-/// Looks at the whole image once.
-pub(super) fn find(kernel: &Kernel, map: &mut Map) -> Seeds {
+/// Looks at the whole image once; `data` is its words.
+pub(super) fn find(kernel: &Kernel, data: &[u32], map: &mut Map) -> Seeds {
     let regions = map.regions.clone();
     for region in &regions {
         literals(map, region);
@@ -28,7 +32,7 @@ pub(super) fn find(kernel: &Kernel, map: &mut Map) -> Seeds {
         calls(map, region);
     }
     Seeds {
-        pointers: pointers(kernel, map),
+        pointers: pointers(kernel, data, map),
         unwind: Vec::new(),
     }
 }
@@ -73,30 +77,48 @@ fn is_extra(word: u32) -> bool {
 
 /// Marks the targets of calls.
 fn calls(map: &mut Map, region: &Region) {
-    let mut at = region.range.start;
-    while at < region.range.end {
-        let step = if region.thumb { 2 } else { 4 };
+    // Where Thumb instructions are shows only one behind the other.
+    let pieces: Vec<Range<u32>> = match region.thumb {
+        true => vec![region.range.clone()],
+        false => region.pieces().collect(),
+    };
+    let whole = &*map;
+    let called: Vec<u32> = pieces
+        .into_par_iter()
+        .flat_map_iter(|piece| calls_in(whole, piece, region.thumb))
+        .collect();
+    for target in called {
+        map.set(target, CALLED);
+    }
+}
+
+/// The targets of the calls in a piece of code.
+fn calls_in(map: &Map, piece: Range<u32>, thumb: bool) -> Vec<u32> {
+    let step = if thumb { 2 } else { 4 };
+    let mut called = Vec::new();
+    let mut at = piece.start;
+    while at < piece.end {
         if map.has(at, LITERAL) {
             at += step;
             continue;
         }
-        if map.may_call(at, region.thumb)
-            && let Some(insn) = map.insn(at, region.thumb)
+        if map.may_call(at, thumb)
+            && let Some(insn) = map.insn(at, thumb)
             && let Op::Call { target, .. } = insn.op
             && map.in_code(target)
             && !map.has(target, LITERAL)
         {
-            map.set(target, CALLED);
+            called.push(target);
         }
-        at += map.size(at, region.thumb);
+        at += map.size(at, thumb);
     }
+    called
 }
 
 /// Words with the address of code, outside of code, in its literal pools, or in a table
 /// between functions.
-fn pointers(kernel: &Kernel, map: &mut Map) -> Vec<(u32, u32)> {
-    let data: Vec<u32> = words(&kernel.bytes).collect();
-    let points: Vec<bool> = data.iter().map(|&word| points(map, word)).collect();
+fn pointers(kernel: &Kernel, data: &[u32], map: &mut Map) -> Vec<(u32, u32)> {
+    let points: Vec<bool> = data.par_iter().map(|&word| points(map, word)).collect();
     let mut found = Vec::new();
     for (index, &word) in data.iter().enumerate() {
         if points[index] {

@@ -15,7 +15,7 @@ use super::{
     decode::Op,
     map::{EDGE, FIXUP, LITERAL, Map},
 };
-use crate::{bytes::words, kernel::Kernel};
+use crate::kernel::Kernel;
 
 /// Pairs of instructions and fixups in a row that make an exception table.
 const PAIRS: usize = 8;
@@ -24,13 +24,21 @@ const LABELS: usize = 2;
 /// How far a jump label jumps.
 const REACH: u32 = 1 << 20;
 
+/// Where tables are, and from where to where they lead.
+type Found = (Vec<Range<u32>>, Vec<(u32, u32)>);
+
 /// Marks instructions, gives the map what they may jump to, and takes the words of
-/// the tables from the pointers to code.
-pub(super) fn find(kernel: &Kernel, map: &mut Map, pointers: &mut Vec<(u32, u32)>) {
-    let data: Vec<u32> = words(&kernel.bytes).collect();
-    let mut edges = Vec::new();
-    let mut tables = exceptions(kernel, map, &data, &mut edges);
-    tables.extend(labels(kernel, map, &data, &mut edges));
+/// the tables from the pointers to code; `data` is the words of the image.
+pub(super) fn find(kernel: &Kernel, data: &[u32], map: &mut Map, pointers: &mut Vec<(u32, u32)>) {
+    let ((mut tables, mut edges), (further, jumps)) = rayon::join(
+        || exceptions(kernel, map, data),
+        || labels(kernel, map, data),
+    );
+    for &(_, to) in &edges {
+        map.set(to, FIXUP);
+    }
+    tables.extend(further);
+    edges.extend(jumps);
     tables.sort_unstable_by_key(|table| table.start);
     edges.sort_unstable();
     edges.dedup();
@@ -46,12 +54,7 @@ pub(super) fn find(kernel: &Kernel, map: &mut Map, pointers: &mut Vec<(u32, u32)
 }
 
 /// Runs of pairs, each of a load or store and of code.
-fn exceptions(
-    kernel: &Kernel,
-    map: &mut Map,
-    data: &[u32],
-    edges: &mut Vec<(u32, u32)>,
-) -> Vec<Range<u32>> {
+fn exceptions(kernel: &Kernel, map: &Map, data: &[u32]) -> Found {
     let code = |va: u32| map.in_code(va) && va & 1 == 0 && !map.has(va, LITERAL);
     let accesses = |va: u32| {
         let thumb = map.region(va).is_some_and(|region| region.thumb);
@@ -70,8 +73,7 @@ fn exceptions(
         let (from, to) = (*data.get(index)?, *data.get(index + 1)?);
         (code(from) && code(to) && accesses(from)).then_some((from, to))
     };
-    let mut tables = Vec::new();
-    let mut found = Vec::new();
+    let (mut tables, mut edges) = (Vec::new(), Vec::new());
     let mut index = 0;
     while index < data.len() {
         let mut run = Vec::new();
@@ -84,29 +86,20 @@ fn exceptions(
             next += 2;
         }
         if run.len() >= PAIRS {
-            found.append(&mut run);
+            edges.append(&mut run);
             tables.push(kernel.va(4 * index)..kernel.va(4 * next));
             index = next;
         } else {
             index += 1;
         }
     }
-    for &(_, to) in &found {
-        map.set(to, FIXUP);
-    }
-    edges.append(&mut found);
-    tables
+    (tables, edges)
 }
 
 /// Runs of triples of an instruction without effect (or the jump itself), a target
 /// near it, and a key that is no code.
-fn labels(
-    kernel: &Kernel,
-    map: &Map,
-    data: &[u32],
-    edges: &mut Vec<(u32, u32)>,
-) -> Vec<Range<u32>> {
-    let mut tables = Vec::new();
+fn labels(kernel: &Kernel, map: &Map, data: &[u32]) -> Found {
+    let (mut tables, mut edges) = (Vec::new(), Vec::new());
     let label = |index: usize| {
         let (from, to) = (*data.get(index)?, *data.get(index + 1)?);
         let key = *data.get(index + 2)?;
@@ -135,5 +128,5 @@ fn labels(
             index += 1;
         }
     }
-    tables
+    (tables, edges)
 }

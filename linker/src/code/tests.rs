@@ -327,6 +327,37 @@ fn sound(code: &Code, size: u32) {
     }
 }
 
+#[test]
+fn what_stands_behind_a_call_into_the_middle_is_doubted() {
+    let mut asm = Assembler::new();
+    asm.fill();
+    // b .
+    let never = asm.function(&[0xeaff_fffe]);
+    // push {r4, lr}; cmp r0, #0; popeq {r4, pc}; bl never
+    let whole = asm.at;
+    let middle = whole + 12;
+    asm.function(&[
+        0xe92d_4010,
+        0xe350_0000,
+        0x08bd_8010,
+        branch(BL, middle, never),
+    ]);
+    // push {r4, lr}; bl middle; and behind it mov r2, #512; mov r1, #0; bx lr
+    let broken = asm.at;
+    asm.function(&[0xe92d_4010, branch(BL, broken + 4, middle)]);
+    let behind = asm.function(&[0xe3a0_2c02, 0xe3a0_1000, BX_LR]);
+    // The same with a call of what really never returns.
+    let calls = asm.at;
+    asm.function(&[0xe92d_4010, branch(BL, calls + 4, never)]);
+    let next = asm.function(&[0xe3a0_2c02, 0xe3a0_1000, BX_LR]);
+    asm.fill();
+    let code = asm.code();
+    let function = |start| code.function(code.at(start).expect("a function"));
+    assert!(function(middle).no_return && function(middle).entered);
+    assert!(function(behind).entered);
+    assert!(!function(next).entered);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

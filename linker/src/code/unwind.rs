@@ -4,16 +4,15 @@
 //! with the distance to a longer description, or not at all.
 
 use super::map::Map;
-use crate::{bytes::words, kernel::Kernel};
+use crate::kernel::Kernel;
 
 /// Entries in a row that make an index.
 const ENTRIES: usize = 32;
 /// The second word of what cannot be unwound.
 const CANNOT: u32 = 1;
 
-/// Starts of functions that an index names, sorted.
-pub(super) fn find(kernel: &Kernel, map: &Map) -> Vec<u32> {
-    let data: Vec<u32> = words(&kernel.bytes).collect();
+/// Starts of functions that an index names, sorted; `data` is the words of the image.
+pub(super) fn find(kernel: &Kernel, data: &[u32], map: &Map) -> Vec<u32> {
     let entry = |index: usize| {
         let at = kernel.va(4 * index);
         let (first, second) = (*data.get(index)?, *data.get(index + 1)?);

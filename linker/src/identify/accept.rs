@@ -59,7 +59,7 @@ impl Matcher<'_> {
         let nothing_calls_it = source.callers.is_empty() && source.referrers.is_empty();
         let pointed = nothing_calls_it
             && binary.callers.is_empty()
-            && !self.binary.code.pointers_to(binary.address).is_empty();
+            && !self.binary.pointers_to(node).is_empty();
         called || referred || pointed || callers.count() >= 2
     }
 }

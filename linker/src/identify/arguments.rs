@@ -20,15 +20,15 @@ const NOT_GIVEN: f32 = 2.0;
 const MAX_CALLS: usize = 24;
 
 /// What stands behind a text or address in named callers.
-pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
-    for passed in passed(matcher, named) {
+pub(super) fn candidates(all: &[Passed], votes: &mut Votes) {
+    for passed in all {
         votes.extend(&passed.nodes, 1);
     }
 }
 
 /// Whether callers pass what the source passes.
-pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
-    for passed in passed(matcher, named) {
+pub(super) fn score(matcher: &Matcher, all: &[Passed], node: Node, tally: &mut Tally) {
+    for passed in all {
         let caller = &matcher.source.node(passed.caller).name;
         match passed.nodes.contains(&node) {
             true => tally.add(Arguments, GIVEN, || {
@@ -42,13 +42,14 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
 }
 
 /// The calls behind one text or address.
-struct Passed {
+pub(super) struct Passed {
     caller: Named,
     what: String,
     nodes: Vec<Node>,
 }
 
-fn passed(matcher: &Matcher, named: Named) -> Vec<Passed> {
+/// What named callers pass to a function, and the calls that get it.
+pub(super) fn passed(matcher: &Matcher, named: Named) -> Vec<Passed> {
     let mut all = Vec::new();
     for given in &matcher.source.node(named).given {
         let Some(by) = matcher.node_of(given.caller) else {

@@ -5,6 +5,8 @@
 //! Between two of them counts in which order common callers call them, and the
 //! order of their file.
 
+use rayon::prelude::*;
+
 use super::{
     graph::{Named, Node},
     matcher::Matcher,
@@ -39,7 +41,7 @@ pub(super) fn resolve(
 ) -> Vec<(Named, Node)> {
     let near: Vec<Vec<Node>> = ranked.iter().map(|it| near(&it.1)).collect();
     let mut left: Vec<usize> = (0..ranked.len()).collect();
-    let mut pairs = Vec::new();
+    let mut clusters = Vec::new();
     // By node, whether it is in the cluster.
     let mut within = vec![false; matcher.binary.nodes.len()];
     while let Some(first) = left.pop() {
@@ -64,12 +66,14 @@ pub(super) fn resolve(
         }
         if (2..=MAX_NAMES).contains(&names.len()) && nodes.len() <= MAX_NODES {
             nodes.sort_unstable();
-            let names: Vec<&(Named, Vec<(Node, f32)>)> =
-                names.iter().map(|&it| &ranked[it]).collect();
-            pairs.extend(Cluster::new(matcher, &names, nodes).certain(margin));
+            clusters.push((names, nodes));
         }
     }
-    pairs
+    let certain = clusters.into_par_iter().flat_map_iter(|(names, nodes)| {
+        let names: Vec<_> = names.into_iter().map(|it| &ranked[it]).collect();
+        Cluster::new(matcher, &names, nodes).certain(margin)
+    });
+    certain.collect()
 }
 
 /// Candidates not far below the first.

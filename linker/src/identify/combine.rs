@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::{
     Candidate, Strategy,
     graph::{Fact, Named, Node, Place},
@@ -41,69 +43,67 @@ pub(super) type Findings = BTreeMap<String, Finding>;
 /// Everything that the matcher has named, and the candidates for names in
 /// `asked` for which it has no certain answer.
 pub(super) fn findings(matcher: &Matcher, asked: &[&str]) -> Findings {
-    let mut findings = Findings::new();
-    for named in matcher.source.ids() {
-        let source = matcher.source.node(named);
-        if matcher.source.named(&source.name) != Some(named) {
-            continue;
-        }
-        let Some(node) = matcher.node_of(named) else {
-            continue;
-        };
-        if matcher.is_fixed(named) || may_be_changed(matcher, named, node) {
-            continue;
-        }
-        let others = matcher.doubts.get(&named);
-        let mut nodes: Vec<Node> = std::iter::once(&node)
-            .chain(others.into_iter().flatten())
-            .take(MAX_CANDIDATES)
-            .copied()
-            .collect();
-        likeliest_first(matcher, named, &mut nodes);
-        findings.insert(
-            source.name.clone(),
-            Finding {
-                candidates: nodes
-                    .into_iter()
-                    .map(|node| candidate(matcher, named, node))
-                    .collect(),
-                certain: others.is_none(),
-                function: matcher.binary.is_function(node),
-            },
-        );
+    let all: Vec<Named> = matcher.source.ids().collect();
+    let mut findings: Findings = all
+        .par_iter()
+        .filter_map(|&named| {
+            let name = matcher.source.node(named).name.clone();
+            Some((name, placed(matcher, named)?))
+        })
+        .collect();
+    let left = asked.par_iter().filter(|it| !findings.contains_key(**it));
+    let further: Vec<_> = left
+        .filter_map(|name| Some(((*name).to_owned(), open(matcher, name)?)))
+        .collect();
+    findings.extend(further);
+    findings
+}
+
+/// What is said of a name that has a place.
+fn placed(matcher: &Matcher, named: Named) -> Option<Finding> {
+    let node = matcher.node_of(named)?;
+    let means = matcher.source.named(&matcher.source.node(named).name);
+    if means != Some(named) || matcher.is_fixed(named) || may_be_changed(matcher, named, node) {
+        return None;
     }
-    for name in asked {
-        if findings.contains_key(*name) {
-            continue;
-        }
-        let Some(named) = matcher.source.named(name) else {
-            continue;
-        };
-        let ranked = matcher.rank(named);
-        let best = ranked.first().map_or(0.0, |it| it.1);
-        let mut nodes: Vec<Node> = ranked
-            .iter()
-            .take_while(|it| it.1 >= WORTH_TRYING && best - it.1 <= WITHIN)
-            .take(MAX_CANDIDATES)
-            .map(|it| it.0)
-            .collect();
-        likeliest_first(matcher, named, &mut nodes);
-        let candidates: Vec<_> = nodes
+    let others = matcher.doubts.get(&named);
+    let mut nodes: Vec<Node> = std::iter::once(&node)
+        .chain(others.into_iter().flatten())
+        .take(MAX_CANDIDATES)
+        .copied()
+        .collect();
+    likeliest_first(matcher, named, &mut nodes);
+    Some(Finding {
+        candidates: nodes
             .into_iter()
             .map(|node| candidate(matcher, named, node))
-            .collect();
-        if candidates.len() > 1 {
-            findings.insert(
-                (*name).to_owned(),
-                Finding {
-                    candidates,
-                    certain: false,
-                    function: !matcher.source.node(named).data,
-                },
-            );
-        }
-    }
-    findings
+            .collect(),
+        certain: others.is_none(),
+        function: matcher.binary.is_function(node),
+    })
+}
+
+/// The places worth trying for a name that has none.
+fn open(matcher: &Matcher, name: &str) -> Option<Finding> {
+    let named = matcher.source.named(name)?;
+    let ranked = matcher.rank(named);
+    let best = ranked.first().map_or(0.0, |it| it.1);
+    let mut nodes: Vec<Node> = ranked
+        .iter()
+        .take_while(|it| it.1 >= WORTH_TRYING && best - it.1 <= WITHIN)
+        .take(MAX_CANDIDATES)
+        .map(|it| it.0)
+        .collect();
+    likeliest_first(matcher, named, &mut nodes);
+    let candidates: Vec<_> = nodes
+        .into_iter()
+        .map(|node| candidate(matcher, named, node))
+        .collect();
+    (candidates.len() > 1).then(|| Finding {
+        candidates,
+        certain: false,
+        function: !matcher.source.node(named).data,
+    })
 }
 
 /// Sorts places: first those where the function can stand alone, then by how good they
@@ -155,9 +155,7 @@ fn likeliest_first(matcher: &Matcher, named: Named, nodes: &mut [Node]) {
 fn may_be_changed(matcher: &Matcher, named: Named, node: Node) -> bool {
     let source = matcher.source.node(named);
     let binary = matcher.binary.node(node);
-    let pointed = || {
-        !binary.referrers.is_empty() || !matcher.binary.code.pointers_to(binary.address).is_empty()
-    };
+    let pointed = || !binary.referrers.is_empty() || !matcher.binary.pointers_to(node).is_empty();
     source.known && !source.data && !source.global && source.parameters > 0 && !pointed()
 }
 

@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
+
 use super::{
     graph::{Fact, Link, Named, Node, Place, SourceNode, linked},
     matcher::Matcher,
@@ -60,6 +62,9 @@ const FEW_OF_ITS_OWN: f32 = 6.0;
 /// one is better by so many bits.
 const WORTH_EXCHANGING: f32 = 16.0;
 
+/// A name and its place.
+type Pair = (Named, Node);
+
 /// By name: other places where it may be as well, none if it is just doubtful.
 pub(super) type Doubts = HashMap<Named, Vec<Node>>;
 
@@ -88,8 +93,16 @@ impl Matcher<'_> {
                 doubts.insert(name, near);
             }
         }
-        for (_, all) in by_file {
-            self.exchangeable(&all, &mut doubts);
+        let files: Vec<Vec<(Named, Node)>> = by_file.into_values().collect();
+        let pairs: Vec<_> = files
+            .par_iter()
+            .flat_map_iter(|all| self.exchangeable(all))
+            .collect();
+        for (one, other, now) in pairs {
+            if now - self.exchanged(one, other) < ALIKE {
+                doubts.entry(one.0).or_default().push(other.1);
+                doubts.entry(other.0).or_default().push(one.1);
+            }
         }
         for &one in &named {
             if let Some(other) = self.folded(one) {
@@ -146,13 +159,13 @@ impl Matcher<'_> {
             (tally.facts(), tally.total())
         };
         let one_fact = |it: &(Named, Node)| self.source.node(it.0).known && score(self, it).0 <= 1;
-        let few: Vec<(Named, Node)> = sure.into_iter().filter(one_fact).collect();
+        let few: Vec<(Named, Node)> = sure.into_par_iter().filter(one_fact).collect();
         self.hide(&doubted);
         let weak = |it: &&(Named, Node)| {
             let (facts, bits) = score(self, it);
             facts == 0 && bits < LEAST
         };
-        let weak = few.iter().filter(weak).map(|it| it.0).collect();
+        let weak = few.par_iter().filter(weak).map(|it| it.0).collect();
         self.place_at(&doubted);
         weak
     }
@@ -239,12 +252,13 @@ impl Matcher<'_> {
             || stranger && !in_file && tally.facts() <= 1 && bits < FEW_FOR_STRANGERS
     }
 
-    /// Names of one file that could as well be exchanged.
-    fn exchangeable(&mut self, all: &[(Named, Node)], doubts: &mut Doubts) {
+    /// Names of one file that the places alone hardly tell apart, and the bits of both.
+    fn exchangeable(&self, all: &[(Named, Node)]) -> Vec<(Pair, Pair, f32)> {
         let bits: Vec<f32> = all
             .iter()
             .map(|&(name, node)| self.score(name, node, Tally::default()).total())
             .collect();
+        let mut pairs = Vec::new();
         for (index, &one) in all.iter().enumerate() {
             for (&other, theirs) in all.iter().zip(&bits).skip(index + 1) {
                 let (left, right) = (self.source.node(one.0), self.source.node(other.0));
@@ -254,12 +268,12 @@ impl Matcher<'_> {
                 let now = bits[index] + theirs;
                 let alone = self.score(one.0, other.1, Tally::default()).total()
                     + self.score(other.0, one.1, Tally::default()).total();
-                if now - alone < WORTH_EXCHANGING && now - self.exchanged(one, other) < ALIKE {
-                    doubts.entry(one.0).or_default().push(other.1);
-                    doubts.entry(other.0).or_default().push(one.1);
+                if now - alone < WORTH_EXCHANGING {
+                    pairs.push((one, other, now));
                 }
             }
         }
+        pairs
     }
 
     /// Bits of two pairs with their names exchanged.

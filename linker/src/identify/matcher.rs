@@ -7,7 +7,10 @@
 //! demands fall step by step. At the end every pair is compared again with all
 //! that has become known, and one that no longer stands is given up.
 
+mod about;
 mod check;
+mod ranked;
+mod round;
 
 use rayon::prelude::*;
 
@@ -25,9 +28,12 @@ use super::{
     strategy::Strategy,
     structure,
     tally::Tally,
-    votes::Votes,
+    votes::{Pool, Votes},
 };
 use crate::{code::Section, kernel::Kernel};
+
+use about::About;
+use ranked::Ranked;
 
 /// From this demand on it counts where a function lies.
 const BY_PLACE: f32 = 13.0;
@@ -39,22 +45,13 @@ const STEPS: [(f32, f32); 5] = [
     (10.0, 5.0),
     (8.0, 4.0),
 ];
-/// More bits, and a wider margin, for a name of which only callers are known.
-const UNKNOWN: f32 = 3.0;
 /// Fewer names are not worth another thread.
 const TOGETHER: usize = 32;
+/// No name, and no place.
+const NONE: u32 = u32::MAX;
 /// Rounds of one step, and of checks, whatever happens.
 const MAX_ROUNDS: usize = 24;
 const MAX_CHECKS: usize = 4;
-
-/// A name with its best place.
-struct Winner {
-    named: Named,
-    node: Node,
-    bits: f32,
-    /// What its margin has to be wider.
-    wider: f32,
-}
 
 /// What the whole binary shows before any name is known.
 pub(super) struct Known {
@@ -72,16 +69,17 @@ pub(super) struct Matcher<'a> {
     pub source: &'a Source,
     pub binary: &'a Binary<'a>,
     set: StrategySet,
-    /// By [`Named`].
-    nodes: Vec<Option<Node>>,
-    /// By [`Node`].
-    names: Vec<Option<Named>>,
+    /// By [`Named`]; [`NONE`] for a name without a place.
+    nodes: Vec<u32>,
+    /// By [`Node`]; [`NONE`] for a place without a name. Most of what is asked is
+    /// which name a place has, all over the kernel: what is small stays in the cache.
+    names: Vec<u32>,
     /// Names that were given, not found.
     fixed: Vec<bool>,
     /// Where the files lie, as far as their functions have names.
     pub files: Files,
     /// The best candidates of each name at the last look.
-    ranked: Vec<Vec<(Node, f32)>>,
+    ranked: Vec<Ranked>,
     stale: Vec<bool>,
     /// Counts changes; and the count at the last look, by name.
     changes: u32,
@@ -97,6 +95,8 @@ pub(super) struct Matcher<'a> {
     /// Files of which the kernel has nothing.
     absent: Vec<bool>,
     pub has_init: bool,
+    /// Votes that nobody uses at the moment.
+    votes: Pool,
 }
 
 impl<'a> Matcher<'a> {
@@ -121,11 +121,11 @@ impl<'a> Matcher<'a> {
             source,
             binary,
             set,
-            nodes: vec![None; count],
-            names: vec![None; binary.nodes.len()],
+            nodes: vec![NONE; count],
+            names: vec![NONE; binary.nodes.len()],
             fixed: vec![false; count],
             files: Files::default(),
-            ranked: vec![Vec::new(); count],
+            ranked: vec![Ranked::default(); count],
             stale: vec![true; count],
             changes: 0,
             looked_at: vec![0; count],
@@ -139,6 +139,7 @@ impl<'a> Matcher<'a> {
                 .functions()
                 .iter()
                 .any(|function| function.section == Section::Init),
+            votes: Pool::default(),
         }
     }
 
@@ -156,11 +157,13 @@ impl<'a> Matcher<'a> {
     }
 
     pub(super) fn node_of(&self, named: Named) -> Option<Node> {
-        self.nodes[named.0 as usize]
+        let node = self.nodes[named.0 as usize];
+        (node != NONE).then_some(Node(node))
     }
 
     pub(super) fn name_of(&self, node: Node) -> Option<Named> {
-        self.names[node.0 as usize]
+        let named = self.names[node.0 as usize];
+        (named != NONE).then_some(Named(named))
     }
 
     /// Whether the function that a fact is inherited from is one of its own, so
@@ -185,8 +188,8 @@ impl<'a> Matcher<'a> {
     }
 
     fn assign(&mut self, named: Named, node: Node) {
-        self.nodes[named.0 as usize] = Some(node);
-        self.names[node.0 as usize] = Some(named);
+        self.nodes[named.0 as usize] = node.0;
+        self.names[node.0 as usize] = named.0;
         let source = self.source.node(named);
         if self.binary.is_function(node) {
             self.files.add(source, node);
@@ -196,10 +199,11 @@ impl<'a> Matcher<'a> {
     }
 
     fn give_up(&mut self, named: Named) {
-        let Some(node) = self.nodes[named.0 as usize].take() else {
+        let Some(node) = self.node_of(named) else {
             return;
         };
-        self.names[node.0 as usize] = None;
+        self.nodes[named.0 as usize] = NONE;
+        self.names[node.0 as usize] = NONE;
         self.files.remove(self.source.node(named), node);
         self.touch(named);
         // Another of the file may have taken its place.
@@ -219,8 +223,8 @@ impl<'a> Matcher<'a> {
             }
         }
         for &(named, node) in pairs {
-            self.nodes[named.0 as usize] = Some(node);
-            self.names[node.0 as usize] = Some(named);
+            self.nodes[named.0 as usize] = node.0;
+            self.names[node.0 as usize] = named.0;
             if self.binary.is_function(node) {
                 self.files.add(self.source.node(named), node);
             }
@@ -230,8 +234,8 @@ impl<'a> Matcher<'a> {
     /// Takes their places from names for a while.
     pub(super) fn hide(&mut self, pairs: &[(Named, Node)]) {
         for &(named, node) in pairs {
-            self.nodes[named.0 as usize] = None;
-            self.names[node.0 as usize] = None;
+            self.nodes[named.0 as usize] = NONE;
+            self.names[node.0 as usize] = NONE;
             self.files.remove(self.source.node(named), node);
         }
     }
@@ -265,19 +269,27 @@ impl<'a> Matcher<'a> {
             &binary.refers,
             &binary.referrers,
         ] {
-            for named in near.iter().filter_map(|it| self.names[it.0 as usize]) {
-                self.unchecked[named.0 as usize] = true;
+            for &near in near {
+                if let Some(named) = self.name_of(near) {
+                    self.unchecked[named.0 as usize] = true;
+                }
             }
         }
     }
 
     /// All that speaks for and against the pair.
-    pub(super) fn score(&self, named: Named, node: Node, mut tally: Tally) -> Tally {
+    pub(super) fn score(&self, named: Named, node: Node, tally: Tally) -> Tally {
+        self.score_by(&About::of(self, named), node, tally)
+    }
+
+    /// The same, with what is known about the name whatever the place.
+    fn score_by(&self, about: &About, node: Node, mut tally: Tally) -> Tally {
+        let named = about.named;
         if self.set.has(Strategy::Lexical) {
             lexical::score(self, named, node, &mut tally);
         }
         if self.set.has(Strategy::Relation) {
-            relation::score(self, named, node, &mut tally);
+            relation::score(self, &about.neighbours, node, &mut tally);
         }
         if self.set.has(Strategy::Structure) {
             structure::score(self, named, node, &mut tally);
@@ -287,7 +299,7 @@ impl<'a> Matcher<'a> {
             shape::score(self, named, node, &mut tally);
         }
         if self.set.has(Strategy::Arguments) {
-            arguments::score(self, named, node, &mut tally);
+            arguments::score(self, &about.passed, node, &mut tally);
             sights::score(self, named, node, &mut tally);
         }
         if self.set.has(Strategy::Locality) {
@@ -297,31 +309,27 @@ impl<'a> Matcher<'a> {
     }
 
     /// The candidates of a name, the best first.
-    pub(super) fn rank(&self, named: Named) -> Vec<(Node, f32)> {
-        self.rank_open(named, &mut Votes::of(self.binary.nodes.len()))
+    pub(super) fn rank(&self, named: Named) -> Ranked {
+        self.rank_open(named, &mut self.votes.take(self.binary.nodes.len()))
     }
 
-    fn rank_open(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
+    fn rank_open(&self, named: Named, votes: &mut Votes) -> Ranked {
         self.rank_with(named, votes, |node| {
             !self.refuted[named.0 as usize].contains(&node)
         })
     }
 
     /// The same with those that were given up.
-    pub(super) fn rank_anew(&self, named: Named, votes: &mut Votes) -> Vec<(Node, f32)> {
+    pub(super) fn rank_anew(&self, named: Named, votes: &mut Votes) -> Ranked {
         self.rank_with(named, votes, |_| true)
     }
 
-    fn rank_with(
-        &self,
-        named: Named,
-        votes: &mut Votes,
-        open: impl Fn(Node) -> bool,
-    ) -> Vec<(Node, f32)> {
+    fn rank_with(&self, named: Named, votes: &mut Votes, open: impl Fn(Node) -> bool) -> Ranked {
         let file = self.source.node(named).file;
         if file.is_some_and(|file| self.absent[file as usize]) {
-            return Vec::new();
+            return Ranked::default();
         }
+        let about = About::of(self, named);
         if self.set.has(Strategy::Lexical) {
             lexical::candidates(self, named, votes);
         }
@@ -336,7 +344,7 @@ impl<'a> Matcher<'a> {
             shape::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Arguments) {
-            arguments::candidates(self, named, votes);
+            arguments::candidates(&about.passed, votes);
             sights::candidates(self, named, votes);
         }
         if self.set.has(Strategy::Locality) {
@@ -353,13 +361,12 @@ impl<'a> Matcher<'a> {
                 owner == Some(named) || owner.is_none() && open(node)
             })
             .filter_map(|node| {
-                let tally = self.score(named, node, Tally::default());
+                let tally = self.score_by(&about, node, Tally::default());
                 (tally.own() > 0.0).then_some((node, tally.total()))
             })
             .collect();
-        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        ranked.truncate(6);
-        ranked
+        ranked.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Ranked::of(&ranked)
     }
 
     /// Spreads names to the fixpoint.
@@ -400,149 +407,6 @@ impl<'a> Matcher<'a> {
         any
     }
 
-    /// Accepts what meets the demands; false when nothing does.
-    fn round(&mut self, (need, margin): (f32, f32)) -> bool {
-        let due: Vec<Named> = self
-            .source
-            .ids()
-            .filter(|&named| {
-                let index = named.0 as usize;
-                let file = self.source.node(named).file;
-                let moved =
-                    need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize]);
-                self.nodes[index].is_none() && (self.stale[index] || moved)
-            })
-            .collect();
-        let ranked = self.ask_each(&due, |&named, votes| self.rank_open(named, votes));
-        for (named, ranked) in due.iter().zip(ranked) {
-            let index = named.0 as usize;
-            self.ranked[index] = ranked;
-            self.stale[index] = false;
-            self.looked_at[index] = self.changes;
-        }
-        if need <= BY_PLACE {
-            self.stale_files.fill(false);
-        }
-        let open: Vec<Named> = self
-            .source
-            .ids()
-            .filter(|it| !self.ranked[it.0 as usize].is_empty())
-            .collect();
-        let winners: Vec<Winner> = open
-            .par_iter()
-            .with_min_len(TOGETHER)
-            .filter_map(|&named| self.winner(named, (need, margin)))
-            .collect();
-        let rivals = self.rivals(&winners);
-        let mut accepted: Vec<(Named, Node)> = Vec::new();
-        let mut outdated: Vec<Named> = Vec::new();
-        for (winner, rivals) in winners.iter().zip(&rivals) {
-            if self.beats(winner, rivals, margin) {
-                accepted.push((winner.named, winner.node));
-            } else {
-                let old = |it: &&(Named, f32)| self.looked_at[it.0.0 as usize] < self.changes;
-                outdated.extend(rivals.iter().filter(old).map(|it| it.0));
-            }
-        }
-        for &(named, node) in &accepted {
-            self.assign(named, node);
-        }
-        for rival in &outdated {
-            self.stale[rival.0 as usize] = true;
-        }
-        !accepted.is_empty() || !outdated.is_empty()
-    }
-
-    /// The best place of a name, if it meets the demands.
-    fn winner(&self, named: Named, (need, margin): (f32, f32)) -> Option<Winner> {
-        if self.node_of(named).is_some() {
-            return None;
-        }
-        let ranked = &self.ranked[named.0 as usize];
-        let &(node, bits) = ranked.first()?;
-        let next = ranked.get(1).map_or(0.0, |it| it.1);
-        let (more, wider) = match self.source.node(named) {
-            source if source.known => (0.0, 0.0),
-            source if source.data => (UNKNOWN / 2.0, 0.0),
-            _ => (UNKNOWN, UNKNOWN),
-        };
-        let meets = self.name_of(node).is_none()
-            && bits >= need + more
-            && bits - next >= margin + wider
-            && self.stands_alone(named, node);
-        meets.then_some(Winner {
-            named,
-            node,
-            bits,
-            wider,
-        })
-    }
-
-    /// For each of these winners all names that have its place among their
-    /// candidates, each with its bits.
-    fn rivals(&self, winners: &[Winner]) -> Vec<Vec<(Named, f32)>> {
-        let mut rivals = vec![Vec::new(); winners.len()];
-        // By node, the last winner that has it, from 1; and the one before that.
-        let mut last = vec![0; self.binary.nodes.len()];
-        let mut before = Vec::with_capacity(winners.len());
-        for (winner, index) in winners.iter().zip(1..) {
-            before.push(std::mem::replace(&mut last[winner.node.0 as usize], index));
-        }
-        for named in self.source.ids().filter(|it| self.node_of(*it).is_none()) {
-            for &(node, bits) in &self.ranked[named.0 as usize] {
-                let mut winner = last[node.0 as usize];
-                while winner != 0 {
-                    rivals[winner - 1].push((named, bits));
-                    winner = before[winner - 1];
-                }
-            }
-        }
-        rivals
-    }
-
-    /// Whether no other name has a claim to the place.
-    fn beats(&self, winner: &Winner, rivals: &[(Named, f32)], margin: f32) -> bool {
-        let &Winner {
-            named,
-            node,
-            bits,
-            wider,
-        } = winner;
-        let mut others = rivals.iter().filter(|it| it.0 != named);
-        others.all(|&(rival, theirs)| {
-            if self.may_contain(named, rival) {
-                // It explains a part of this one, unless it is there itself.
-                theirs <= bits || !self.stands_alone(rival, node)
-            } else if self.may_contain(rival, named) {
-                let own = self.score(rival, node, Tally::default()).own();
-                bits - own >= margin
-            } else {
-                bits - theirs >= margin + wider
-            }
-        })
-    }
-
-    /// Accepts names that are certain only together with others.
-    fn together(&mut self, (need, margin): (f32, f32)) -> bool {
-        let ranked: Vec<(Named, Vec<(Node, f32)>)> = self
-            .source
-            .ids()
-            .filter(|it| self.node_of(*it).is_none() && self.source.node(*it).known)
-            .filter_map(|named| {
-                let ranked = &self.ranked[named.0 as usize];
-                let first = ranked.first().filter(|it| it.1 >= need)?;
-                let open = |it: &&(Node, f32)| self.name_of(it.0).is_none();
-                let stands = self.stands_alone(named, first.0);
-                stands.then(|| (named, ranked.iter().filter(open).copied().collect()))
-            })
-            .collect();
-        let pairs = cluster::resolve(self, &ranked, margin);
-        for &(named, node) in &pairs {
-            self.assign(named, node);
-        }
-        !pairs.is_empty()
-    }
-
     /// The same question about each of many, on all processors; the answers in order.
     pub(super) fn ask_each<T: Sync, A: Send>(
         &self,
@@ -552,7 +416,7 @@ impl<'a> Matcher<'a> {
         all.par_iter()
             .with_min_len(TOGETHER)
             .map_init(
-                || Votes::of(self.binary.nodes.len()),
+                || self.votes.take(self.binary.nodes.len()),
                 |votes, one| answer(one, votes),
             )
             .collect()

@@ -231,7 +231,9 @@ pub fn identify(kernel: &Kernel, symbols: &SymbolTable, options: &Options) -> Id
         Some(extra) => symbols.merged(extra),
         None => symbols.clone(),
     };
-    let findings = find(kernel, &given, options);
+    // Most of it is done in many small steps on all threads; one of these threads
+    // begins the next step sooner than one that has to wake them first.
+    let findings = rayon::scope(|_| find(kernel, &given, options));
     let symbols = with_found(&given, &findings);
     let mut machines = machine::find(kernel, &symbols);
     let layouts = Layouts::of(kernel, &symbols, &machines);
@@ -274,11 +276,14 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
     }
     let own = options.signatures.as_deref();
     let signatures = own.unwrap_or_else(|| Signatures::shipped());
-    let (facts, code) = rayon::join(
-        || signatures.for_version(kernel.facts.version),
+    let ((facts, source), code) = rayon::join(
+        || {
+            let facts = signatures.for_version(kernel.facts.version);
+            let source = graph::Source::of(&facts);
+            (facts, source)
+        },
         || Code::analyse(kernel, &code::Options::default()),
     );
-    let source = graph::Source::of(&facts);
     let binary = graph::Binary::of(&code, &source);
     let ((shapes, assembly), sights) = rayon::join(
         || {
@@ -307,7 +312,12 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
         .copied()
         .chain(options.names.iter().map(String::as_str))
         .collect();
-    combine::findings(&matcher, &asked)
+    let findings = combine::findings(&matcher, &asked);
+    drop(matcher);
+    // Lists by the hundred thousand take a while to be given back; nobody waits for it.
+    let lists = binary.into_lists();
+    rayon::spawn(move || drop((lists, code, source, facts)));
+    findings
 }
 
 /// The symbols, and those names that the code shows with certainty.

@@ -74,8 +74,40 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     }
 }
 
+/// The neighbours of a name in the source that have a place, with the places.
+pub(super) struct Neighbours {
+    named: Named,
+    /// What it must call.
+    must_call: Vec<(Named, Node)>,
+    /// Who calls it, and who refers to it: the first of them.
+    callers: Vec<(Link, Node)>,
+    referrers: Vec<(Link, Node)>,
+}
+
+impl Neighbours {
+    pub(super) fn of(matcher: &Matcher, named: Named) -> Self {
+        let source = matcher.source.node(named);
+        let must_call = source.calls.iter().filter(|it| it.fact == Fact::Must);
+        let placed = |links: &[Link]| {
+            let placed = links
+                .iter()
+                .filter_map(|it| Some((*it, matcher.node_of(it.to)?)));
+            placed.take(MAX_COMPARED).collect()
+        };
+        Self {
+            named,
+            must_call: must_call
+                .filter_map(|it| Some((it.to, matcher.node_of(it.to)?)))
+                .collect(),
+            callers: placed(&source.callers),
+            referrers: placed(&source.referrers),
+        }
+    }
+}
+
 /// Calls and references, in both directions.
-pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
+pub(super) fn score(matcher: &Matcher, near: &Neighbours, node: Node, tally: &mut Tally) {
+    let named = near.named;
     let source = matcher.source.node(named);
     let binary = matcher.binary.node(node);
     let name = |named: Named| &matcher.source.node(named).name;
@@ -105,30 +137,18 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             None => {}
         }
     }
-    for link in &source.calls {
-        if link.fact == Fact::Must
-            && let Some(callee) = matcher.node_of(link.to)
-            && binary.calls.binary_search(&callee).is_err()
-            && callee != node
-        {
+    for &(must, callee) in &near.must_call {
+        if binary.calls.binary_search(&callee).is_err() && callee != node {
             tally.add(Relation, -NOT_CALLED, || {
-                format!("does not call {}", name(link.to))
+                format!("does not call {}", name(must))
             });
         }
     }
 
     // Who calls it.
     let mut sum = 0.0;
-    let mut seen = 0;
     let mut missed = 0;
-    for link in &source.callers {
-        let Some(caller) = matcher.node_of(link.to) else {
-            continue;
-        };
-        seen += 1;
-        if seen > MAX_COMPARED {
-            break;
-        }
+    for &(ref link, caller) in &near.callers {
         let calls = &matcher.binary.node(caller).calls;
         if calls.binary_search(&node).is_ok() {
             let bits = matcher.rarity(calls.len()) * 0.5 * share(link.fact);
@@ -162,12 +182,12 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
             }
         }
     }
-    references(matcher, named, node, tally);
+    references(matcher, near, node, tally);
 }
 
 /// Addresses taken, and variables used.
-fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
-    let source = matcher.source.node(named);
+fn references(matcher: &Matcher, near: &Neighbours, node: Node, tally: &mut Tally) {
+    let source = matcher.source.node(near.named);
     let binary = matcher.binary.node(node);
     let name = |named: Named| &matcher.source.node(named).name;
     for &referred in &binary.refers {
@@ -191,15 +211,7 @@ fn references(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
         }
     }
     let mut sum = 0.0;
-    let mut seen = 0;
-    for link in &source.referrers {
-        let Some(referrer) = matcher.node_of(link.to) else {
-            continue;
-        };
-        seen += 1;
-        if seen > MAX_COMPARED {
-            break;
-        }
+    for &(ref link, referrer) in &near.referrers {
         let refers = &matcher.binary.node(referrer).refers;
         if refers.binary_search(&node).is_ok() {
             let bits = (matcher.rarity(refers.len()) * 0.5 * share(link.fact)).min(ENOUGH - sum);

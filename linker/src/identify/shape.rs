@@ -218,10 +218,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
 
 /// Whether a function stands in the console of this name, and not in another's.
 fn of_console(matcher: &Matcher, name: &str, node: Node, tally: &mut Tally) {
-    let pointers = matcher
-        .binary
-        .code
-        .pointers_to(matcher.binary.node(node).address);
+    let pointers = matcher.binary.pointers_to(node);
     if pointers.is_empty() {
         return;
     }

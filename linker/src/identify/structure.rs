@@ -11,7 +11,7 @@ use super::{
     tally::Tally,
     votes::Votes,
 };
-use crate::code::{CallKind, Section};
+use crate::code::Section;
 
 /// Bits against an answer for a constant that it lacks, or has too many.
 const LACKS: f32 = 1.0;
@@ -50,33 +50,38 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     }
     let function = matcher.binary.code.function(id);
     let mut sum = 0.0;
+    let mut foreign = 0;
+    let is_foreign = |(value, rarity): (&u32, &f32)| {
+        usize::from(*rarity > 4.0 && (0x10..0x8000_0000).contains(value))
+    };
+    // Both are sorted.
+    let mut own = binary.constants.iter().zip(&binary.rarities).peekable();
     for &(value, fact, via) in &source.constants {
-        if value < COMMON || value > 0u32.wrapping_sub(COMMON) || matcher.elsewhere(via, node) {
+        while let Some(other) = own.next_if(|it| *it.0 < value) {
+            foreign += is_foreign(other);
+        }
+        let same = own.next_if(|it| *it.0 == value);
+        if same.is_none() && fact != Fact::Must
+            || value < COMMON
+            || value > 0u32.wrapping_sub(COMMON)
+            || matcher.elsewhere(via, node)
+        {
             continue;
         }
-        if let Ok(index) = binary.constants.binary_search(&value) {
-            let bits = binary.rarities[index] * 0.7 * share(fact);
+        if let Some((_, rarity)) = same {
+            let bits = rarity * 0.7 * share(fact);
             let bits = bits.min(ENOUGH - sum);
             sum += bits;
             tally.fact(Structure, fact, bits, || {
                 format!("has the constant {value:#x}")
             });
-        } else if fact == Fact::Must && value >= 0x10 {
+        } else if value >= 0x10 {
             tally.add(Structure, -LACKS, || {
                 format!("lacks the constant {value:#x}")
             });
         }
     }
-    let foreign = binary.constants.iter().zip(&binary.rarities);
-    let foreign = foreign.filter(|&(&value, &rarity)| {
-        rarity > 4.0
-            && (0x10..0x8000_0000).contains(&value)
-            && source
-                .constants
-                .binary_search_by_key(&value, |it| it.0)
-                .is_err()
-    });
-    let foreign = foreign.count();
+    foreign += own.map(is_foreign).sum::<usize>();
     if foreign > 0 && !source.constants.is_empty() {
         tally.add(Structure, -FOREIGN * foreign.min(8) as f32, || {
             format!("has {foreign} constants that the source has not")
@@ -107,10 +112,7 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
         });
     }
     // What is called at the end by a jump may read any register.
-    let jumps = function
-        .calls
-        .iter()
-        .any(|call| call.kind != CallKind::Direct);
+    let jumps = binary.jumps;
     let (have, expected) = (function.arguments, source.parameters.min(4));
     let bits = match have.cmp(&expected) {
         _ if jumps && have != expected => 0.0,
@@ -141,7 +143,7 @@ fn pointed(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
     if source.global || !source.callers.is_empty() || !source.referrers.is_empty() {
         return;
     }
-    let pointers = matcher.binary.code.pointers_to(binary.address);
+    let pointers = matcher.binary.pointers_to(node);
     match (binary.callers.is_empty(), pointers.is_empty()) {
         (true, false) => tally.add(Structure, 2.0, || {
             format!("called through a pointer at {:#x} alone", pointers[0])
@@ -154,8 +156,7 @@ fn pointed(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
 
 /// Whether it calls at all, how many functions, and through pointers.
 fn calls(matcher: &Matcher, source: &SourceNode, binary: &BinaryNode, tally: &mut Tally) {
-    let must = source.calls.iter().filter(|it| it.fact == Fact::Must);
-    let (must, may) = (must.count(), source.calls.len());
+    let (must, may) = (source.must_call, source.calls.len());
     let have = binary.calls.len();
     if may == 0 && source.indirect == 0 {
         // Division and copying are calls that no source shows.

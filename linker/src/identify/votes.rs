@@ -1,6 +1,11 @@
 //! Where a name may be, before anything is compared: each strategy points to
 //! some places, and what is pointed to most sharply is compared first.
 
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Mutex, PoisonError},
+};
+
 use super::graph::Node;
 
 /// Candidates that are compared for one function.
@@ -54,6 +59,49 @@ impl Votes {
         let near = all.iter().take_while(|it| it.1 >= best / 2.0).count();
         all.truncate(near.clamp(FEW_CANDIDATES, MAX_CANDIDATES));
         all.into_iter().map(|it| it.0).collect()
+    }
+}
+
+/// Empty votes to use again: as long as the binary has nodes, they are worth keeping.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<Vec<Votes>>);
+
+impl Pool {
+    /// Votes for so many nodes, the same number each time.
+    pub(super) fn take(&self, nodes: usize) -> Lent<'_> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Lent {
+            pool: self,
+            votes: kept.unwrap_or_else(|| Votes::of(nodes)),
+        }
+    }
+}
+
+/// Votes of a pool, to which they go back.
+pub(super) struct Lent<'a> {
+    pool: &'a Pool,
+    votes: Votes,
+}
+
+impl Deref for Lent<'_> {
+    type Target = Votes;
+
+    fn deref(&self) -> &Votes {
+        &self.votes
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut Votes {
+        &mut self.votes
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let votes = std::mem::take(&mut self.votes);
+        let mut kept = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(votes);
     }
 }
 

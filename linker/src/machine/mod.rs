@@ -98,11 +98,15 @@ pub fn find(kernel: &Kernel, symbols: &SymbolTable) -> Machines {
 /// The same, with the addresses of functions from `lookup`; the symbol table
 /// still tells where the array of descriptors is, if it does.
 pub fn find_by(kernel: &Kernel, symbols: &SymbolTable, lookup: &Lookup<'_>) -> Machines {
-    let array = descriptors::find(kernel, symbols);
+    // Each looks through the whole image, and none needs another.
+    let ((array, processors), (irq_loops, system_calls)) = rayon::join(
+        || (descriptors::find(kernel, symbols), processors::find(kernel)),
+        || (irq_loop::find(kernel), system_calls::find(kernel)),
+    );
     let mut machines = Machines {
-        processors: processors::find(kernel),
-        irq_loops: irq_loop::find(kernel),
-        system_calls: system_calls::find(kernel),
+        processors,
+        irq_loops,
+        system_calls,
         ..Machines::default()
     };
     if let Some(array) = array {

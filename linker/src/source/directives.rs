@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
                 if self.branch(&word, rest, skipped, path, &mut conditions, &mut out) || skipped {
                     continue;
                 }
-                self.define(&word, rest, doubt);
+                self.define(&word, rest, path, doubt);
                 if &*word == "include" {
                     self.include(rest, path, follow, depth, doubt);
                 }
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn define(&mut self, word: &str, rest: &[Token], doubt: bool) {
+    fn define(&mut self, word: &str, rest: &[Token], path: &str, doubt: bool) {
         let Some((name, rest)) = rest.split_first() else {
             return;
         };
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
                     self.table.define(name.name, one, doubt);
                 }
             }
-            "undef" if !doubt => self.table.undefine(name.name),
+            "undef" if !doubt => self.table.end(name.name, path, name.line),
             _ => {}
         }
     }

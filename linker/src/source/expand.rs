@@ -106,7 +106,7 @@ impl<'a> Expander<'a> {
                 continue;
             }
             let usable = !active.contains(&token.name) && active.len() < MAX_DEPTH;
-            let alternatives = usable.then(|| self.scope.macros(token.name)).flatten();
+            let alternatives = usable.then(|| self.macros(token)).flatten();
             let used = alternatives
                 .and_then(|all| self.replace(token, all, tokens, at, site, active, out));
             match used {
@@ -131,7 +131,8 @@ impl<'a> Expander<'a> {
             return at;
         };
         let takes = |name| {
-            let mut all = self.scope.macros(name)?.all.iter();
+            let token = Token { name, ..used };
+            let mut all = self.macros(token)?.all.iter();
             all.any(|one| one.parameters.is_some()).then_some(())
         };
         if last.kind != Kind::Word
@@ -152,6 +153,11 @@ impl<'a> Expander<'a> {
         self.into(&call, site, active, out);
         active.pop();
         end
+    }
+
+    /// What a name stands for where it is used.
+    fn macros(&self, used: Token) -> Option<&'a Alternatives<Macro>> {
+        self.scope.macros_at(used.name, self.file, used.line)
     }
 
     fn placed(&self, mut token: Token, site: Option<Site>) -> Token {

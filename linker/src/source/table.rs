@@ -66,6 +66,15 @@ impl<T> Alternatives<T> {
     }
 }
 
+/// What a name stood for in a part of a file.
+#[derive(Debug)]
+struct Ended {
+    file: Rc<str>,
+    /// The line of the `#undef`.
+    line: u32,
+    alternatives: Alternatives<Macro>,
+}
+
 /// What is known of a function or variable that is declared but not defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Declared {
@@ -77,6 +86,8 @@ pub(super) enum Declared {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     macros: HashMap<Name, Alternatives<Macro>>,
+    /// What names stood for in a file up to where it says `#undef`, in its order.
+    ended: HashMap<Name, Vec<Ended>>,
     /// None if the value is not known.
     pub(super) enumerators: HashMap<Name, Option<i64>>,
     pub(super) inlines: HashMap<Name, Alternatives<Definition>>,
@@ -94,6 +105,27 @@ impl Table {
 
     pub(super) fn undefine(&mut self, name: Name) {
         self.macros.insert(name, Alternatives::default());
+    }
+
+    /// The same by an `#undef` in a line of a file: a function before it is still
+    /// written with the macro.
+    pub(super) fn end(&mut self, name: Name, file: &str, line: u32) {
+        let known = self.macros.insert(name, Alternatives::default());
+        if let Some(alternatives) = known.filter(|known| !known.all.is_empty()) {
+            self.ended.entry(name).or_default().push(Ended {
+                file: file.into(),
+                line,
+                alternatives,
+            });
+        }
+    }
+
+    fn macros_at(&self, name: Name, file: &str, line: u32) -> Option<&Alternatives<Macro>> {
+        let mut ended = self.ended.get(&name).into_iter().flatten();
+        let before = ended.find(|it| it.line > line && *it.file == *file);
+        before
+            .map(|it| &it.alternatives)
+            .or_else(|| self.macros.get(&name))
     }
 
     pub(super) fn add_inline(&mut self, one: Definition) {
@@ -125,6 +157,18 @@ impl<'a> Scope<'a> {
     pub(super) fn macros(self, name: Name) -> Option<&'a Alternatives<Macro>> {
         self.layers()
             .find_map(|table| table.macros.get(&name))
+            .filter(|alternatives| !alternatives.all.is_empty())
+    }
+
+    /// The same in a line of a file, of which all has been read.
+    pub(super) fn macros_at(
+        self,
+        name: Name,
+        file: &str,
+        line: u32,
+    ) -> Option<&'a Alternatives<Macro>> {
+        self.layers()
+            .find_map(|table| table.macros_at(name, file, line))
             .filter(|alternatives| !alternatives.all.is_empty())
     }
 

@@ -187,6 +187,57 @@ int f(void)
 }
 
 #[test]
+fn a_macro_holds_up_to_where_it_is_undefined() {
+    let source = r#"
+#include <linux/a.h>
+void first(struct x *x)
+{
+#define CHECK(condition) do {						\
+	if (!(condition))						\
+		pr_err("failed, %s\n", #condition);			\
+} while (0)
+	CHECK(x->size  &
+	      ~FLAG);
+	CHECK(x->mode == 'a' && real(1, "a\n"));
+#undef CHECK
+}
+
+void second(struct x *x)
+{
+#define CHECK(condition) real(2, #condition)
+	CHECK(x->size);
+#undef CHECK
+}
+
+void third(struct x *x)
+{
+	CHECK(x->size);
+}
+"#;
+    let text = facts(&[("include/linux/a.h", HEADER), ("kernel/unit.c", source)]);
+    expect![[r#"
+        signatures 1
+        version 3.18.1
+        file kernel/unit.c
+        fn first ---- 1 3 6 0 0
+        t "\x013failed, %s\n"
+        t "x->size & ~FLAG"
+        t "a\n"
+        t "x->mode == 'a' && real(1, \"a\\n\")"
+        c printk "\x013failed, %s\n" "x->size & ~FLAG"
+        c real 1 "a\n"
+        c printk "\x013failed, %s\n" "x->mode == 'a' && real(1, \"a\\n\")"
+        k !200 =61
+        fn second ---- 1 15 1 0 0
+        t "x->size"
+        c real 2 "x->size"
+        fn third ---- 1 22 1 0 0
+        d CHECK
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
 fn what_is_no_tree_is_refused() {
     let asked = Asked::shipped().unwrap();
     let error = extract(Path::new("/nonexistent"), &asked).unwrap_err();

@@ -135,6 +135,11 @@ fn runs(kernel: &Kernel, form: Form) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
     let mut at = 0;
     while at + form.size <= kernel.bytes.len() {
+        // Millions of words are looked at, and most of them are not even addresses.
+        if value(kernel, form, at).is_none() {
+            at += 4;
+            continue;
+        }
         let mut entries = Vec::new();
         let mut next = at;
         while let Some(entry) = entry(kernel, form, next) {
@@ -205,6 +210,18 @@ fn close_together<'a>(
     })
 }
 
+/// The first word of an entry at an offset, if it may be an exported address.
+#[inline]
+fn value(kernel: &Kernel, form: Form, at: usize) -> Option<u32> {
+    let word = le32(&kernel.bytes, at)?;
+    let value = match form.place_relative {
+        true => kernel.va(at).wrapping_add(word),
+        false => word,
+    };
+    let distance = value.wrapping_sub(kernel.base) as usize;
+    (distance < kernel.bytes.len().saturating_add(MARGIN)).then_some(value)
+}
+
 /// The entry at an offset, if there may be one.
 fn entry(kernel: &Kernel, form: Form, at: usize) -> Option<Entry<'_>> {
     let word = |index: usize| {
@@ -215,11 +232,7 @@ fn entry(kernel: &Kernel, form: Form, at: usize) -> Option<Entry<'_>> {
             false => word,
         })
     };
-    let value = word(0)?;
-    let distance = value.wrapping_sub(kernel.base);
-    if distance as usize >= kernel.bytes.len().saturating_add(MARGIN) {
-        return None;
-    }
+    let value = value(kernel, form, at)?;
     let offset = kernel.offset(word(1)?)?;
     let name = identifier(kernel.bytes.get(offset..)?)?;
     if form.size == 12 {

@@ -11,7 +11,7 @@ mod returns;
 use rayon::prelude::*;
 
 use super::{
-    Code, Function, FunctionId, Lists, Section, Target,
+    Code, Function, FunctionId, Lists, Origin, Section, Target,
     decode::Op,
     map::{CODE, Map},
     sweep::{Found, Swept},
@@ -68,7 +68,7 @@ pub(super) fn complete(kernel: &Kernel, map: &Map, swept: Swept) -> Code {
     enter(&swept.functions, &starts, &mut functions);
     sections(map, &mut functions);
     hand_on(&handed, &mut functions);
-    users.sort_unstable();
+    users.par_sort_unstable();
     users.dedup();
     let pointers = swept
         .pointers
@@ -121,6 +121,25 @@ fn enter(found: &[Found], starts: &[u32], functions: &mut [Function]) {
                 mark(other.max(index));
             }
         }
+    }
+    // A function ends behind the call of one that never returns; but when that may be a
+    // part of another, so may what stands behind the call be.
+    let ends_in_a_part = |function: &Function| {
+        let mut calls = function.calls.iter();
+        calls.any(|call| match call.target {
+            Target::Function(callee) => functions
+                .get(callee.index())
+                .is_some_and(|it| it.no_return && it.entered),
+            _ => false,
+        })
+    };
+    let behind: Vec<usize> = (1..functions.len())
+        .filter(|&index| {
+            functions[index].found_by == Origin::AfterEnd && ends_in_a_part(&functions[index - 1])
+        })
+        .collect();
+    for index in behind {
+        functions[index].entered = true;
     }
 }
 

@@ -265,6 +265,11 @@ impl Reader<'_> {
     fn followed_by_movt(&self, at: u32, insn: &Insn, rd: u8) -> bool {
         let map = self.context.map;
         let mut next = at.wrapping_add(u32::from(insn.size));
+        let halves = (0..4 * APART as u32).step_by(2);
+        let mut places = halves.map(|distance| next.wrapping_add(distance));
+        if !places.any(|place| map.may_movt(place, self.found.thumb)) {
+            return false;
+        }
         for _ in 0..APART {
             let Some(other) = map.insn(next, self.found.thumb) else {
                 return false;

@@ -1,6 +1,8 @@
 //! What one pass has told the next one.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
+
+use rayon::prelude::*;
 
 use crate::code::{
     Origin,
@@ -60,18 +62,18 @@ fn difference(left: &[u32], right: &[u32]) -> Vec<u32> {
 /// Adds the addresses of all calls of these functions.
 fn calls_of(map: &Map, callees: &[u32], places: &mut Vec<u32>) {
     for region in &map.regions {
-        let step = if region.thumb { 2 } else { 4 };
-        let mut at = region.range.start;
-        while at < region.range.end {
-            if map.has(at, CODE)
-                && map.may_call(at, region.thumb)
-                && let Some(insn) = map.insn(at, region.thumb)
-                && let Op::Call { target, .. } = insn.op
-                && callees.binary_search(&target).is_ok()
-            {
-                places.push(at);
-            }
-            at += step;
-        }
+        let calls = |at: &u32| {
+            map.may_call(*at, region.thumb)
+                && map.insn(*at, region.thumb).is_some_and(|insn| {
+                    matches!(insn.op, Op::Call { target, .. }
+                        if callees.binary_search(&target).is_ok())
+                })
+        };
+        let pieces: Vec<Range<u32>> = region.pieces().collect();
+        places.par_extend(
+            pieces
+                .par_iter()
+                .flat_map_iter(|piece| map.marked(piece, region.step(), CODE).filter(calls)),
+        );
     }
 }

@@ -4,11 +4,16 @@
 //! one function and the next border is the next function, when it looks like the
 //! start of one. Every pass tells more starts (targets of tail calls, pointers to
 //! what nothing has reached) and more functions that never return, and with them
-//! the next pass tells more ends. It settles after a few.
+//! the next pass tells more ends. It settles after a few. What takes long in a pass is
+//! done in parts of a fixed size, on all processors.
 
 mod changes;
 mod entry;
 mod pass;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
 
 use super::{
     Origin,
@@ -77,27 +82,45 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
     let mut changes = Changes::default();
     for round in 0..PASSES {
         let before = std::mem::take(&mut swept.functions);
+        let never_before = std::mem::take(&mut swept.no_return);
+        let marks = map.copy();
         changes.all = round < FULL;
-        if changes.all {
-            for region in &regions {
-                map.clear(&region.range, CODE | FALLEN | JUMPED | START | CALLED);
+        let parts = match changes.all {
+            true => {
+                for region in &regions {
+                    map.clear(&region.range, CODE | FALLEN | JUMPED | START | CALLED);
+                }
+                parts(&regions, &starts)
+            }
+            false => regions.clone(),
+        };
+        let stretches: Vec<Range<u32>> = parts.iter().map(|it| it.range.clone()).collect();
+        let told: Vec<_> = map
+            .split(&stretches, &marks)
+            .into_par_iter()
+            .zip(&parts)
+            .map(|(mut map, region)| {
+                let (mut functions, mut banned) = (Vec::new(), Vec::new());
+                let mut pass = Pass {
+                    walker: &mut Walker::new(&mut map, &never_before),
+                    region,
+                    starts: &starts,
+                    before: &before,
+                    changes: &changes,
+                    functions: &mut functions,
+                    banned: &mut banned,
+                };
+                pass.run();
+                (functions, banned, map.outside())
+            })
+            .collect();
+        for (functions, refused, outside) in told {
+            swept.functions.extend(functions);
+            banned.extend(refused);
+            for (at, marks) in outside {
+                map.set(at, marks);
             }
         }
-        let mut walker = Walker::new(map);
-        walker.no_return = std::mem::take(&mut swept.no_return);
-        for region in &regions {
-            let mut pass = Pass {
-                walker: &mut walker,
-                region,
-                starts: &starts,
-                before: &before,
-                changes: &changes,
-                functions: &mut swept.functions,
-                banned: &mut banned,
-            };
-            pass.run();
-        }
-        let never_before = std::mem::take(&mut walker.no_return);
         swept.no_return = no_return(&swept.functions);
         banned.sort_unstable();
         banned.dedup();
@@ -123,6 +146,32 @@ pub(super) fn sweep(kernel: &Kernel, map: &mut Map, seeds: &Seeds) -> Swept {
     swept
 }
 
+/// Code that is swept by one thread at a time, in bytes.
+const PART: u32 = 128 << 10;
+
+/// The regions in parts for several threads. A part begins with a function that is
+/// called, which no function before it can run into, so a sweep of the parts finds what
+/// a sweep of the whole would.
+fn parts(regions: &[Region], starts: &[(u32, Origin)]) -> Vec<Region> {
+    let mut parts = Vec::new();
+    for region in regions {
+        let mut rest = region.clone();
+        let first = starts.partition_point(|start| start.0 < region.range.start);
+        for &(at, origin) in &starts[first..] {
+            let far = at.saturating_sub(rest.range.start) >= PART;
+            if origin == Origin::Call && far && rest.range.end.saturating_sub(at) >= PART {
+                parts.push(Region {
+                    range: rest.range.start..at,
+                    ..rest
+                });
+                rest.range.start = at;
+            }
+        }
+        parts.push(rest);
+    }
+    parts
+}
+
 /// Sorted, and each address once, for its best reason.
 fn tidy(starts: &mut Vec<(u32, Origin)>) {
     starts.sort_unstable();
@@ -130,18 +179,10 @@ fn tidy(starts: &mut Vec<(u32, Origin)>) {
 }
 
 fn called(map: &Map, regions: &[Region]) -> Vec<(u32, Origin)> {
-    let mut starts = Vec::new();
-    for region in regions {
-        let step = if region.thumb { 2 } else { 4 };
-        let mut at = region.range.start;
-        while at < region.range.end {
-            if map.has(at, CALLED) {
-                starts.push((at, Origin::Call));
-            }
-            at += step;
-        }
-    }
-    starts
+    let all = regions
+        .iter()
+        .flat_map(|region| map.marked(&region.range, region.step(), CALLED));
+    all.map(|at| (at, Origin::Call)).collect()
 }
 
 /// Whether an address is that of the second half of a Thumb instruction.
@@ -186,7 +227,6 @@ fn no_return(functions: &[Found]) -> Vec<u32> {
 /// Starts for which this pass has shown a reason: targets of tail calls and pointers,
 /// where nothing runs into them and the code looks like the start of a function.
 fn shown(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
-    let mut starts = Vec::new();
     let fits = |at: u32, reached: u8, thumb: bool| {
         let Some(region) = map.region(at) else {
             return false;
@@ -196,18 +236,17 @@ fn shown(map: &Map, swept: &Swept) -> Vec<(u32, Origin)> {
     };
     // A jump with the frame in place leads to a part of the same function, wherever
     // its borders were seen.
-    for function in &swept.functions {
-        for &target in &function.tail_calls {
-            if target != function.start && fits(target, FALLEN, function.thumb) {
-                starts.push((target, Origin::TailCall));
-            }
-        }
-    }
-    for &(target, _) in &swept.pointers {
-        if fits(target & !1, FALLEN | JUMPED, target & 1 == 1) {
-            starts.push((target & !1, Origin::Pointer));
-        }
-    }
+    let jumps = swept.functions.par_iter().flat_map_iter(|function| {
+        let targets = function.tail_calls.iter();
+        targets.filter(|&&target| target != function.start && fits(target, FALLEN, function.thumb))
+    });
+    let mut starts: Vec<_> = jumps.map(|&target| (target, Origin::TailCall)).collect();
+    let pointers = swept.pointers.par_iter().map(|pointer| pointer.0);
+    starts.par_extend(
+        pointers
+            .filter(|target| fits(target & !1, FALLEN | JUMPED, target & 1 == 1))
+            .map(|target| (target & !1, Origin::Pointer)),
+    );
     tidy(&mut starts);
     starts
 }

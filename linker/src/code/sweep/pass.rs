@@ -14,6 +14,7 @@ use crate::code::{
 /// A pass, and what it is told and tells.
 pub(super) struct Pass<'p, 'm, 'k> {
     pub walker: &'p mut Walker<'m, 'k>,
+    /// A region, or a part of one that begins with a function that is called.
     pub region: &'p Region,
     /// Known starts, sorted.
     pub starts: &'p [(u32, Origin)],
@@ -140,7 +141,7 @@ impl Pass<'_, '_, '_> {
         // A Thumb instruction may stand across the limit.
         let end = walk.end.max(at + self.step()).min(limit);
         let map = &mut *self.walker.map;
-        if place.known.is_none() && (map.has(at, FIXUP) || goes_back(map, &walk)) {
+        if place.known.is_none() && (map.has(at, FIXUP) || goes_back(map, at, &walk)) {
             return end;
         }
         if walk.falls_out {
@@ -195,8 +196,8 @@ fn goes_into(walk: &Walk, last: &Range<u32>) -> bool {
 
 /// Whether all that a piece does is to jump into the middle of functions before it:
 /// what the compiler or an `asm` put out of their way.
-fn goes_back(map: &Map, walk: &Walk) -> bool {
-    let middle = |&target: &u32| map.has(target, FALLEN);
+fn goes_back(map: &Map, at: u32, walk: &Walk) -> bool {
+    let middle = |&target: &u32| target < at && map.has(target, FALLEN);
     !walk.returns && !walk.tails.is_empty() && walk.tails.iter().all(middle)
 }
 

@@ -18,6 +18,8 @@ use super::{
     map::{CALLED, CODE, EDGE, FALLEN, FIXUP, JUMPED, LITERAL, Map},
 };
 
+/// Entries of jump tables that are followed in the shortest piece of code.
+const ENTRIES: usize = 1 << 14;
 /// Instructions of a walk that only asks a question.
 const PROBE: u32 = 200;
 
@@ -32,8 +34,6 @@ pub(super) struct Walk {
     pub tail_calls: Vec<u32>,
     /// A path comes back, or goes where it cannot be followed.
     pub returns: bool,
-    /// A call was followed by what is no code: the callee does not come back.
-    pub dead_ends: Vec<u32>,
     /// It runs into the function behind it, and not from a call.
     pub falls_out: bool,
 }
@@ -101,25 +101,25 @@ impl Eq for Jump {}
 /// A walker; its buffers are used again for every function.
 pub(super) struct Walker<'m, 'k> {
     pub map: &'m mut Map<'k>,
-    /// Whether the function there never returns.
-    pub no_return: Vec<u32>,
+    /// Starts of functions that never return, sorted.
+    no_return: &'m [u32],
     thumb: bool,
     start: u32,
     limit: u32,
     waiting: Vec<(u32, State)>,
     deferred: BinaryHeap<Jump>,
     /// Entries of jump tables that may still be followed, so that tables that many
-    /// jumps share cost no more than the image is long.
+    /// jumps share cost no more than the code is long.
     entries: usize,
     walk: Walk,
 }
 
 impl<'m, 'k> Walker<'m, 'k> {
-    pub(super) fn new(map: &'m mut Map<'k>) -> Self {
-        let entries = map.units();
+    pub(super) fn new(map: &'m mut Map<'k>, no_return: &'m [u32]) -> Self {
+        let entries = map.units().max(ENTRIES);
         Self {
             map,
-            no_return: Vec::new(),
+            no_return,
             thumb: false,
             start: 0,
             limit: 0,
@@ -283,7 +283,6 @@ impl<'m, 'k> Walker<'m, 'k> {
             if self.map.has(at, LITERAL) {
                 // In Thumb code the scan for literals may have gone astray.
                 if !self.thumb || called.is_some() || !self.map.has(at, FALLEN) {
-                    self.walk.dead_ends.extend(called);
                     return;
                 }
                 self.map.unset(at, LITERAL);
@@ -292,7 +291,6 @@ impl<'m, 'k> Walker<'m, 'k> {
                 return;
             };
             if insn.op == Op::Undefined {
-                self.walk.dead_ends.extend(called);
                 self.walk.returns |= called.is_none();
                 return;
             }

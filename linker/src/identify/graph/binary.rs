@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::Source;
 use crate::code::{CallKind, Code, FunctionId, Target};
 
@@ -50,6 +52,8 @@ pub(in crate::identify) struct BinaryNode {
     pub indirect: u32,
     /// Calls of any kind.
     pub all_calls: u32,
+    /// Not all of them are plain calls of a function.
+    pub jumps: bool,
 }
 
 /// All that is known of one binary.
@@ -72,6 +76,60 @@ pub(in crate::identify) struct Binary<'a> {
 
 /// Numbers of functions of which [`Binary::rarity`] is kept.
 const RARITIES: usize = 1024;
+
+/// What the addresses that code refers to hold.
+struct Held {
+    /// Sorted.
+    addresses: Vec<u32>,
+    holds: Vec<Referred>,
+}
+
+impl Held {
+    fn at(&self, address: u32) -> Option<Referred> {
+        let index = self.addresses.binary_search(&address).ok()?;
+        self.holds.get(index).copied()
+    }
+}
+
+/// What a function shows, and the variables that it refers to, in the order of its code.
+fn read(code: &Code, id: FunctionId, held: &Held) -> (BinaryNode, Vec<u32>) {
+    let function = code.function(id);
+    let own = Node::of(id);
+    let mut node = BinaryNode::new(Place::Function(id), function.start);
+    let mut variables = Vec::new();
+    node.all_calls = function.calls.len() as u32;
+    for call in &function.calls {
+        node.jumps |= call.kind != CallKind::Direct;
+        if call.kind == CallKind::Indirect {
+            node.indirect += 1;
+        }
+        if let Target::Function(target) = call.target
+            && target != id
+        {
+            node.order_of_calls.push(Node::of(target));
+        }
+    }
+    node.calls = node.order_of_calls.clone();
+    for reference in &function.references {
+        match held.at(reference.address) {
+            Some(Referred::Text(text)) => node.texts.push(text),
+            Some(Referred::File(file)) => node.files.push(file),
+            Some(Referred::ForeignText) => node.foreign_texts += 1,
+            Some(Referred::Function(to)) if to != own => node.refers.push(to),
+            Some(Referred::Data) => variables.push(reference.address),
+            Some(Referred::Function(_)) | None => {}
+        }
+    }
+    let constants = function.constants.iter();
+    node.constants.extend(constants.map(|it| it.value));
+    node.returns.extend(&function.returns);
+    sort(&mut node.texts);
+    sort(&mut node.files);
+    sort(&mut node.calls);
+    sort(&mut node.constants);
+    sort(&mut node.returns);
+    (node, variables)
+}
 
 /// What an address that code refers to holds.
 #[derive(Clone, Copy)]
@@ -100,17 +158,28 @@ impl<'a> Binary<'a> {
         };
         let rarities = (0..RARITIES).map(|users| binary.rarity(users));
         binary.rarities = rarities.collect();
-        for (id, function) in code.ids().zip(functions) {
-            let place = Place::Function(id);
-            binary.nodes.push(BinaryNode::new(place, function.start));
-        }
-        let mut seen: HashMap<u32, Referred> = HashMap::new();
-        for index in 0..functions.len() {
-            binary.read(index, source, &mut seen);
+        let addresses: Vec<u32> = code.used_addresses().collect();
+        let holds = addresses.par_iter().map(|&at| referred(code, source, at));
+        let held = Held {
+            holds: holds.collect(),
+            addresses,
+        };
+        let ids: Vec<FunctionId> = code.ids().collect();
+        let read: Vec<_> = ids.par_iter().map(|&id| read(code, id, &held)).collect();
+        let (nodes, variables): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        binary.nodes.extend(nodes);
+        for (index, variables) in variables.iter().enumerate() {
+            binary.enter(index, variables);
         }
         binary.reverse();
         binary.weigh();
         binary
+    }
+
+    /// All that it holds itself.
+    pub(in crate::identify) fn into_lists(self) -> impl Send + use<> {
+        let users = (self.text_users, self.file_users, self.constant_users);
+        (self.nodes, self.data, users)
     }
 
     /// Bits that speak for one out of `users` functions.
@@ -139,65 +208,27 @@ impl<'a> Binary<'a> {
         }
     }
 
-    fn read(&mut self, index: usize, source: &Source, seen: &mut HashMap<u32, Referred>) {
-        let code = self.code;
-        let function = &code.functions()[index];
+    /// Gives the variables that a function refers to their nodes, and all that it shows
+    /// its users.
+    fn enter(&mut self, index: usize, variables: &[u32]) {
         let own = Node(index as u32);
-        let mut node = std::mem::replace(
-            &mut self.nodes[index],
-            BinaryNode::new(Place::Data(0), function.start),
-        );
-        node.all_calls = function.calls.len() as u32;
-        for call in &function.calls {
-            if call.kind == CallKind::Indirect {
-                node.indirect += 1;
+        let mut node =
+            std::mem::replace(&mut self.nodes[index], BinaryNode::new(Place::Data(0), 0));
+        for &address in variables {
+            let next = Node(self.nodes.len() as u32);
+            let to = *self.data.entry(address).or_insert(next);
+            if to == next {
+                let data = BinaryNode::new(Place::Data(address), address);
+                self.nodes.push(data);
             }
-            if let Target::Function(target) = call.target
-                && target.index() != index
-            {
-                node.order_of_calls.push(Node::of(target));
-            }
+            node.refers.push(to);
         }
-        node.calls = node.order_of_calls.clone();
-        for reference in &function.references {
-            let address = reference.address;
-            let referred = *seen
-                .entry(address)
-                .or_insert_with(|| referred(code, source, address));
-            match referred {
-                Referred::Text(text) => node.texts.push(text),
-                Referred::File(file) => node.files.push(file),
-                Referred::ForeignText => node.foreign_texts += 1,
-                Referred::Function(to) if to != own => node.refers.push(to),
-                Referred::Function(_) => {}
-                Referred::Data => {
-                    let next = Node(self.nodes.len() as u32);
-                    let to = *self.data.entry(address).or_insert(next);
-                    if to == next {
-                        let data = BinaryNode::new(Place::Data(address), address);
-                        self.nodes.push(data);
-                    }
-                    node.refers.push(to);
-                }
-            }
-        }
-        node.constants
-            .extend(function.constants.iter().map(|it| it.value));
-        node.returns.extend(&function.returns);
-        sort(&mut node.texts);
-        sort(&mut node.files);
-        sort(&mut node.calls);
         sort(&mut node.refers);
-        sort(&mut node.constants);
-        sort(&mut node.returns);
         for &text in &node.texts {
             self.text_users[text as usize].push(own);
         }
         for &file in &node.files {
             self.file_users[file as usize].push(own);
-        }
-        for &constant in &node.constants {
-            self.constant_users.entry(constant).or_default().push(own);
         }
         for &constant in &node.returns {
             *self.return_users.entry(constant).or_default() += 1;
@@ -205,12 +236,29 @@ impl<'a> Binary<'a> {
         self.nodes[index] = node;
     }
 
-    /// How rare the constants of each function are.
+    /// Who uses a constant, and with that how rare the constants of each function are.
     fn weigh(&mut self) {
-        for index in 0..self.functions {
-            let constants = self.nodes[index].constants.iter();
-            let users = constants.map(|it| self.constant_users.get(it).map_or(1, Vec::len));
-            self.nodes[index].rarities = users.map(|it| self.rarity(it)).collect();
+        let functions = (0..self.functions as u32).into_par_iter().map(Node);
+        let mut uses: Vec<(u32, Node)> = functions
+            .flat_map_iter(|user| self.node(user).constants.iter().map(move |&it| (it, user)))
+            .collect();
+        uses.par_sort_unstable();
+        for same in uses.chunk_by(|a, b| a.0 == b.0) {
+            let bits = self.rarity(same.len());
+            // The constants of a node are sorted as well.
+            for (_, user) in same {
+                self.nodes[user.0 as usize].rarities.push(bits);
+            }
+            let users = same.iter().map(|it| it.1).collect();
+            self.constant_users.insert(same[0].0, users);
+        }
+    }
+
+    /// Addresses of the words in data that hold the address of a function.
+    pub(in crate::identify) fn pointers_to(&self, node: Node) -> &[u32] {
+        match self.node(node).place {
+            Place::Function(id) => self.code.pointers_of(id),
+            Place::Data(_) => &[],
         }
     }
 
@@ -249,6 +297,7 @@ impl BinaryNode {
             returns: Vec::new(),
             indirect: 0,
             all_calls: 0,
+            jumps: false,
         }
     }
 }

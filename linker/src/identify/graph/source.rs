@@ -107,6 +107,8 @@ pub(in crate::identify) struct SourceNode {
     pub warns: Vec<Warned>,
     /// Sorted by node.
     pub calls: Vec<Link>,
+    /// How many of them are in every kernel.
+    pub must_call: usize,
     /// Names called, in the order of the source.
     pub order_of_calls: Vec<(Named, bool)>,
     pub refers: Vec<Link>,
@@ -174,6 +176,10 @@ impl Source {
             tidy(node);
         }
         source.inherit();
+        for node in &mut source.names {
+            let must = node.calls.iter().filter(|it| it.fact == Fact::Must);
+            node.must_call = must.count();
+        }
         source.reverse();
         source
     }

@@ -1,8 +1,10 @@
 //! `.exception.text` and `.irqentry.text`: functions that the vectors call
 //! directly stand before all others.
 //!
-//! From 3.18 up to 5.10 `asm_do_IRQ`, which is one of them, does nothing but call
-//! `handle_IRQ`, or has in itself all of it: then the two are equal but for this.
+//! From 3.2 on `asm_do_IRQ`, which is one of them, does nothing but call `handle_IRQ`
+//! with what it is handed; the handlers of chips, which stand there as well, call it with
+//! a number that they have asked their chip for. From 3.18 up to 5.10 it may have in
+//! itself all of `handle_IRQ`: then the two are equal but for where they stand.
 
 use super::{Arguments, trace};
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
 /// Functions at the start of an image that may be in these sections, behind those
 /// of head.S.
 const FIRST: u32 = 96;
-/// Bits against the wrong side of the border.
+/// Bits against the wrong side of the border, and for the right one.
 const SIDE: f32 = 8.0;
 /// Bits against what does not hand on what it is handed.
 const OTHER: f32 = 10.0;
@@ -44,23 +46,39 @@ impl Exception {
 
     /// Only where the source has both, and one calls no other function.
     pub(super) fn score(&self, matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
-        let (Some(inside), Some(outside), Some(both_call)) =
-            (self.inside, self.outside, self.both_call)
-        else {
+        let (Some(inside), Some(outside)) = (self.inside, self.outside) else {
             return;
         };
         if named != inside && named != outside {
             return;
         }
+        let called = &matcher.source.node(outside).calls;
+        let both_call = self.both_call.filter(|it| linked(called, *it).is_some());
+        let entry = matcher.source.node(inside);
+        let only_calls = matches!(entry.order_of_calls[..], [(called, _)] if called == outside);
+        let calls = |called: Named| {
+            let place = matcher.node_of(called);
+            place.is_some_and(|it| matcher.binary.node(node).calls.binary_search(&it).is_ok())
+        };
+        let applies = both_call.is_some() || named == inside && only_calls && calls(outside);
+        if !applies {
+            return;
+        }
         let Some(hands_on) = self.hands_on(matcher, node) else {
             return;
         };
-        if linked(&matcher.source.node(outside).calls, both_call).is_none() {
-            return;
-        }
         if !hands_on {
             tally.add(Arguments, -OTHER, || {
                 "does not hand on its two arguments".to_owned()
+            });
+        }
+        let Some(both_call) = both_call else {
+            return;
+        };
+        // A chip's handler has no number to hand on, so this is the one that does.
+        if named == inside && node.0 < FIRST && hands_on && calls(both_call) {
+            tally.add(Arguments, SIDE, || {
+                "hands on a number and registers, among what the vectors call".to_owned()
             });
         }
         let wrong = match node.0 < FIRST {

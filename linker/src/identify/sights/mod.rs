@@ -64,6 +64,60 @@ struct Lead {
     why: String,
 }
 
+/// What the rules see that look at the whole kernel.
+struct AtOnce {
+    console: Option<(u32, String)>,
+    clock_events: Option<(u32, u32)>,
+    descriptor: Option<descriptor::Found>,
+    console_write: Option<u32>,
+    called_with_stack: Option<(u32, usize)>,
+    setter: Option<entry::Setter>,
+    warnings: warnings::Warnings,
+    receiver: Option<pseudo_terminal::Receiver>,
+}
+
+impl AtOnce {
+    fn of(kernel: &Kernel, code: &Code) -> Self {
+        let ((receiver, console), (rest, (called_with_stack, setter))) = rayon::join(
+            || {
+                rayon::join(
+                    || pseudo_terminal::receiver(kernel, code),
+                    || console::device(kernel, code),
+                )
+            },
+            || {
+                rayon::join(
+                    || {
+                        (
+                            clock_events::register_device(kernel, code),
+                            descriptor::find(kernel, code),
+                            serial::console_write(kernel, code),
+                            warnings::find(kernel, code),
+                        )
+                    },
+                    || {
+                        (
+                            entry::called_with_stack(kernel),
+                            entry::setter(kernel, code),
+                        )
+                    },
+                )
+            },
+        );
+        let (clock_events, descriptor, console_write, warnings) = rest;
+        Self {
+            console,
+            clock_events,
+            descriptor,
+            console_write,
+            called_with_stack,
+            setter,
+            warnings,
+            receiver,
+        }
+    }
+}
+
 impl Sights {
     pub(super) fn of(kernel: &Kernel, source: &Source, binary: &Binary) -> Self {
         let mut sights = Sights {
@@ -74,11 +128,11 @@ impl Sights {
             rates: Rates::of(source),
             ..Sights::default()
         };
-        let code = binary.code;
-        if let Some((address, why)) = console::device(kernel, code) {
+        let seen = AtOnce::of(kernel, binary.code);
+        if let Some((address, why)) = seen.console {
             sights.lead("uart_console_device", address, why, (source, binary));
         }
-        if let Some((address, list)) = clock_events::register_device(kernel, code) {
+        if let Some((address, list)) = seen.clock_events {
             let why = format!(
                 "the only one that looks at two fields of its argument and puts it at the head of the list {list:#x}"
             );
@@ -89,7 +143,7 @@ impl Sights {
                 (source, binary),
             );
         }
-        if let Some(found) = descriptor::find(kernel, code) {
+        if let Some(found) = seen.descriptor {
             let functions = found.functions;
             let why = format!("{functions} init functions call a field of what it points to");
             sights.lead("machine_desc", found.variable, why, (source, binary));
@@ -100,15 +154,15 @@ impl Sights {
                 sights.lead("init_machine_late", last, why, (source, binary));
             }
         }
-        if let Some(address) = serial::console_write(kernel, code) {
+        if let Some(address) = seen.console_write {
             let why = "the only one that hands texts to its fourth argument".to_owned();
             sights.lead("uart_console_write", address, why, (source, binary));
         }
-        if let Some((variable, sites)) = entry::called_with_stack(kernel) {
+        if let Some((variable, sites)) = seen.called_with_stack {
             let why = format!("{sites} handlers of vectors call it with the registers they saved");
             sights.lead("handle_arch_irq", variable, why, (source, binary));
         }
-        if let Some(found) = entry::setter(kernel, code) {
+        if let Some(found) = seen.setter {
             let why = format!(
                 "the only one that stores its argument at {:#x}, through which interrupts are handled, and tests it before",
                 found.variable
@@ -117,10 +171,12 @@ impl Sights {
             let why = format!("{:#x} alone sets it, and it is called", found.setter);
             sights.lead("handle_arch_irq", found.variable, why, (source, binary));
         }
-        let warnings = warnings::find(kernel, code);
         for (address, names) in [
-            (warnings.null, ["warn_slowpath_null", "warn_on_slowpath"]),
-            (warnings.format, ["warn_slowpath_fmt", "warn_slowpath"]),
+            (
+                seen.warnings.null,
+                ["warn_slowpath_null", "warn_on_slowpath"],
+            ),
+            (seen.warnings.format, ["warn_slowpath_fmt", "warn_slowpath"]),
         ] {
             let why = "warnings all over the kernel call it with their file and line";
             if let (Some(address), Some(name)) =
@@ -130,7 +186,7 @@ impl Sights {
                 sights.of_macros.extend(binary.at(address));
             }
         }
-        if let Some(found) = pseudo_terminal::receiver(kernel, code) {
+        if let Some(found) = seen.receiver {
             let why = "what writes to a pseudo-terminal calls it".to_owned();
             let graphs = (source, binary);
             sights.lead(
