@@ -138,7 +138,7 @@ fn jumps(bytes: &[u8]) -> Vec<u32> {
             let at = *at as usize;
             let word = bytes.get(at..at + 4);
             THUMB.contains(&u16::from_le_bytes([half[0], half[1]]))
-                || at % 4 == 0
+                || at.is_multiple_of(4)
                     && word.is_some_and(|word| {
                         let word = word.try_into().map(u32::from_le_bytes);
                         word.is_ok_and(|word| ARM.contains(&word))

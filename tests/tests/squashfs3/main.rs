@@ -153,21 +153,13 @@ fn the_images_are_what_unsquashfs_takes_them_for() {
 
 /// Devices need rights that who runs the tests may lack.
 fn check(path: &Path, entry: &Entry, said: &str) {
-    let wrong = || panic!("{}: not as it was written ({said})", path.display());
-    match &entry.node {
-        Node::Directory => assert!(path.is_dir(), "{} ({said})", path.display()),
-        Node::File(contents) => {
-            if std::fs::read(path).ok().as_ref() != Some(contents) {
-                wrong();
-            }
-        }
-        Node::Link(target) => {
-            if std::fs::read_link(path).ok().as_deref() != Some(Path::new(target)) {
-                wrong();
-            }
-        }
-        _ => {}
-    }
+    let right = match &entry.node {
+        Node::Directory => path.is_dir(),
+        Node::File(contents) => std::fs::read(path).is_ok_and(|read| read == *contents),
+        Node::Link(target) => std::fs::read_link(path).is_ok_and(|read| read == Path::new(target)),
+        _ => true,
+    };
+    assert!(right, "{}: not as it was written ({said})", path.display());
 }
 
 /// Damage ends in an error or in other files, soon, and within limits.
