@@ -196,8 +196,18 @@ mod tests {
     use expect_test::expect;
 
     use super::super::fixture::{self, refused};
-    use super::super::{compress::Format, open, open_with};
+    use super::super::{
+        Extracted, Extractor, Firmware, Options, compress::Format, open, open_with,
+    };
     use super::*;
+
+    fn layers(firmware: &Firmware) -> String {
+        let line = |layer: &super::super::Layer| {
+            format!("{}{} {}", "  ".repeat(layer.depth), layer.what, layer.text)
+        };
+        let lines: Vec<String> = firmware.layers.iter().map(line).collect();
+        lines.join("\n")
+    }
 
     #[test]
     fn opens_with_every_compression() {
@@ -245,18 +255,13 @@ mod tests {
         let first = stub.len() + image.len();
         assert_eq!(places, [first, first + tree.len() + 12]);
         assert!(firmware.trees[1].bytes == tree);
-        let layers: Vec<String> = firmware
-            .layers
-            .iter()
-            .map(|layer| format!("{}{} {}", "  ".repeat(layer.depth), layer.what, layer.text))
-            .collect();
         expect![[r#"
             zImage behind a stub of 8 bytes
               gzip stream 98304 bytes unpacked
                 kernel Linux 5.4.3-test, V7, at 0xc0008000
             device tree "Test board", compatible with "test,board"
             device tree "Test board", compatible with "test,board""#]]
-        .assert_eq(&layers.join("\n"));
+        .assert_eq(&layers(&firmware));
     }
 
     #[test]
@@ -293,10 +298,10 @@ mod tests {
         );
     }
 
-    fn extracting(extractor: super::super::Extractor) -> super::super::Options {
-        super::super::Options {
+    fn extracting(extractor: Extractor) -> Options {
+        Options {
             extractor: Some(extractor),
-            ..Default::default()
+            ..Options::default()
         }
     }
 
@@ -304,7 +309,7 @@ mod tests {
     fn what_no_decoder_knows_its_own_code_unpacks() {
         let options = extracting(|packed| {
             assert!(packed.bytes == fixture::zimage(&[0x55; 5000]));
-            Ok(super::super::Extracted {
+            Ok(Extracted {
                 bytes: fixture::kernel(),
                 text: "unpacked somehow".to_owned(),
             })
@@ -312,16 +317,11 @@ mod tests {
         let image = fixture::zimage(&[0x55; 5000]);
         let firmware = open_with(&image, options).unwrap();
         assert!(firmware.kernel.bytes == fixture::kernel());
-        let layers: Vec<String> = firmware
-            .layers
-            .iter()
-            .map(|layer| format!("{}{} {}", "  ".repeat(layer.depth), layer.what, layer.text))
-            .collect();
         expect![[r#"
             zImage self-extracting kernel
               own decompressor unpacked somehow
                 kernel Linux 5.4.3-test, V7, at 0xc0008000"#]]
-        .assert_eq(&layers.join("\n"));
+        .assert_eq(&layers(&firmware));
     }
 
     #[test]

@@ -25,8 +25,6 @@ pub(super) enum Contents {
     Directory(Listing),
     File(Pieces),
     Other(Node),
-    /// A type that there is not.
-    Unknown(u16),
 }
 
 /// Where a directory's entries stand.
@@ -65,8 +63,9 @@ pub(super) struct Named<'a> {
 }
 
 impl Layout {
-    /// The inode at the start of the bytes; none when it is cut off.
-    pub(super) fn inode(self, bytes: &[u8], block_size: u32) -> Option<Inode> {
+    /// The inode at the start of the bytes, or a type that there is not; none when it
+    /// is cut off.
+    pub(super) fn inode(self, bytes: &[u8], block_size: u32) -> Option<Result<Inode, u16>> {
         match self {
             Layout::Three { .. } => inode_3(bytes, block_size),
             Layout::Four => inode_4(bytes, block_size),
@@ -102,7 +101,7 @@ impl Layout {
     }
 }
 
-fn inode_4(bytes: &[u8], block_size: u32) -> Option<Inode> {
+fn inode_4(bytes: &[u8], block_size: u32) -> Option<Result<Inode, u16>> {
     let half = |at| u16_at(bytes, at, scroll::LE);
     let word = |at| le32(bytes, at);
     let pieces = |start, size, fragment: usize, list| {
@@ -126,17 +125,17 @@ fn inode_4(bytes: &[u8], block_size: u32) -> Option<Inode> {
         5 | 12 => Contents::Other(special(0o020_000, word(20)?)?),
         6 | 13 => Contents::Other(Node::Pipe),
         7 | 14 => Contents::Other(Node::Socket),
-        unknown => Contents::Unknown(unknown),
+        unknown => return Some(Err(unknown)),
     };
-    Some(Inode {
+    Some(Ok(Inode {
         permissions: u32::from(half(2)? & 0o7777),
         user: usize::from(half(4)?),
         group: Some(usize::from(half(6)?)),
         contents,
-    })
+    }))
 }
 
-fn inode_3(bytes: &[u8], block_size: u32) -> Option<Inode> {
+fn inode_3(bytes: &[u8], block_size: u32) -> Option<Result<Inode, u16>> {
     /// The group has the user's number.
     const SAME: u8 = 255;
     let half = |at| u16_at(bytes, at, scroll::LE);
@@ -164,15 +163,15 @@ fn inode_3(bytes: &[u8], block_size: u32) -> Option<Inode> {
         5 => Contents::Other(special(0o020_000, u32::from(half(16)?))?),
         6 => Contents::Other(Node::Pipe),
         7 => Contents::Other(Node::Socket),
-        unknown => Contents::Unknown(unknown),
+        unknown => return Some(Err(unknown)),
     };
     let group = *bytes.get(3)?;
-    Some(Inode {
+    Some(Ok(Inode {
         permissions: u32::from(head >> 4),
         user: usize::from(*bytes.get(2)?),
         group: (group != SAME).then_some(usize::from(group)),
         contents,
-    })
+    }))
 }
 
 fn link(bytes: &[u8], at: usize, length: usize) -> Option<Contents> {

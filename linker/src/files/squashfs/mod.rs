@@ -234,16 +234,14 @@ impl Reader<'_, '_> {
                 let superblock = &self.superblock;
                 superblock.layout.inode(bytes, superblock.block_size)
             })
-            .ok_or_else(|| outside("inode", place))?;
-        if let Contents::Unknown(kind) = inode.contents {
-            return Err(Error::Field {
+            .ok_or_else(|| outside("inode", place))?
+            .map_err(|kind| Error::Field {
                 kind: KIND,
                 field: "type of an inode",
                 offset: place,
                 found: u64::from(kind),
                 expected: "1 to 14",
-            });
-        }
+            })?;
         let number = |list: &[u32], index: usize| list.get(index).copied().unwrap_or(0);
         let user = number(&self.users, inode.user);
         let entry = Entry {
@@ -298,8 +296,6 @@ impl Reader<'_, '_> {
                 entry.node = node;
                 None
             }
-            // `inode` has refused it.
-            Contents::Unknown(_) => None,
         };
         let inside = self.tree.add(folder, name, entry)?;
         match listing {
