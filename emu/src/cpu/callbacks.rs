@@ -6,6 +6,7 @@ use std::ffi::c_void;
 use unicorn_engine::{MemType, Prot, TlbEntry, TranslationBlock, uc_emu_stop, uc_engine};
 
 use super::count::Count;
+use super::exit_checks::ExitChecks;
 use super::live::{Live, psr};
 use crate::machine::stops::WINDOW;
 use crate::mmu::Access;
@@ -95,6 +96,7 @@ pub(super) struct Shared<H> {
     /// Where the access that is being made comes from.
     pc: Cell<Option<u32>>,
     pub(super) stop_asked: Cell<bool>,
+    pub(super) exit_checks: ExitChecks,
     pub(super) host: H,
 }
 
@@ -105,6 +107,7 @@ impl<H> Shared<H> {
             alias: Cell::new(None),
             pc: Cell::new(None),
             stop_asked: Cell::new(false),
+            exit_checks: ExitChecks::new(),
             host,
         }
     }
@@ -159,10 +162,25 @@ pub(super) unsafe extern "C" fn on_block<H: Hooks>(
 /// # Safety
 /// As for [`on_block`].
 #[inline(never)]
-unsafe fn on_other_block<H: Hooks>(uc: *mut uc_engine, address: u32, size: u32, data: *mut c_void) {
+unsafe extern "C" fn on_other_block<H: Hooks>(
+    uc: *mut uc_engine,
+    address: u32,
+    size: u32,
+    data: *mut c_void,
+) {
     // SAFETY: `data` is our `Shared`, and no callback is under way.
     let (host, count, cpu) =
         unsafe { (part!(data, host), part!(data, count), live::<H>(uc, data)) };
+    // SAFETY: cells.
+    let (alias, exit_checks) = unsafe {
+        let shared = data.cast::<Shared<H>>();
+        (&(*shared).alias, &(*shared).exit_checks)
+    };
+    if alias.get().is_some() || exit_checks.is_asked() {
+        // SAFETY: as above.
+        unsafe { stop::<H>(uc, data) }
+        return;
+    }
     let thumb = || cpu.cpsr() & psr::THUMB != 0;
     if count.retired >= count.deadline {
         if count.continues(address, size, thumb) {
@@ -197,13 +215,22 @@ pub(super) unsafe extern "C" fn on_translated<H: Hooks>(
     // SAFETY: Unicorn passes a block of its own; `data` is our `Shared`, and the hook
     // is called between blocks.
     let (block, count, cpu) = unsafe { (&*block, part!(data, count), live::<H>(uc, data)) };
-    let thumb = cpu.cpsr() & psr::THUMB != 0;
-    count.translated(
-        block.pc as u32,
-        u32::from(block.size),
-        u32::from(block.icount),
-        thumb,
-    );
+    // SAFETY: as above; cells.
+    let (alias, exit_checks) = unsafe {
+        let shared = data.cast::<Shared<H>>();
+        (&(*shared).alias, &(*shared).exit_checks)
+    };
+    if alias.get().is_some() {
+        return;
+    }
+    let cpsr = cpu.cpsr();
+    let thumb = cpsr & psr::THUMB != 0;
+    let (address, bytes) = (block.pc as u32, u32::from(block.size));
+    let in_if_then = thumb.then(|| count.ends_in_if_then(address, bytes, cpsr));
+    if exit_checks.translated(in_if_then, count.retired) {
+        count.deadline = 0;
+    }
+    count.translated(address, bytes, u32::from(block.icount), thumb);
 }
 
 pub(super) unsafe extern "C" fn on_fill<H: Hooks>(

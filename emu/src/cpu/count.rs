@@ -33,11 +33,6 @@ pub(crate) struct Count {
     /// them when no block runs.
     block: u32,
     pub(super) block_instructions: u32,
-    /// All pages that have a mark lie in this many bytes from here on: outside
-    /// of them `pages`, which is large and seldom in the host's cache, need not
-    /// be asked. Thumb programs under an ARM kernel are far from it.
-    marked_start: u32,
-    marked_size: u64,
     /// A block that may write such a register has started.
     system_written: bool,
     /// The block that runs was stopped before the instruction at this address.
@@ -51,6 +46,9 @@ pub(crate) struct Count {
     /// translated there. A mark stays when other memory is mapped: code of the
     /// memory before may come back without being translated again.
     pages: Box<[u32; VIRTUAL_PAGES]>,
+    /// A bit for every virtual page that has a mark: `pages`, which is asked before
+    /// each block, is too large for the host's cache.
+    marked: Box<[u64; VIRTUAL_PAGES / 64]>,
     blocks: Box<[Block; BLOCKS]>,
     ram: Rc<Ram>,
 }
@@ -82,13 +80,12 @@ impl Count {
             deadline: 0,
             block: 0,
             block_instructions: 0,
-            marked_start: 0,
-            marked_size: 0,
             system_written: true,
             interrupted: None,
             if_then: 0,
             keeps_if_then: false,
             pages: zeroed(),
+            marked: zeroed(),
             blocks: zeroed(),
             ram,
         }
@@ -146,25 +143,16 @@ impl Count {
 
     fn mark(&mut self, address: u32, mark: u32) {
         self.pages[(address >> 12) as usize] |= mark;
-        let page = address & !0xfff;
-        let end = u64::from(page) + 0x1000;
-        let (start, end) = match self.marked_size {
-            0 => (page, end),
-            size => (
-                page.min(self.marked_start),
-                end.max(u64::from(self.marked_start) + size),
-            ),
-        };
-        self.marked_start = start;
-        self.marked_size = end - u64::from(start);
+        let page = address >> 12;
+        self.marked[(page / 64) as usize] |= 1 << (page % 64);
     }
 
     /// Whether a block is known to be ARM code that writes no register of
     /// interest: its page has no mark.
     #[inline(always)]
     pub(super) fn is_plain(&self, address: u32) -> bool {
-        u64::from(address.wrapping_sub(self.marked_start)) >= self.marked_size
-            || self.pages[(address >> 12) as usize] & mark::ALL == 0
+        let page = address >> 12;
+        self.marked[(page / 64) as usize] >> (page % 64) & 1 == 0
     }
 
     fn is_marked(&self, address: u32, mark: u32) -> bool {
@@ -248,10 +236,14 @@ impl Count {
     /// which is Thumb code.
     pub(crate) fn if_then_before(&self, address: u32) -> u32 {
         let bytes = address.wrapping_sub(self.block);
-        let (mut bits, mut offset) = (self.if_then, 0);
+        self.if_then_behind(self.block, bytes, self.if_then)
+    }
+
+    /// The If-Then bits behind so many bytes of Thumb code.
+    fn if_then_behind(&self, start: u32, bytes: u32, mut bits: u32) -> u32 {
+        let mut offset = 0;
         while offset < bytes.min(0x1002) {
-            let at = self.block.wrapping_add(offset);
-            let first = self.code_halfword(at).unwrap_or(0);
+            let first = self.code_halfword(start.wrapping_add(offset)).unwrap_or(0);
             bits = match first {
                 0xbf00..=0xbfff if first & 15 != 0 => if_then(u32::from(first) & 0xff),
                 _ => advanced_if_then(bits),
@@ -259,6 +251,19 @@ impl Count {
             offset += if is_wide(first) { 4 } else { 2 };
         }
         bits
+    }
+
+    /// Whether the last instruction of a Thumb block is in an If-Then block, when the
+    /// status is `cpsr` at its start.
+    pub(super) fn ends_in_if_then(&self, address: u32, bytes: u32, cpsr: u32) -> bool {
+        let mut last = 0;
+        let mut offset = 0;
+        while offset < bytes.min(0x1002) {
+            last = offset;
+            let first = self.code_halfword(address.wrapping_add(offset));
+            offset += if is_wide(first.unwrap_or(0)) { 4 } else { 2 };
+        }
+        self.if_then_behind(address, last, cpsr & psr::IF_THEN) & psr::IF_THEN_MASK != 0
     }
 
     /// What a snapshot keeps.
@@ -402,7 +407,7 @@ impl Kept {
 }
 
 /// The If-Then bits of a status from the eight of an `it` instruction.
-fn if_then(state: u32) -> u32 {
+pub(super) fn if_then(state: u32) -> u32 {
     (state & 0xfc) << 8 | (state & 3) << 25
 }
 

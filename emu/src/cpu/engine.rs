@@ -19,6 +19,7 @@ use super::callbacks::{
     on_write,
 };
 use super::count::Count;
+use super::exit_checks::{self, ExitChecks};
 use super::live::{Cp15, Live, psr, write_control};
 use super::model::CpuModel;
 use super::ram::{PAGE, Ram};
@@ -112,6 +113,16 @@ impl<H: Hooks> Engine<H> {
                 uc_mem_map_ptr(engine.uc, base, size, Prot::ALL.0, bytes.cast())
             })?;
         }
+        // SAFETY: a static page, to be read and executed only.
+        check("map a page", unsafe {
+            uc_mem_map_ptr(
+                engine.uc,
+                exit_checks::PAGE_AT,
+                PAGE,
+                (Prot::READ | Prot::EXEC).0,
+                exit_checks::INSTRUCTIONS.as_ptr(),
+            )
+        })?;
         engine.add_hooks()?;
         // Unicorn starts models with security extensions in the non-secure state, where
         // software may not unmask fast interrupts and aborts unless this says so.
@@ -295,13 +306,15 @@ impl<H: Hooks> Engine<H> {
 
     /// Runs from where the program counter stands.
     pub(crate) fn run(&mut self) -> Stop {
-        let cpu = self.live();
-        let thumb = u32::from(cpu.cpsr() & psr::THUMB != 0);
-        let start = cpu.pc() | thumb;
-        self.stop_asked().set(false);
-        // SAFETY: the engine is open. The callbacks reach `shared` through its own
-        // pointer, and no reference into it is alive here.
-        let error = unsafe { uc_emu_start(self.uc, u64::from(start), 0, 0, 0) };
+        let error = loop {
+            self.decide_exit_checks();
+            let cpu = self.live();
+            let thumb = u32::from(cpu.cpsr() & psr::THUMB != 0);
+            let error = self.emulate(cpu.pc() | thumb);
+            if error != uc_error::OK || !self.exit_checks().is_asked() {
+                break error;
+            }
+        };
         match error {
             uc_error::OK if self.stop_asked().get() => Stop::Asked,
             uc_error::OK => Stop::Waiting,
@@ -309,6 +322,63 @@ impl<H: Hooks> Engine<H> {
             uc_error::READ_PROT | uc_error::WRITE_PROT => Stop::Watched,
             other => Stop::Failed(other),
         }
+    }
+
+    fn emulate(&mut self, start: u32) -> uc_error {
+        self.stop_asked().set(false);
+        // SAFETY: the engine is open. The callbacks reach `shared` through its own
+        // pointer, and no reference into it is alive here.
+        unsafe { uc_emu_start(self.uc, u64::from(start), 0, 0, 0) }
+    }
+
+    /// See [`exit_checks`].
+    fn decide_exit_checks(&mut self) {
+        let (_, count, cpu) = self.parts();
+        let (pc, cpsr) = (cpu.pc(), cpu.cpsr());
+        let thumb = cpsr & psr::THUMB != 0;
+        let (retired, deadline) = (count.retired, count.deadline);
+        let asked = self.exit_checks().is_asked();
+        if !self.exit_checks().decides(thumb, retired) {
+            return;
+        }
+        if asked && self.exit_checks().wanted.get() {
+            // The block that is next was translated while it was not known.
+            self.live().flush_code();
+        }
+        let cpu = self.live();
+        // The guest may have something of its own at that address.
+        cpu.flush_tlb();
+        // Translated before, it would not be again.
+        cpu.forget_code(exit_checks::ADDRESS, exit_checks::PAGE_AT);
+        cpu.set_cpsr(self.exit_checks().status(cpsr));
+        self.alias().set(Some(exit_checks::PAGE_AT));
+        self.parts().1.deadline = 0;
+        self.emulate(exit_checks::ADDRESS | 1);
+        self.alias().set(None);
+        self.parts().1.deadline = deadline;
+        let cpu = self.live();
+        cpu.set_pc(pc | u32::from(thumb));
+        cpu.set_cpsr(cpsr);
+        cpu.flush_tlb();
+    }
+
+    /// Whether the guest may be stopped in the middle of a block.
+    pub(crate) fn stops_in_blocks(&mut self, whether: bool) {
+        if whether && !self.exit_checks().wanted.replace(whether) {
+            // What was translated before has no checks.
+            self.live().flush_code();
+        }
+        self.exit_checks().wanted.set(whether);
+    }
+
+    fn alias(&self) -> &Cell<Option<u64>> {
+        // SAFETY: as in `stop_asked`.
+        unsafe { &(*self.shared.as_ptr()).alias }
+    }
+
+    fn exit_checks(&self) -> &ExitChecks {
+        // SAFETY: cells that everybody borrows shared.
+        unsafe { &(*self.shared.as_ptr()).exit_checks }
     }
 
     pub(crate) fn live(&self) -> Live<'_> {

@@ -27,6 +27,8 @@ pub(crate) mod psr {
     pub(crate) const JAZELLE: u32 = 1 << 24;
     /// Both parts of the state of an If-Then block.
     pub(crate) const IF_THEN: u32 = 0x0600_fc00;
+    /// The part of it that is not 0 as long as there are instructions in the block.
+    pub(crate) const IF_THEN_MASK: u32 = 0x0600_0c00;
 }
 
 /// A register of the system control coprocessor, or of its neighbour 14.

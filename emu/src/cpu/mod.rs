@@ -8,6 +8,7 @@
 //! * `count`: what the block hook touches: the count of instructions
 //! * `callbacks`: what Unicorn calls, and the trait that answers
 //! * `engine`: the engine and its memory map
+//! * `exit_checks`: what translated code does not have to ask behind every access
 //!
 //! The callbacks are plain functions with C linkage, given to Unicorn through
 //! its raw interface: the closures of the `unicorn-engine` crate cost twice as
@@ -45,6 +46,7 @@
 pub(crate) mod callbacks;
 pub(crate) mod count;
 pub(crate) mod engine;
+mod exit_checks;
 pub(crate) mod image;
 pub(crate) mod live;
 pub mod model;
