@@ -181,12 +181,20 @@ fn set_chip(line: u32, chip: *mut IrqChip) {
 /// Lets drivers request the interrupt, which ARM forbids for all at the start,
 /// and says that its level counts.
 fn allow_requests(line: u32) {
-    if let Some(irq_modify_status) = irq::irq_modify_status() {
+    // A kernel that certainly has the bits of today has this function.
+    let has_todays_bits = irq::irq_set_chip_and_handler_name().is_some();
+    match (irq::irq_modify_status(), irq::set_irq_flags()) {
         // SAFETY: the number exists.
-        unsafe { irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, IRQ_LEVEL) };
-    } else if let Some(set_irq_flags) = irq::set_irq_flags() {
+        (_, Some(set_irq_flags)) if !has_todays_bits => unsafe {
+            set_irq_flags(line, IRQF_VALID_AND_PROBE);
+        },
         // SAFETY: as above.
-        unsafe { set_irq_flags(line, IRQF_VALID_AND_PROBE) };
+        (Some(irq_modify_status), _) => unsafe {
+            irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, IRQ_LEVEL);
+        },
+        // SAFETY: as above.
+        (None, Some(set_irq_flags)) => unsafe { set_irq_flags(line, IRQF_VALID_AND_PROBE) },
+        (None, None) => {}
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) type Handler = extern "C" fn(i32, *mut c_void, *mut PtRegs) -> i32;
 /// `IRQ_HANDLED` of include/linux/irqreturn.h: 1 in every version.
 pub(crate) const IRQ_HANDLED: i32 = 1;
 
-/// Status bits of include/linux/irq.h. The values are the same in every version
-/// that has `irq_modify_status`.
+/// Status bits of include/linux/irq.h, 2.6.39 and later. `irq_modify_status` is
+/// older in some kernels, and takes other bits there.
 pub(crate) const IRQ_LEVEL: usize = 1 << 8;
 pub(crate) const IRQ_NOPROBE: usize = 1 << 10;
 pub(crate) const IRQ_NOREQUEST: usize = 1 << 11;
@@ -90,12 +90,13 @@ crate::backward! {
     pub(crate) group("irq chip") fn irq_set_chip_and_handler_name(
         irq: u32, chip: *mut IrqChip, handle: Function, name: *const c_char,
     );
-    /// kernel/irq/chip.c, up to 2.6.38.
-    pub(crate) group("irq chip") fn set_irq_chip(irq: u32, chip: *mut IrqChip) -> i32;
-    /// kernel/irq/chip.c, up to 2.6.38: goes with set_irq_chip.
+    /// kernel/irq/chip.c, in every version: half of the former. Up to 2.6.38 there is no other.
+    pub(crate) group("irq chip") fn set_irq_chip(irq: u32, chip: *mut IrqChip) -> i32
+        as "set_irq_chip|irq_set_chip";
+    /// kernel/irq/chip.c: the other half.
     pub(crate) optional fn __set_irq_handler(
         irq: u32, handle: Function, is_chained: i32, name: *const c_char,
-    );
+    ) as "__set_irq_handler|__irq_set_handler";
     /// kernel/irq/irqdesc.c, 3.3 and later; `owner` alone to 4.5. Makes descriptors of interrupts,
     /// where the kernel has not made them all at the start.
     pub(crate) optional fn __irq_alloc_descs(
@@ -106,7 +107,7 @@ crate::backward! {
     /// kernel/irq/chip.c, in every version since 2.6.17: the flow of a level-triggered line.
     pub(crate) required fn handle_level_irq;
 
-    /// kernel/irq/chip.c, 2.6.39 and later.
+    /// kernel/irq/chip.c, everywhere from 2.6.39 on.
     pub(crate) group("irq flags") fn irq_modify_status(irq: u32, clear: usize, set: usize);
     /// arch/arm/kernel/irq.c, up to 4.2: all there is before 2.6.39.
     pub(crate) group("irq flags") fn set_irq_flags(irq: u32, flags: u32);
