@@ -79,6 +79,15 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
         "serial_core_add_one_port",
     ]) {
         configured(code, &function, reads);
+        if function.name == "uart_add_one_port" {
+            // Where it is a function of its own it need not have a name.
+            let port = Value::Argument(1);
+            let handed = function.calls().filter(|it| it.2[2] == port);
+            for (_, target, _) in handed {
+                let function = code.function_at("uart_configure_port", target);
+                configured(code, &function, reads);
+            }
+        }
     }
     for (names, field) in AMONG_KNOWN {
         for function in code.functions(names) {
