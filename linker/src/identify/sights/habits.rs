@@ -46,7 +46,8 @@ const RULES: [Rule; 6] = [
             "irq_set_chip_and_handler_name",
             "set_irq_chip_and_handler_name",
         ],
-        twins: &[],
+        // They hand on their third argument where this has the 0.
+        twins: &["__irq_set_handler", "__set_irq_handler"],
         shows: Shows::Events(hands_on_handler_and_name),
         right: 9.0,
         wrong: 4.0,
