@@ -175,7 +175,7 @@ fn a_vendor_may_make_up_a_high_number() {
     };
     assert_eq!(numbers(&of_2_6_32(1_010_001)), [1_010_001]);
     // No number, but an address.
-    assert_eq!(numbers(&of_2_6_32(BASE)), []);
+    assert!(!numbers(&of_2_6_32(BASE)).contains(&BASE));
 }
 
 #[test]

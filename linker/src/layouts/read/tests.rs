@@ -348,6 +348,27 @@ fn a_port_is_configured_by_a_function_without_a_name() {
             uart_port.ops 0x74: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
         "#]],
     );
+    // pm, three words before type.
+    let mut image = image_with(BUG);
+    let mut words = [0; 15];
+    words[..10].copy_from_slice(&UART_CONFIGURE_PORT[..10]);
+    words[10..].copy_from_slice(&[
+        0xe594_3074, // ldr r3, [r4, #116]
+        0xe1a0_0004, // mov r0, r4
+        0xe593_3034, // ldr r3, [r3, #52]
+        0xe12f_ff33, // blx r3
+        0xe8bd_8010, // pop {r4, pc}
+    ]);
+    image.words(CODE + 0x140, &words);
+    check(
+        &image,
+        "uart_add_one_port",
+        &expect![[r#"
+            uart_ops.config_port 0x4c: uart_configure_port calls [[port + 0x74] + 0x4c] with the port at 0xc0008554
+            uart_ops.type 0x40: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
+            uart_port.ops 0x74: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
+        "#]],
+    );
     // What comes back from there has other things in its registers.
     check(
         &image_with(&[0xe12f_ff1e]),
