@@ -103,7 +103,7 @@ fn files_that_are_no_snapshots_are_refused() {
     expect_test::expect![[r#"
         ecmo: FILE: not a snapshot: byte 0x0 should be ECMOSNAP
         ecmo: FILE: not a snapshot: byte 0x0 should be ECMOSNAP
-        ecmo: FILE: byte 0x8: the snapshot has format 99, and this program reads format 1
+        ecmo: FILE: byte 0x8: the snapshot has format 99, and this program reads format 2
         ecmo: FILE: byte 0x8: the file ends within the header
     "#]]
     .assert_eq(&text);

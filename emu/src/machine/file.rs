@@ -35,7 +35,7 @@ use crate::cpu::state::{Architectural, State};
 use crate::mmu::translate;
 
 /// Of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"ECMOSNAP";
 const HEADER: usize = 36;

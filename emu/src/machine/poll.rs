@@ -8,6 +8,10 @@
 //! is changed only when it comes to loop again. A loop with a limit of its own
 //! mostly comes to that limit first, and then knows that the chip is absent.
 //! Calls of absent firmware are followed in the same way.
+//!
+//! A loop may wait for two registers, and read the second only when the first has
+//! the right value. So the first keeps its answer for a while when another register
+//! is read between two reads of it, and the second gets answers soon.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +23,9 @@ const LOOP: u32 = 100_000;
 const LOOP_AGAIN: u32 = 2_000;
 /// Reads for which one answer is given until the next one is tried.
 const PATIENCE: u32 = 64;
+/// The same while another register that has no answer yet, or got one later, is read
+/// in between: enough for all answers to that one.
+const HELD: u32 = 10_000;
 /// Instructions between two reads of a loop, at most: a microsecond of delay
 /// and what is around it.
 const GAP: u64 = 2_000;
@@ -94,7 +101,11 @@ struct Standing {
     index: u32,
     /// Reads in a row that got it.
     reads: u32,
+    /// Those beyond [`PATIENCE`].
+    held: u32,
     last: u64,
+    /// How many were known before it.
+    order: usize,
 }
 
 /// What is known of loops.
@@ -102,6 +113,8 @@ struct Standing {
 pub(crate) struct Polls {
     runs: [Run; FOLLOWED],
     standing: BTreeMap<Key, Standing>,
+    /// What was read last.
+    latest: Option<Key>,
 }
 
 impl Polls {
@@ -116,28 +129,37 @@ impl Polls {
     }
 
     fn answer(&mut self, key: Key, instructions: u64) -> Option<u32> {
+        let before = self.latest.replace(key).filter(|it| *it != key);
+        let other = before.map(|it| self.standing.get(&it).copied());
         if let Some(standing) = self.standing.get_mut(&key) {
-            return Some(standing.read(instructions));
+            let younger = |it: Option<Standing>| it.is_none_or(|it| it.order > standing.order);
+            let holds = other.is_some_and(younger);
+            return Some(standing.read(instructions, holds));
         }
-        if !self.is_loop(key, instructions) || self.standing.len() >= LIMIT {
+        // It is part of a loop that is known.
+        let within = other.flatten().is_some_and(|it| it.reads > LOOP_AGAIN);
+        let least = if within { LOOP_AGAIN } else { LOOP };
+        if self.reads_in_row(key, instructions) < least || self.standing.len() >= LIMIT {
             return None;
         }
         let mut standing = Standing {
             index: 0,
             reads: LOOP_AGAIN,
+            held: 0,
             last: instructions,
+            order: self.standing.len(),
         };
-        let value = standing.read(instructions);
+        let value = standing.read(instructions, false);
         self.standing.insert(key, standing);
         Some(value)
     }
 
-    fn is_loop(&mut self, key: Key, now: u64) -> bool {
+    fn reads_in_row(&mut self, key: Key, now: u64) -> u32 {
         let at = self.runs.iter().position(|run| run.key == key);
         // A new one takes the place of the one that has been silent for longest.
         let oldest = || (0..FOLLOWED).min_by_key(|&index| self.runs[index].last);
         let Some(run) = at.or_else(oldest).and_then(|at| self.runs.get_mut(at)) else {
-            return false;
+            return 0;
         };
         if run.key == key && now.saturating_sub(run.last) <= GAP {
             run.reads = run.reads.saturating_add(1);
@@ -149,7 +171,7 @@ impl Polls {
             };
         }
         run.last = now;
-        run.reads >= LOOP
+        run.reads
     }
 
     /// The loops that were ended, by address.
@@ -166,13 +188,18 @@ impl Polls {
 }
 
 impl Standing {
-    fn read(&mut self, now: u64) -> u32 {
+    fn read(&mut self, now: u64, holds: bool) -> u32 {
         if now.saturating_sub(self.last) > GAP {
-            self.reads = 0;
+            (self.reads, self.held) = (0, 0);
         }
         self.last = now;
         self.reads = self.reads.saturating_add(1);
+        if self.reads > LOOP_AGAIN + PATIENCE && holds && self.held < HELD {
+            self.held += 1;
+            self.reads = LOOP_AGAIN + PATIENCE;
+        }
         if self.reads > LOOP_AGAIN + PATIENCE {
+            self.held = 0;
             self.index = self.index.wrapping_add(1);
             self.reads = LOOP_AGAIN + 1;
         }
@@ -238,5 +265,35 @@ mod tests {
             let address = 0x1000 + (at as u32 & 0xfff);
             assert_eq!(polls.read(address, 0xc000_8000, at), 0);
         }
+    }
+
+    /// A loop over two registers, of which the second is read when the first fits;
+    /// how many passes it took.
+    fn spin_over_two(done: [fn(u32) -> bool; 2]) -> Option<u32> {
+        let mut polls = Polls::default();
+        (1..2_000_000).find(|pass| {
+            let at = 10 * u64::from(*pass);
+            done[0](polls.read(0x1000, 0xc000_8000, at))
+                && done[1](polls.read(0x1004, 0xc000_8010, at + 5))
+        })
+    }
+
+    #[test]
+    fn a_loop_that_waits_for_two_registers_is_ended() {
+        let set = |value: u32| value & 0x80 != 0;
+        let alone = |value: u32| value & 0xff == 0x10;
+        let passes = spin_over_two([set, set]).expect("it ends");
+        assert!(passes < LOOP + 2 * HELD, "{passes}");
+        assert!(spin_over_two([alone, set]).is_some());
+        assert!(spin_over_two([set, alone]).is_some());
+        // A second register that does not matter holds nothing up for ever.
+        let mut polls = Polls::default();
+        let ended = (1..2_000_000_u32).any(|pass| {
+            let at = 10 * u64::from(pass);
+            let value = polls.read(0x1000, 0xc000_8000, at);
+            polls.read(0x2000 + 4 * pass, 0xc000_8010, at + 5);
+            alone(value)
+        });
+        assert!(ended);
     }
 }

@@ -108,6 +108,27 @@ pub(crate) fn comes_back(kernel: &Kernel, range: Range<u32>, call: u32, thumb: b
     false
 }
 
+/// Instructions in a row before a loop of one.
+const BEFORE_LOOP: usize = 24;
+
+/// Whether a function runs, without a branch, into an instruction that jumps to
+/// itself: whoever calls it gets nothing back.
+pub(crate) fn stays(kernel: &Kernel, start: u32, thumb: bool) -> bool {
+    let mut at = start;
+    for _ in 0..BEFORE_LOOP {
+        let Some(insn) = insn(kernel, at, thumb) else {
+            return false;
+        };
+        match insn.op {
+            Op::Branch(target) => return target == at && !insn.conditional(),
+            Op::Undefined => return false,
+            _ if walk::ends(&insn) => return false,
+            _ => at = at.wrapping_add(u32::from(insn.size)),
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,5 +181,26 @@ mod tests {
             0xeaff_fffb,
         ];
         assert!(!comes_back_to_second(&tail));
+    }
+
+    #[test]
+    fn a_function_that_stays_where_it_is() {
+        let stays = |words: &[u32]| {
+            let mut image = Image::new(0x1000, Version(2, 6, 35));
+            image.words(BASE, words);
+            super::stays(&image.kernel(), BASE, false)
+        };
+        // push {r3, lr}; bl; mov r3, #0; str r3, [r3]; b to itself
+        let bug = [
+            0xe92d_4008,
+            0xeb00_0100,
+            0xe3a0_3000,
+            0xe583_3000,
+            0xeaff_fffe,
+        ];
+        assert!(stays(&bug));
+        // A branch before it, and a return.
+        assert!(!stays(&[0x0a00_0000, 0xeaff_fffe]));
+        assert!(!stays(&[0xe12f_ff1e, 0xeaff_fffe]));
     }
 }

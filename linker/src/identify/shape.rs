@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Strategy::Shape,
     by_name::ByName,
-    graph::{Binary, Named, Node, Source},
+    graph::{Binary, Fact, Named, Node, Source},
     matcher::Matcher,
     seen::Seen,
     tally::Tally,
@@ -17,7 +17,8 @@ use super::{
     votes::Votes,
 };
 use crate::{
-    kernel::Kernel,
+    kernel::{Kernel, Version},
+    machine::{self, isa::may_be_function},
     signatures::{Argument, Initialiser, SourceFacts},
 };
 
@@ -25,6 +26,8 @@ use crate::{
 const ENTRY: f32 = 9.0;
 /// The same for what stands in the table of handlers itself.
 const HANDLER: f32 = 18.0;
+/// Since then the loops of the vectors call `asm_do_IRQ`.
+const ENTERED: Version = Version(2, 6, 20);
 /// Bits for a struct with the text that it must have.
 const NAMED: f32 = 8.0;
 /// Bits against one that lacks what its initialiser names.
@@ -57,6 +60,13 @@ struct Lead {
     why: String,
 }
 
+impl Lead {
+    /// Whether it leads there and nowhere else.
+    fn is_sure(&self, node: Node) -> bool {
+        self.bits >= HANDLER && self.nodes == [node]
+    }
+}
+
 /// What the tables of the kernel show.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
@@ -66,6 +76,8 @@ pub(super) struct Shapes {
     /// The name of the console whose functions they are: it stands in the struct
     /// itself, as characters.
     consoles: HashMap<Named, String>,
+    /// The name of the console that a function registers: that of its own file.
+    console_users: HashMap<Named, String>,
     /// In which tables a function stands, by [`Named`].
     members: Vec<Vec<Named>>,
     /// Functions whose addresses stand from an address on.
@@ -108,6 +120,16 @@ impl Shapes {
             let calls: Vec<Node> = calls.collect();
             shapes.lead("asm_do_IRQ", calls, (ENTRY, &why), source);
         }
+        if let [first, ..] = machine::irq_loops(kernel)[..]
+            && kernel.facts.version >= ENTERED
+        {
+            let why = format!(
+                "the loop at {:#x} hands it the number that the chip tells",
+                first.start
+            );
+            let node = binary.at(first.handler).into_iter().collect();
+            shapes.lead("asm_do_IRQ", node, (HANDLER, &why), source);
+        }
         for initialiser in facts.initialisers() {
             shapes.console(initialiser, source);
             let Some(named) = source.named(&initialiser.name) else {
@@ -142,6 +164,12 @@ impl Shapes {
         let Some(name) = name.filter(|_| initialiser.tag == "console") else {
             return;
         };
+        let file = source.files.iter().position(|it| *it == initialiser.file);
+        for user in register_consoles(source) {
+            if source.node(user).file.map(|it| it as usize) == file {
+                self.console_users.insert(user, name.clone());
+            }
+        }
         for (_, value) in &initialiser.members {
             if let Argument::Address(function) = value
                 && let Some(named) = source.named(function)
@@ -169,6 +197,14 @@ impl Shapes {
     }
 }
 
+/// Functions that register a console.
+fn register_consoles(source: &Source) -> impl Iterator<Item = Named> + '_ {
+    let register = source.named("register_console");
+    let callers = register.map_or(&[][..], |it| &source.node(it).callers);
+    let own = callers.iter().filter(|it| it.fact != Fact::Inherited);
+    own.map(|it| it.to)
+}
+
 /// What the tables lead to.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     if let Some(lead) = matcher.shapes.entry.get(&named) {
@@ -192,9 +228,14 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
                 "not where interrupts lead".to_owned()
             });
         }
+    } else if matcher.shapes.entry.iter().any(|it| it.1.is_sure(node)) {
+        tally.add(Shape, -ENTRY, || "where interrupts lead".to_owned());
     }
     if let Some(name) = matcher.shapes.consoles.get(&named) {
         of_console(matcher, name, node, tally);
+    }
+    if let Some(name) = matcher.shapes.console_users.get(&named) {
+        uses_console(matcher, name, node, tally);
     }
     for table in &matcher.shapes.members[named.0 as usize] {
         let Some(place) = matcher.node_of(*table) else {
@@ -228,6 +269,35 @@ fn of_console(matcher: &Matcher, name: &str, node: Node, tally: &mut Tally) {
             format!("stands in structs, none of them the console {name:?}")
         });
     }
+}
+
+/// Whether a function that registers a console refers to one of another name.
+fn uses_console(matcher: &Matcher, name: &str, node: Node, tally: &mut Tally) {
+    let refers = matcher.binary.node(node).refers.iter();
+    let addresses = refers.map(|it| matcher.binary.node(*it).address);
+    let consoles: Vec<&str> = addresses
+        .filter_map(|it| console_at(matcher.kernel, it))
+        .collect();
+    if let (Some(other), false) = (consoles.first(), consoles.contains(&name)) {
+        tally.add(Shape, -OF_ANOTHER, || {
+            format!("refers to the console {other:?}, not {name:?}")
+        });
+    }
+}
+
+/// The name of the console that lies there: `char name[16]`, 8 before 2.6.18, and
+/// behind it the function that writes.
+fn console_at(kernel: &Kernel, va: u32) -> Option<&str> {
+    let start = kernel.offset(va)?;
+    let name = crate::bytes::c_str(&kernel.bytes, start, 16)?;
+    let size = if name.len() < 8 { 8 } else { 16 };
+    let rest = kernel.bytes.get(start + name.len()..start + size)?;
+    let writes = [8, 16].into_iter().any(|behind| {
+        let word = kernel.word(va.wrapping_add(behind));
+        word.is_some_and(|word| may_be_function(kernel, word))
+    });
+    let printable = name.len() > 2 && name.bytes().all(|it| it.is_ascii_graphic());
+    (printable && rest.iter().all(|it| *it == 0) && writes).then_some(name)
 }
 
 /// Whether one of these words lies in a struct that has this name in front.
@@ -284,10 +354,7 @@ fn functions_at(matcher: &Matcher, start: u32) -> Arc<[Node]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        kernel::Version,
-        machine::testing::{BASE, Image},
-    };
+    use crate::machine::testing::{BASE, Image};
 
     #[test]
     fn a_console_has_its_own_name() {
@@ -302,5 +369,36 @@ mod tests {
         assert!(!stands(&[BASE + 0x120]));
         assert!(!stands(&[BASE + 0x244, BASE + 0x1fc, BASE, u32::MAX]));
         assert!(!stands(&[]));
+    }
+
+    #[test]
+    fn what_a_loop_calls_is_sure_and_what_both_handlers_call_is_not() {
+        let lead = |bits, nodes: &[u32]| Lead {
+            nodes: nodes.iter().map(|it| Node(*it)).collect(),
+            bits,
+            why: String::new(),
+        };
+        assert!(lead(HANDLER, &[3]).is_sure(Node(3)));
+        assert!(!lead(HANDLER, &[3]).is_sure(Node(4)));
+        assert!(!lead(HANDLER, &[3, 4]).is_sure(Node(3)));
+        assert!(!lead(ENTRY, &[3]).is_sure(Node(3)));
+    }
+
+    #[test]
+    fn a_console_lies_where_a_name_and_its_function_are() {
+        let mut image = Image::new(0x1000, Version(3, 10, 0));
+        image
+            .text(BASE + 0x100, "ttySAC")
+            .words(BASE + 0x110, &[BASE + 0x800, 0])
+            .words(BASE + 0x800, &[0xe92d_4010, 0xe8bd_8010])
+            .text(BASE + 0x200, "ttyS%d")
+            .text(BASE + 0x300, "ttyS")
+            .put(BASE + 0x305, b"more")
+            .words(BASE + 0x310, &[BASE + 0x800]);
+        let kernel = image.kernel();
+        assert_eq!(console_at(&kernel, BASE + 0x100), Some("ttySAC"));
+        // A text without a function behind it, and one with another text behind it.
+        assert_eq!(console_at(&kernel, BASE + 0x200), None);
+        assert_eq!(console_at(&kernel, BASE + 0x300), None);
     }
 }

@@ -16,7 +16,7 @@
 mod android;
 mod carve;
 pub mod compress;
-mod config;
+pub(crate) mod config;
 mod elf;
 mod error;
 mod fit;

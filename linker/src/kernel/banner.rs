@@ -42,8 +42,31 @@ impl Banner {
         first
     }
 
+    /// Looks for the banner of a kernel whose builder gave it a release without the
+    /// version's numbers; `version` is what it is known to be otherwise.
+    pub fn find_named(bytes: &[u8], version: impl FnOnce() -> Option<Version>) -> Option<Banner> {
+        let mut all = memmem::find_iter(bytes, INTRODUCTION);
+        let unknown = Version(0, 0, 0);
+        let banner = all
+            .find_map(|offset| Banner::with(bytes, offset, |_| Some(unknown)))
+            .filter(Banner::numbered)?;
+        Some(Banner {
+            version: version()?,
+            ..banner
+        })
+    }
+
     /// Reads the banner at `offset`, checking its form.
     fn at(bytes: &[u8], offset: usize) -> Option<Banner> {
+        Banner::with(bytes, offset, version)
+    }
+
+    /// The same where something else tells the version of a release.
+    fn with(
+        bytes: &[u8],
+        offset: usize,
+        version: impl FnOnce(&str) -> Option<Version>,
+    ) -> Option<Banner> {
         let rest = bytes.get(offset..)?;
         let rest = rest.get(..MAX_LINE).unwrap_or(rest);
         let end = rest.iter().position(|&byte| byte == b'\n' || byte == 0)?;
@@ -89,7 +112,7 @@ impl Banner {
 }
 
 /// The two or three numbers at the head of a release.
-fn version(release: &str) -> Option<Version> {
+pub(crate) fn version(release: &str) -> Option<Version> {
     let mut numbers = [0u16; 3];
     let mut rest = release;
     for (index, number) in numbers.iter_mut().enumerate() {
@@ -143,6 +166,19 @@ mod tests {
         let banner = Banner::find(b"Linux version 6.1.1 (b@c) (gcc) # SMP \n").unwrap();
         assert_eq!(banner.version, Version(6, 1, 1));
         assert!(banner.smp());
+    }
+
+    #[test]
+    fn a_release_without_numbers_needs_a_version_from_elsewhere() {
+        let text = b"Linux version 1 (me@here) (3) #21 PREEMPT Thu Jan 9\n\0";
+        assert_eq!(Banner::find(text), None);
+        let known = Version(2, 6, 35);
+        let banner = Banner::find_named(text, || Some(known)).expect("a banner");
+        assert_eq!((banner.release.as_str(), banner.version), ("1", known));
+        assert_eq!(Banner::find_named(text, || None), None);
+        // Without the build's number it is some other text.
+        let other = b"Linux version one (of many) \n";
+        assert_eq!(Banner::find_named(other, || Some(known)), None);
     }
 
     #[test]

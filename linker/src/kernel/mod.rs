@@ -8,7 +8,7 @@
 //! * [`phys`]: the physical address it was built for
 //! * [`foreign`]: images of other machines, to name them in an error
 
-mod banner;
+pub(crate) mod banner;
 mod base;
 mod cpu;
 mod foreign;
@@ -184,7 +184,9 @@ impl Kernel {
         if bytes.len() < MIN_SIZE {
             return Err(Error::TooSmall { len: bytes.len() });
         }
-        let banner = Banner::find(&bytes).ok_or(Error::NoBanner { len: bytes.len() })?;
+        let banner = Banner::find(&bytes)
+            .or_else(|| Banner::find_named(&bytes, || crate::image::config::version(&bytes)))
+            .ok_or(Error::NoBanner { len: bytes.len() })?;
         let head = head::Head::read(&bytes);
         let arch = match (cpu::lowest(&bytes), &head) {
             (cpu::Lowest::Application(arch), _) => arch,

@@ -27,8 +27,10 @@ use crate::{
 
 /// The number of a descriptor that is chosen by the tree alone.
 const ANY_NUMBER: u32 = u32::MAX;
-/// Machine numbers given out end at about 5,500; vendors made up higher ones.
+/// Machine numbers given out end at about 5,500; vendors made up higher ones ...
 const MAX_NUMBER: u32 = 0x3fff;
+/// ... some of them much higher, which are believed where all else is as usual.
+const MAX_OWN_NUMBER: u32 = 0xff_ffff;
 /// Where the name may stand, as an index of words, the likeliest first.
 ///
 /// The order matters where one descriptor fits in two ways: the word before
@@ -86,7 +88,8 @@ impl Array {
                 Some(Descriptor {
                     va,
                     nr: kernel.word(va)?,
-                    name: name(kernel, kernel.word(va.wrapping_add(4 * self.name_at))?)?.to_owned(),
+                    name: board_name(kernel, kernel.word(va.wrapping_add(4 * self.name_at))?)?
+                        .to_owned(),
                     compatible: self.compatible_at.and_then(list).unwrap_or_default(),
                 })
             })
@@ -147,7 +150,12 @@ fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
         .filter(|size| bytes >= *size && bytes % size == 0)
         .flat_map(|size| name_at(kernel).map(|name_at| (size, name_at)))
         .find_map(|(size, name_at)| {
-            let entries = backward(kernel, end, size, name_at);
+            let form = Form {
+                size,
+                name_at,
+                most: MAX_OWN_NUMBER,
+            };
+            let entries = backward(kernel, end, form);
             (entries.first() == Some(&start)).then_some(Array {
                 entries,
                 size: Some(size),
@@ -161,16 +169,20 @@ fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
 /// of the usual size and with the name in its usual place, or else of any.
 fn before_tags(kernel: &Kernel) -> Option<Array> {
     let names = name_at(kernel);
-    usual_size(kernel.facts.version)
-        .and_then(|size| longest_before_tags(kernel, size..=size, &names[..1]))
-        .or_else(|| longest_before_tags(kernel, SIZES, &names))
+    let usual = usual_size(kernel.facts.version);
+    let sizes = usual.map_or(SIZES, |size| size..=size);
+    usual
+        .and_then(|_| longest_before_tags(kernel, sizes.clone(), &names[..1], MAX_OWN_NUMBER))
+        .or_else(|| longest_before_tags(kernel, SIZES, &names, MAX_NUMBER))
+        .or_else(|| longest_before_tags(kernel, sizes, &names[..1], MAX_OWN_NUMBER))
 }
 
-/// The one with the most descriptors.
+/// The one with the most descriptors, of numbers up to `most`.
 fn longest_before_tags(
     kernel: &Kernel,
     sizes: RangeInclusive<u32>,
     names: &[u32],
+    most: u32,
 ) -> Option<Array> {
     let mut best: Option<Array> = None;
     for tags in tag_tables(kernel) {
@@ -188,7 +200,12 @@ fn longest_before_tags(
         {
             for &name_at in names {
                 for size in sizes.clone().step_by(4) {
-                    let entries = backward(kernel, end, size, name_at);
+                    let form = Form {
+                        size,
+                        name_at,
+                        most,
+                    };
+                    let entries = backward(kernel, end, form);
                     let better = best
                         .as_ref()
                         .is_none_or(|best| entries.len() > best.entries.len());
@@ -235,11 +252,16 @@ fn tag_tables(kernel: &Kernel) -> Vec<u32> {
 
 /// The descriptors for device trees, wherever they are.
 fn for_trees(kernel: &Kernel) -> Option<Array> {
+    let form = |size| Form {
+        size,
+        name_at: 1,
+        most: MAX_NUMBER,
+    };
     let starts: Vec<u32> = memchr::memmem::find_iter(&kernel.bytes, &ANY_NUMBER.to_le_bytes())
         .filter(|at| at % 4 == 0)
         .map(|at| kernel.va(at))
         .filter(|&va| {
-            is_descriptor(kernel, va, *SIZES.start(), 1)
+            is_descriptor(kernel, va, form(*SIZES.start()))
                 && (2..5).any(|index| {
                     kernel
                         .word(va.wrapping_add(4 * index))
@@ -258,8 +280,8 @@ fn for_trees(kernel: &Kernel) -> Option<Array> {
         Some(size) => {
             let end = (1..)
                 .map(|count| first.wrapping_add(count * size))
-                .find(|&va| !is_descriptor(kernel, va, size, 1))?;
-            backward(kernel, end, size, 1)
+                .find(|&va| !is_descriptor(kernel, va, form(size)))?;
+            backward(kernel, end, form(size))
         }
     };
     Some(Array {
@@ -270,11 +292,22 @@ fn for_trees(kernel: &Kernel) -> Option<Array> {
     })
 }
 
-/// The descriptors of this size that end one behind the other at `end`.
-fn backward(kernel: &Kernel, end: u32, size: u32, name_at: u32) -> Vec<u32> {
+/// What a descriptor may be like.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    /// Its bytes.
+    size: u32,
+    /// Index of the word that points to the name.
+    name_at: u32,
+    /// The highest number of a board.
+    most: u32,
+}
+
+/// The descriptors of this form that end one behind the other at `end`.
+fn backward(kernel: &Kernel, end: u32, form: Form) -> Vec<u32> {
     let mut entries: Vec<u32> = (1..)
-        .map(|count| end.wrapping_sub(count * size))
-        .take_while(|&va| is_descriptor(kernel, va, size, name_at))
+        .map(|count| end.wrapping_sub(count * form.size))
+        .take_while(|&va| is_descriptor(kernel, va, form))
         .collect();
     entries.reverse();
     entries
@@ -282,10 +315,15 @@ fn backward(kernel: &Kernel, end: u32, size: u32, name_at: u32) -> Vec<u32> {
 
 /// A number, a name, and at least two functions behind it; one for device
 /// trees may have no function at all.
-fn is_descriptor(kernel: &Kernel, va: u32, size: u32, name_at: u32) -> bool {
+fn is_descriptor(kernel: &Kernel, va: u32, form: Form) -> bool {
+    let Form {
+        size,
+        name_at,
+        most,
+    } = form;
     let word = |index: u32| kernel.word(va.wrapping_add(4 * index));
-    let number = word(0).is_some_and(|nr| nr <= MAX_NUMBER || nr == ANY_NUMBER);
-    let named = || word(name_at).is_some_and(|at| name(kernel, at).is_some());
+    let number = word(0).is_some_and(|nr| nr <= most || nr == ANY_NUMBER);
+    let named = || word(name_at).is_some_and(|at| board_name(kernel, at).is_some());
     let functions = || {
         (name_at + 1..size / 4)
             .filter_map(word)
@@ -295,11 +333,21 @@ fn is_descriptor(kernel: &Kernel, va: u32, size: u32, name_at: u32) -> bool {
     number && named() && (word(0) == Some(ANY_NUMBER) || functions() >= 2)
 }
 
-/// A text that may be the name of a board.
+/// A text that may be the name of a board. Instructions may look like one of two
+/// characters, so that is believed only where a name must be.
 fn name(kernel: &Kernel, va: u32) -> Option<&str> {
+    board_name(kernel, va).filter(|text| letters(text) >= 2)
+}
+
+/// A text where the name of a board must be; some are as short as `p3`.
+fn board_name(kernel: &Kernel, va: u32) -> Option<&str> {
     let text = c_str(&kernel.bytes, kernel.offset(va)?, MAX_NAME)?;
-    let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-    (letters >= 2 && text.bytes().all(|byte| byte >= b' ')).then_some(text)
+    let enough = letters(text) >= 2 || letters(text) == 1 && text.len() == 2;
+    (enough && text.bytes().all(|byte| byte >= b' ')).then_some(text)
+}
+
+fn letters(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_alphabetic).count()
 }
 
 /// A list of `vendor,board` texts that ends with a null pointer.

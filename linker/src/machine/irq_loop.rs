@@ -63,7 +63,7 @@ impl IrqLoop {
 }
 
 /// The loops, when all of them agree on what they call.
-pub(super) fn find(kernel: &Kernel) -> Vec<IrqLoop> {
+pub(crate) fn find(kernel: &Kernel) -> Vec<IrqLoop> {
     let mut loops: BTreeMap<u32, IrqLoop> = BTreeMap::new();
     let words = kernel.bytes.chunks_exact(4);
     for (index, word) in words.enumerate() {

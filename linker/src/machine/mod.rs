@@ -53,6 +53,7 @@ pub struct Processor {
 }
 
 pub use irq_loop::IrqLoop;
+pub(crate) use irq_loop::find as irq_loops;
 pub use system_calls::SystemCalls;
 
 /// What a kernel was built for.

@@ -140,6 +140,70 @@ fn an_old_descriptor_has_its_name_fourth() {
     assert_eq!(machines.descriptors[0].nr, 0x16a);
 }
 
+/// A descriptor of 2.6.32 with this number, and the tags behind it.
+fn of_2_6_32(number: u32) -> Image {
+    let mut image = Image::new(0x6000, Version(2, 6, 32));
+    let (timer, tags) = (STRINGS + 0x100, [0x5441_0001, CODE, 0x5441_0002, CODE]);
+    image.text(STRINGS, "board").words(
+        DESCRIPTORS,
+        &[
+            number,
+            0,
+            0,
+            STRINGS,
+            0x20_0100,
+            0,
+            0,
+            0,
+            CODE,
+            CODE + 8,
+            CODE + 16,
+            timer,
+            CODE + 24,
+        ],
+    );
+    image.words(DESCRIPTORS + 0x34, &tags);
+    image
+}
+
+#[test]
+fn a_vendor_may_make_up_a_high_number() {
+    let numbers = |image: &Image| {
+        let machines = super::find(&image.kernel(), &SymbolTable::default());
+        let all = machines.descriptors.iter().map(|it| it.nr);
+        all.collect::<Vec<u32>>()
+    };
+    assert_eq!(numbers(&of_2_6_32(1_010_001)), [1_010_001]);
+    // No number, but an address.
+    assert!(!numbers(&of_2_6_32(BASE)).contains(&BASE));
+}
+
+#[test]
+fn a_board_may_have_a_name_of_two_characters() {
+    let mut image = Image::new(0x6000, Version(3, 1, 0));
+    let mut words = [0; 0x3c / 4];
+    (words[0], words[1], words[2]) = (0xd05, STRINGS, 0x100);
+    (words[9], words[10], words[11], words[14]) = (CODE, CODE + 8, CODE + 16, CODE + 24);
+    image
+        .text(STRINGS, "p3")
+        .words(DESCRIPTORS, &words)
+        .words(DESCRIPTORS + 0x3c, &[0x5441_0001, CODE, 0x5441_0002, CODE]);
+    let found = super::find(&image.kernel(), &SymbolTable::default());
+    let names: Vec<_> = found.descriptors.iter().map(|it| &it.name).collect();
+    assert_eq!(names, ["p3"]);
+    // movw r3, #0x70f3: an instruction whose first bytes are such a text is a
+    // function all the same, and two functions there have to be.
+    for word in words.iter_mut().skip(10) {
+        *word = 0;
+    }
+    words[14] = CODE + 24;
+    image
+        .words(DESCRIPTORS, &words)
+        .words(CODE + 24, &[0xe300_3370]);
+    let found = super::find(&image.kernel(), &SymbolTable::default());
+    assert_eq!(found.descriptors.len(), 1);
+}
+
 #[test]
 fn processors_have_a_pattern_of_the_identification_register() {
     let mut image = Image::new(0x6000, Version(4, 4, 0));

@@ -19,6 +19,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Virtual time without a milestone and without a word on the console, after which
 /// another pointer is tried.
 const STANDSTILL: Duration = Duration::from_secs(20);
+/// The same where user space runs and nothing was ever seen of a console: what it says
+/// first goes there, and nobody will read it.
+const NO_CONSOLE: Duration = Duration::from_secs(2);
 /// Console output that is read once more when there is new: more than a line.
 const OVERLAP: usize = 256;
 
@@ -62,7 +65,9 @@ impl Patience {
         let last = session.passed().last().map_or(0, |passed| passed.at.0);
         let still = Duration::from_nanos(session.now().0.saturating_sub(last));
         let still = still.min(session.silence());
-        (still > STANDSTILL).then_some(End::VirtualTime(STANDSTILL.as_secs_f64()))
+        let mute = session.has_passed(Milestone::Userspace) && session.console().is_empty();
+        let most = if mute { NO_CONSOLE } else { STANDSTILL };
+        (still > most).then_some(End::VirtualTime(most.as_secs_f64()))
     }
 }
 

@@ -73,9 +73,18 @@ const MEMORY: [&str; 7] = [
     "mem_init",
 ];
 
+/// Code that sets up what hands out memory, which nothing can do without either. It
+/// stops where a part of the RAM lies beyond what this kernel takes for linear.
+const ALLOCATORS: [&str; 3] = ["build_all_zonelists", "kmem_cache_init", "vmalloc_init"];
+
 /// Whether the chain has such code in it.
 pub fn is_in_memory_setup(frames: &[Frame], symbols: &SymbolTable) -> bool {
     frames.iter().any(|frame| is(frame, &MEMORY, symbols))
+}
+
+/// The same for the allocators.
+pub fn is_in_allocator_setup(frames: &[Frame], symbols: &SymbolTable) -> bool {
+    frames.iter().any(|frame| is(frame, &ALLOCATORS, symbols))
 }
 
 /// Whether one of these functions, bit 0 clear, is in the chain.
@@ -164,7 +173,7 @@ mod tests {
     use super::*;
 
     /// Functions by name, at 0x100 times their number from 1 on.
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 11] = [
         "start_kernel",
         "setup_arch",
         "board_map_io",
@@ -175,6 +184,7 @@ mod tests {
         "memmap_init_zone",
         "prepare_namespace",
         "printk",
+        "kmem_cache_init",
     ];
 
     fn symbols() -> SymbolTable {
@@ -259,5 +269,8 @@ mod tests {
             &frames(&["strcmp", "setup_arch"]),
             &symbols()
         ));
+        let allocates = |chain: &[&str]| is_in_allocator_setup(&frames(chain), &symbols());
+        assert!(allocates(&["strcmp", "kmem_cache_init", "start_kernel"]));
+        assert!(!allocates(&["strcmp", "memmap_init_zone"]));
     }
 }

@@ -67,8 +67,26 @@ pub struct Watch {
     running: Option<Running>,
     /// Since how many instructions interrupts were off at every look.
     deaf: Option<u64>,
-    /// A fault that came after user space had begun, and when.
-    last_fault: Option<(u64, Place)>,
+    /// Those that came after user space had begun.
+    faults: Faults,
+}
+
+/// The first of some faults that came one upon the other, and when the last did: one
+/// in what ends the faulting program is the first one's doing.
+#[derive(Debug, Default)]
+struct Faults(Option<(u64, Place)>);
+
+impl Faults {
+    fn add(&mut self, now: u64, place: Place) {
+        let first = self.take(now).unwrap_or(place);
+        self.0 = Some((now, first));
+    }
+
+    /// The first, if the last is not long ago.
+    fn take(&mut self, now: u64) -> Option<Place> {
+        let (last, first) = self.0.take()?;
+        (now - last < AFTERMATH).then_some(first)
+    }
 }
 
 /// How it can be told that a boot cannot go on.
@@ -155,11 +173,10 @@ impl Watch {
         // A fault that user space led to ends one program, unless a panic follows.
         if user_space {
             if Some(va) == self.fault {
-                self.last_fault = Some((now, place));
+                self.faults.add(now, place);
                 return None;
             }
-            let (when, place) = self.last_fault.take()?;
-            return (now - when < AFTERMATH).then(|| Stopped {
+            return self.faults.take(now).map(|place| Stopped {
                 place,
                 running: None,
                 how: How::Plain,
@@ -308,9 +325,9 @@ impl Stopped {
         }
         // Without names all that can be told so early is that no code of the
         // machine was at work, so less RAM is tried once.
-        let may_be_memory = self.how == How::Early
-            && boot.can_shrink
-            && !choice::has_one_of(&chain, &with.callbacks);
+        let early = self.how == How::Early && !choice::has_one_of(&chain, &with.callbacks);
+        let allocator = choice::is_in_allocator_setup(&chain, symbols);
+        let may_be_memory = boot.can_shrink && (early || allocator);
         if choice::is_in_memory_setup(&chain, symbols) || may_be_memory {
             return Some(Remedy::LessRam);
         }
@@ -335,5 +352,30 @@ impl Stopped {
             initcall: choice.initcall,
             why: self.why.clone(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_faults_in_a_row_led_to_the_panic() {
+        let place = |pc| Place {
+            pc,
+            lr: 0,
+            stack: Vec::new(),
+        };
+        let mut faults = Faults::default();
+        faults.add(100, place(1));
+        faults.add(100 + AFTERMATH / 2, place(2));
+        let first = faults.take(100 + AFTERMATH);
+        assert_eq!(first.map(|it| it.pc), Some(1));
+        assert!(faults.take(100 + AFTERMATH).is_none());
+        // Long after, another program's.
+        faults.add(100, place(1));
+        faults.add(100 + AFTERMATH, place(3));
+        let first = faults.take(101 + AFTERMATH);
+        assert_eq!(first.map(|it| it.pc), Some(3));
     }
 }

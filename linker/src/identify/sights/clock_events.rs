@@ -22,23 +22,43 @@ use crate::{
 
 /// Bytes of it.
 const SIZES: std::ops::Range<u32> = 0x40..0x180;
+/// Other things are registered in such a way too; more than so many tell nothing.
+const FEW: usize = 4;
 /// Two fields of the device are looked at.
 const LOOKED_AT: usize = 2;
 /// From here on `mode` is looked at elsewhere.
 const LAST: Version = Version(4, 2, 0);
 
-/// The function and the list, when there is one only.
-pub(super) fn register_device(kernel: &Kernel, code: &Code) -> Option<(u32, u32)> {
+/// A function that may be it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Where it starts.
+    pub function: u32,
+    /// The list.
+    pub list: u32,
+}
+
+/// The functions that do it, when they are few.
+pub(super) fn register_device(kernel: &Kernel, code: &Code) -> Vec<Found> {
     if kernel.facts.version >= LAST {
-        return None;
+        return Vec::new();
     }
     let all = code.functions().iter();
     let of_size = all.filter(|it| SIZES.contains(&it.end.saturating_sub(it.start)));
-    let mut found = of_size
+    let found: Vec<Found> = of_size
         .filter(|it| it.arguments == 1)
-        .filter_map(|it| Some((it.start, listed(&trace(kernel, code, it))?)));
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
+        .filter_map(|it| {
+            Some(Found {
+                function: it.start,
+                list: listed(&trace(kernel, code, it))?,
+            })
+        })
+        .take(FEW + 1)
+        .collect();
+    match found.len() > FEW {
+        true => Vec::new(),
+        false => found,
+    }
 }
 
 /// The list at whose head the argument is put, if two of its other fields are

@@ -28,6 +28,12 @@ pub(super) struct Found {
     /// Those that nobody calls, when there are two: `customize_machine` with the
     /// callback that comes first in every version, and `init_machine_late`.
     pub initcalls: Option<[u32; 2]>,
+    /// `init_IRQ`: in every version its callback stands two words before that of
+    /// `customize_machine`.
+    pub init_irq: Option<u32>,
+    /// `time_init`, in versions where its callback stands between these two; before
+    /// 3.9 a pointer to the timer does.
+    pub time_init: Option<u32>,
 }
 
 /// The variable, when it is the only one.
@@ -63,19 +69,46 @@ pub(super) fn find(kernel: &Kernel, code: &Code) -> Option<Found> {
         (Some(only), None) => only,
         _ => return None,
     };
-    let initcalls: Vec<u32> = all
+    let functions = count(&all, |it| it.1);
+    Some(named(variable, functions, &all, &uncalled))
+}
+
+/// Which function is which, of those that call a field each, in the order of fields.
+fn named(
+    variable: u32,
+    functions: usize,
+    all: &BTreeSet<(u32, u32)>,
+    uncalled: &BTreeSet<u32>,
+) -> Found {
+    let initcalls: Vec<(u32, u32)> = all
         .iter()
-        .map(|it| it.1)
-        .filter(|it| uncalled.contains(it))
+        .copied()
+        .filter(|it| uncalled.contains(&it.1))
         .collect();
-    Some(Found {
-        variable,
-        functions: count(&all, |it| it.1),
-        initcalls: match initcalls[..] {
-            [first, last] if first != last => Some([first, last]),
+    let (machine, initcalls) = match initcalls[..] {
+        [(field, first), (_, last)] if first != last => (Some(field), Some([first, last])),
+        [(field, _)] => (Some(field), None),
+        _ => (None, None),
+    };
+    // The only function that calls the field so many words before the machine's.
+    let before = |words: u32| {
+        let field = machine?.checked_sub(4 * words)?;
+        let mut calling = all
+            .range((field, 0)..=(field, u32::MAX))
+            .map(|it| it.1)
+            .filter(|it| !uncalled.contains(it));
+        match (calling.next(), calling.next()) {
+            (Some(only), None) => Some(only),
             _ => None,
-        },
-    })
+        }
+    };
+    Found {
+        variable,
+        functions,
+        initcalls,
+        init_irq: before(2),
+        time_init: before(1),
+    }
 }
 
 /// The variable and the field of what it points to that is called.
@@ -108,5 +141,25 @@ mod tests {
         let events = events(&words, Version(4, 4, 0));
         let called: Vec<_> = events.iter().filter_map(called_field).collect();
         assert_eq!(called, [(BASE + 0x800, 0x50)]);
+    }
+
+    #[test]
+    fn functions_by_the_order_of_their_fields() {
+        let calls = [(0x34, 0x100), (0x38, 0x200), (0x3c, 0x300), (0x40, 0x400)];
+        let found = |calls: &[(u32, u32)], uncalled: &[u32]| {
+            let all = calls.iter().copied().collect();
+            named(0, 4, &all, &uncalled.iter().copied().collect())
+        };
+        let all = found(&calls, &[0x300, 0x400]);
+        assert_eq!(all.initcalls, Some([0x300, 0x400]));
+        assert_eq!((all.init_irq, all.time_init), (Some(0x100), Some(0x200)));
+        // No init_machine_late, and a timer whose callback is no field.
+        let few = found(&[calls[0], calls[2]], &[0x300]);
+        assert_eq!(few.initcalls, None);
+        assert_eq!((few.init_irq, few.time_init), (Some(0x100), None));
+        // Two that call one field, and nobody that is an initial call.
+        let two = found(&[(0x34, 0x100), (0x34, 0x200), (0x3c, 0x300)], &[0x300]);
+        assert_eq!(two.init_irq, None);
+        assert_eq!(found(&calls, &[]).init_irq, None);
     }
 }

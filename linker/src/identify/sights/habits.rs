@@ -39,14 +39,15 @@ enum Shows {
     SavesInterrupts,
 }
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     // kernel/irq/chip.c: handler and name go on to __irq_set_handler.
     Rule {
         names: &[
             "irq_set_chip_and_handler_name",
             "set_irq_chip_and_handler_name",
         ],
-        twins: &[],
+        // They hand on their third argument where this has the 0.
+        twins: &["__irq_set_handler", "__set_irq_handler"],
         shows: Shows::Events(hands_on_handler_and_name),
         right: 9.0,
         wrong: 4.0,
@@ -89,6 +90,16 @@ const RULES: [Rule; 6] = [
         right: 6.0,
         wrong: 6.0,
         what: "allocates as many bytes as its third argument says",
+    },
+    // drivers/serial/serial_core.c, to 3.x: tasklet_schedule(&port->state->tlet), whose
+    // second word says that it is scheduled.
+    Rule {
+        names: &["uart_write_wakeup"],
+        twins: &[],
+        shows: Shows::Events(schedules_part),
+        right: 8.0,
+        wrong: 0.0,
+        what: "marks a part of what a field of its argument points to, and hands it on",
     },
     // drivers/tty/tty_buffer.c, since 3.9: what is in the last buffer may be
     // read, and the work behind the port is queued.
@@ -243,6 +254,33 @@ fn copies_by_size(events: &[Event]) -> bool {
     })
 }
 
+/// `if (!test_and_set_bit(0, &tlet->state)) __tasklet_schedule(tlet)`, with a tasklet
+/// in what a field of the argument points to.
+fn schedules_part(events: &[Event]) -> bool {
+    let part = |value: &Value| match value.address() {
+        (of, at @ 1..) if matches!(of.field(), Some((Value::Argument(0), _))) => {
+            Some((of.clone(), at))
+        }
+        _ => None,
+    };
+    let marked = |(of, at): &(Value, i32)| {
+        events.iter().any(|event| match event {
+            Event::Store { base, offset, .. } => base == of && *offset == at + 4,
+            Event::Call { arguments, .. } => {
+                arguments.get(1).and_then(part).as_ref() == Some(&(of.clone(), at + 4))
+            }
+            _ => false,
+        })
+    };
+    events.iter().any(|event| match event {
+        Event::Call { arguments, .. } => arguments
+            .first()
+            .and_then(part)
+            .is_some_and(|it| marked(&it)),
+        _ => false,
+    })
+}
+
 /// `buf->tail->commit = buf->tail->used; queue_work(..., &buf->work)`
 fn commits_buffer(events: &[Event]) -> bool {
     let copies = events.iter().any(|event| match event {
@@ -356,6 +394,28 @@ mod tests {
         ];
         assert!(lists_argument(&seen(&words)));
         assert!(!lists_argument(&seen(&words[..6])));
+    }
+
+    #[test]
+    fn a_tasklet_of_what_a_field_points_to_is_scheduled() {
+        // push {r3, lr}; ldr r0, [r0, #44]; ldr r3, [r0, #112]; orr r1, r3, #1;
+        // str r1, [r0, #112]; tst r3, #1; popne {r3, pc}; add r0, r0, #108; bl; pop {r3, pc}
+        let mut words = [
+            0xe92d_4008,
+            0xe590_002c,
+            0xe590_3070,
+            0xe383_1001,
+            0xe580_1070,
+            0xe313_0001,
+            0x18bd_8008,
+            0xe280_006c,
+            0xeb00_0100,
+            0xe8bd_8008,
+        ];
+        assert!(schedules_part(&seen(&words)));
+        // Another word is set.
+        words[4] = 0xe580_1074;
+        assert!(!schedules_part(&seen(&words)));
     }
 
     #[test]

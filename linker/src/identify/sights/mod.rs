@@ -41,6 +41,8 @@ use serial::Rates;
 
 /// Bits for the only function that does what the name says.
 const DOES: f32 = 20.0;
+/// The same for one of a few.
+const ONE_OF_FEW: f32 = 10.0;
 /// Bits against every other.
 const DOES_NOT: f32 = 10.0;
 
@@ -57,17 +59,17 @@ pub(super) struct Sights {
     rates: Rates,
 }
 
-/// A place that does what the source of one name says, and no other does.
+/// Places that do what the source of one name says, mostly only one.
 #[derive(Debug)]
 struct Lead {
-    node: Node,
+    nodes: Vec<Node>,
     why: String,
 }
 
 /// What the rules see that look at the whole kernel.
 struct AtOnce {
     console: Option<(u32, String)>,
-    clock_events: Option<(u32, u32)>,
+    clock_events: Vec<clock_events::Found>,
     descriptor: Option<descriptor::Found>,
     console_write: Option<u32>,
     called_with_stack: Option<(u32, usize)>,
@@ -132,16 +134,15 @@ impl Sights {
         if let Some((address, why)) = seen.console {
             sights.lead("uart_console_device", address, why, (source, binary));
         }
-        if let Some((address, list)) = seen.clock_events {
-            let why = format!(
-                "the only one that looks at two fields of its argument and puts it at the head of the list {list:#x}"
-            );
-            sights.lead(
-                "clockevents_register_device",
-                address,
-                why,
-                (source, binary),
-            );
+        if let [first, others @ ..] = &seen.clock_events[..] {
+            let mut why = "looks at two fields of its argument and puts it at the head of the list"
+                .to_owned();
+            match others.len() {
+                0 => why = format!("the only one that {why} {:#x}", first.list),
+                others => why = format!("one of {} that {why}", others + 1),
+            }
+            let places = seen.clock_events.iter().map(|it| it.function);
+            sights.leads("clockevents_register_device", places, why, (source, binary));
         }
         if let Some(found) = seen.descriptor {
             let functions = found.functions;
@@ -152,6 +153,12 @@ impl Sights {
                 sights.lead("customize_machine", first, why, (source, binary));
                 let why = "of two that are initial calls it calls the last field".to_owned();
                 sights.lead("init_machine_late", last, why, (source, binary));
+            }
+            for (name, address) in [("init_IRQ", found.init_irq), ("time_init", found.time_init)] {
+                if let Some(address) = address {
+                    let why = "calls the field in its place before the machine's".to_owned();
+                    sights.lead(name, address, why, (source, binary));
+                }
             }
         }
         if let Some(address) = seen.console_write {
@@ -201,9 +208,20 @@ impl Sights {
     }
 
     fn lead(&mut self, name: &str, address: u32, why: String, graphs: (&Source, &Binary)) {
+        self.leads(name, std::iter::once(address), why, graphs);
+    }
+
+    fn leads(
+        &mut self,
+        name: &str,
+        places: impl Iterator<Item = u32>,
+        why: String,
+        graphs: (&Source, &Binary),
+    ) {
         let (source, binary) = graphs;
-        if let (Some(named), Some(node)) = (source.named(name), binary.at(address)) {
-            self.leads.insert(named, Lead { node, why });
+        let nodes: Vec<Node> = places.filter_map(|it| binary.at(it)).collect();
+        if let (Some(named), false) = (source.named(name), nodes.is_empty()) {
+            self.leads.insert(named, Lead { nodes, why });
         }
     }
 }
@@ -216,14 +234,14 @@ impl Sights {
 
     /// Whether a rule leads to this place for the name.
     pub(super) fn leads_to(&self, named: Named, node: Node) -> bool {
-        self.leads.get(&named).is_some_and(|it| it.node == node)
+        self.leads.get(&named).is_some_and(|it| it.nodes == [node])
     }
 }
 
 /// What the rules lead to.
 pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
     if let Some(lead) = matcher.sights.leads.get(&named) {
-        votes.extend(&[lead.node], 1);
+        votes.extend(&lead.nodes, lead.nodes.len());
     }
     matcher.sights.rates.candidates(matcher, named, votes);
 }
@@ -231,13 +249,17 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
 /// Whether the rules agree.
 pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tally) {
     if let Some(lead) = matcher.sights.leads.get(&named) {
-        match lead.node == node {
-            true => tally.add(Arguments, DOES, || lead.why.clone()),
+        let bits = match lead.nodes.len() {
+            1 => DOES,
+            _ => ONE_OF_FEW,
+        };
+        match lead.nodes.contains(&node) {
+            true => tally.add(Arguments, bits, || lead.why.clone()),
             false => tally.add(Arguments, -DOES_NOT, || {
                 "another does what it must".to_owned()
             }),
         }
-    } else if matcher.sights.leads.iter().any(|it| it.1.node == node) {
+    } else if matcher.sights.leads.iter().any(|it| it.1.nodes == [node]) {
         tally.add(Arguments, -DOES_NOT, || "does what another must".to_owned());
     }
     let sights = &matcher.sights;

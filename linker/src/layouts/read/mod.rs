@@ -22,6 +22,7 @@ mod tty;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use crate::{
+    code::glance,
     kernel::{Kernel, Version},
     machine::{
         flow::{self, Event, Value},
@@ -156,7 +157,13 @@ struct Code<'a> {
     traces: RefCell<BTreeMap<u32, Rc<[Event]>>>,
     /// Functions that a table of the kernel's names, whatever the lookup says.
     tabled: BTreeMap<String, u32>,
+    /// Functions of [`NO_RETURN`].
+    no_return: Vec<u32>,
 }
+
+/// Functions that never return. What stands behind a call of one is reached from
+/// elsewhere, where arguments are still in their registers.
+const NO_RETURN: [&str; 4] = ["__bug", "panic", "__stack_chk_fail", "do_exit"];
 
 /// A function and what it does.
 struct Function {
@@ -171,6 +178,10 @@ impl<'a> Code<'a> {
             lookup,
             traces: RefCell::default(),
             tabled: BTreeMap::new(),
+            no_return: NO_RETURN
+                .iter()
+                .filter_map(|name| Some((lookup.address)(name)? & !1))
+                .collect(),
         }
     }
 }
@@ -205,12 +216,23 @@ impl Code<'_> {
         let mut traces = self.traces.borrow_mut();
         let events = traces.entry(start).or_insert_with(|| {
             let thumb = isa::is_thumb(self.kernel, start);
-            flow::trace(self.kernel, start, thumb, (self.lookup.end)(start)).into()
+            let end = (self.lookup.end)(start);
+            flow::trace_until(self.kernel, start, thumb, end, &|target| {
+                self.never_returns(target & !1)
+            })
+            .into()
         });
         Function {
             name,
             events: Rc::clone(events),
         }
+    }
+
+    /// Whether nothing behind a call of this function is carried out: by its name, or
+    /// because it ends in a loop of one instruction, as `__bug` did up to 2.6.37.
+    fn never_returns(&self, function: u32) -> bool {
+        let thumb = isa::is_thumb(self.kernel, function);
+        self.no_return.contains(&function) || glance::stays(self.kernel, function, thumb)
     }
 
     /// Those of these functions that there are.

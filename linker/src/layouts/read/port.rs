@@ -79,6 +79,15 @@ pub(super) fn read(code: &Code<'_>, reads: &mut Reads) {
         "serial_core_add_one_port",
     ]) {
         configured(code, &function, reads);
+        if function.name == "uart_add_one_port" {
+            // Where it is a function of its own it need not have a name.
+            let port = Value::Argument(1);
+            let handed = function.calls().filter(|it| it.2[2] == port);
+            for (_, target, _) in handed {
+                let function = code.function_at("uart_configure_port", target);
+                configured(code, &function, reads);
+            }
+        }
     }
     for (names, field) in AMONG_KNOWN {
         for function in code.functions(names) {
@@ -196,13 +205,19 @@ fn configured(code: &Code<'_>, function: &Function, reads: &mut Reads) {
         calls.iter().filter(behind).map(move |last| (first, last))
     });
     let known = ["set_mctrl", "pm", "get_mctrl"].map(|name| reads.agreed("uart_ops", name));
-    let mut pairs = pairs.filter(|(first, last)| {
-        !known.contains(&Some(first.offset)) && !known.contains(&Some(last.offset))
-    });
-    let Some((kind, config)) = pairs.next() else {
+    let pairs: Vec<_> = pairs
+        .filter(|(first, last)| {
+            !known.contains(&Some(first.offset)) && !known.contains(&Some(last.offset))
+        })
+        .collect();
+    let Some((kind, config)) = pairs.iter().max_by_key(|(first, _)| first.offset) else {
         return;
     };
-    if pairs.all(|(other, _)| other.offset == kind.offset) {
+    // `pm` is called too, and lies three words before `type` where Qualcomm's
+    // `wake_peer` is between them.
+    let same =
+        |first: &PortCall<'_>| first.offset == kind.offset || first.offset + 12 == kind.offset;
+    if pairs.iter().all(|(first, _)| same(first)) {
         add_call(kind, "type", function, reads);
         add_call(config, "config_port", function, reads);
     }

@@ -302,6 +302,81 @@ fn a_ports_terminal_is_the_one_that_is_woken() {
     );
 }
 
+/// `uart_add_one_port(driver, port)`: a check that ends in `__bug`, and the port
+/// handed on to a function that calls two callbacks three words apart.
+const UART_ADD_ONE_PORT: &[u32] = &[
+    0xe92d_4030, // push {r4, r5, lr}
+    0xe351_0000, // cmp r1, #0
+    0x1a00_0000, // bne below
+    0xeb00_003b, // bl __bug, at CODE + 0x100
+    0xe1a0_2001, // mov r2, r1
+    0xe3a0_1000, // mov r1, #0
+    0xeb00_0048, // bl uart_configure_port, at CODE + 0x140
+    0xe8bd_8030, // pop {r4, r5, pc}
+];
+/// push {r3, lr}; mov r3, #0; str r3, [r3]; b to itself
+const BUG: &[u32] = &[0xe92d_4008, 0xe3a0_3000, 0xe583_3000, 0xeaff_fffe];
+const UART_CONFIGURE_PORT: &[u32] = &[
+    0xe92d_4010, // push {r4, lr}
+    0xe1a0_4002, // mov r4, r2
+    0xe594_3074, // ldr r3, [r4, #116]
+    0xe1a0_0004, // mov r0, r4
+    0xe593_304c, // ldr r3, [r3, #76]
+    0xe12f_ff33, // blx r3
+    0xe594_3074, // ldr r3, [r4, #116]
+    0xe1a0_0004, // mov r0, r4
+    0xe593_3040, // ldr r3, [r3, #64]
+    0xe12f_ff33, // blx r3
+    0xe8bd_8010, // pop {r4, pc}
+];
+
+#[test]
+fn a_port_is_configured_by_a_function_without_a_name() {
+    let image_with = |bug: &[u32]| {
+        let mut image = image(UART_ADD_ONE_PORT, Version(2, 6, 35));
+        image
+            .words(CODE + 0x100, bug)
+            .words(CODE + 0x140, UART_CONFIGURE_PORT);
+        image
+    };
+    check(
+        &image_with(BUG),
+        "uart_add_one_port",
+        &expect![[r#"
+            uart_ops.config_port 0x4c: uart_configure_port calls [[port + 0x74] + 0x4c] with the port at 0xc0008554
+            uart_ops.type 0x40: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
+            uart_port.ops 0x74: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
+        "#]],
+    );
+    // pm, three words before type.
+    let mut image = image_with(BUG);
+    let mut words = [0; 15];
+    words[..10].copy_from_slice(&UART_CONFIGURE_PORT[..10]);
+    words[10..].copy_from_slice(&[
+        0xe594_3074, // ldr r3, [r4, #116]
+        0xe1a0_0004, // mov r0, r4
+        0xe593_3034, // ldr r3, [r3, #52]
+        0xe12f_ff33, // blx r3
+        0xe8bd_8010, // pop {r4, pc}
+    ]);
+    image.words(CODE + 0x140, &words);
+    check(
+        &image,
+        "uart_add_one_port",
+        &expect![[r#"
+            uart_ops.config_port 0x4c: uart_configure_port calls [[port + 0x74] + 0x4c] with the port at 0xc0008554
+            uart_ops.type 0x40: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
+            uart_port.ops 0x74: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
+        "#]],
+    );
+    // What comes back from there has other things in its registers.
+    check(
+        &image_with(&[0xe12f_ff1e]),
+        "uart_add_one_port",
+        &expect![[""]],
+    );
+}
+
 /// Functions of the serial core that call these fields of `uart_ops`, as the
 /// offset says, in an image.
 fn callers(offsets: &[u32]) -> Image {
