@@ -25,6 +25,9 @@ pub struct Frame {
     pub start: u32,
     /// How many functions call it directly.
     pub callers: usize,
+    /// Whether it ever comes back to who called it. Behind the call of one that does
+    /// not (compilers set the part with a `BUG()` apart) is no code to go on with.
+    pub returns: bool,
 }
 
 /// Where a processor stood.
@@ -67,6 +70,9 @@ pub trait Functions {
 
     /// Those that call it directly, by what stands for them.
     fn callers(&self, function: u32) -> Vec<u32>;
+
+    /// Whether it ever comes back.
+    fn returns(&self, function: u32) -> bool;
 }
 
 /// The analysis of the code, with starts that names know better than it does.
@@ -91,6 +97,11 @@ impl Functions for Named<'_> {
         let ids = self.code.at(function).map(|id| self.code.callers(id));
         let ids = ids.unwrap_or_default().iter();
         ids.map(|&id| self.code.function(id).start).collect()
+    }
+
+    fn returns(&self, function: u32) -> bool {
+        let id = self.code.at(function);
+        id.is_none_or(|id| !self.code.function(id).no_return)
     }
 }
 
@@ -121,6 +132,7 @@ pub fn chain(kernel: &Kernel, functions: &dyn Functions, place: &Place) -> Vec<F
         frames.push(Frame {
             start,
             callers: callers.len(),
+            returns: functions.returns(current),
         });
         // A caller may also have been called by a function that ended in a jump.
         let leads_here = |caller: u32| {
@@ -203,6 +215,10 @@ mod tests {
 
         fn callers(&self, function: u32) -> Vec<u32> {
             vec![function - 0x100]
+        }
+
+        fn returns(&self, function: u32) -> bool {
+            function != BASE + 0x500
         }
     }
 

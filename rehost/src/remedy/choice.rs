@@ -4,7 +4,8 @@
 //! initial calls, threads) lies code of the machine. An initial call that fails
 //! is left out whole. Elsewhere the innermost function that is not a tool of
 //! many others is, so that as much as possible of the rest still runs; when its
-//! caller cannot go on without it, the caller is the next to go.
+//! caller cannot go on without it, the caller is the next to go. One that never
+//! comes back cannot be left out by itself.
 
 use linker::symbols::SymbolTable;
 
@@ -146,7 +147,7 @@ pub fn choose(
     if base.is_some_and(|frame| is(frame, &ROOT)) {
         return None;
     }
-    let free = |frame: &&Frame| !omitted.contains(&frame.start);
+    let free = |frame: &&Frame| frame.returns && !omitted.contains(&frame.start);
     if base.is_some_and(|frame| is(frame, &RUNNERS))
         && let Some(call) = running.or(own.last().map(|frame| frame.start))
         && !omitted.contains(&call)
@@ -202,6 +203,7 @@ mod tests {
         let frame = |name: &&str| Frame {
             start: symbols().address(name).expect("a known name"),
             callers: if *name == "strcmp" { 300 } else { 1 },
+            returns: true,
         };
         names.iter().map(frame).collect()
     }
@@ -223,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn what_never_comes_back_takes_its_caller_with_it() {
+        let mut chain = frames(&["chip_init", "board_map_io", "setup_arch"]);
+        chain[0].returns = false;
+        let chosen = choose(&chain, None, &symbols(), &[]);
+        assert_eq!(name(chosen), Some(("board_map_io", false)));
+    }
+
+    #[test]
     fn an_initial_call_is_left_out_whole() {
         let chain = frames(&["strcmp", "chip_init", "board_map_io", "do_one_initcall"]);
         let chosen = choose(&chain, None, &symbols(), &[]);
@@ -237,6 +247,7 @@ mod tests {
         let thumb = Frame {
             start: 0x401,
             callers: 1,
+            returns: true,
         };
         assert!(has_one_of(&[thumb], &[0x300, 0x400]));
         assert!(!has_one_of(&[thumb], &[0x300]));
