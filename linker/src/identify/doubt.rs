@@ -137,12 +137,11 @@ impl Matcher<'_> {
     /// same, and are no part of this one.
     pub(super) fn unnamed_siblings(&self, named: Named) -> impl Iterator<Item = Named> + '_ {
         let source = self.source.node(named);
-        self.source.ids().filter(move |&other| {
+        let all = self.source.in_file(source.file);
+        all.filter(move |&other| {
             let rival = self.source.node(other);
             other != named
                 && rival.known
-                && source.file.is_some()
-                && rival.file == source.file
                 && self.node_of(other).is_none()
                 && are_siblings(source, rival)
                 && !self.may_contain(named, other)
