@@ -68,16 +68,9 @@ impl Matcher<'_> {
 mod tests {
     use super::*;
     use crate::{
-        code::{Code, Options},
-        identify::{
-            StrategySet,
-            graph::{Binary, Source},
-            matcher::Known,
-            shape::Shapes,
-        },
+        identify::testing::{self, named, place},
         kernel::{Kernel, Version},
         machine::testing::{BASE, Image},
-        signatures::{self, SourceFacts},
     };
 
     /// `entry` calls `helper`, and nobody else does; `twice` has two callers.
@@ -163,27 +156,11 @@ fn stranger --x- 1 10 1 0 0
     /// Does something with a matcher that knows nothing yet.
     fn with_matcher(test: impl FnOnce(&mut Matcher, Places)) {
         let (kernel, places) = kernel();
-        let era = signatures::read(SOURCE).expect("signatures");
-        let facts = SourceFacts::of(vec![era]);
-        let source = Source::of(&facts);
-        let code = Code::analyse(&kernel, &Options::default());
-        let binary = Binary::of(&code, &source);
-        let known = Known {
-            shapes: Shapes::of(&kernel, &facts, &source, &binary),
-            sights: Default::default(),
-            assembly: Default::default(),
-        };
-        let mut matcher = Matcher::new(&kernel, &source, &binary, known, StrategySet::ALL);
-        test(&mut matcher, places);
-    }
-
-    fn named(matcher: &Matcher, name: &str) -> Named {
-        matcher.source.named(name).expect("a name of the source")
+        testing::with_matcher(&kernel, SOURCE, |matcher| test(matcher, places));
     }
 
     fn stands(matcher: &Matcher, name: &str, address: u32) -> bool {
-        let node = matcher.binary.at(address).expect("a function");
-        matcher.stands_alone(named(matcher, name), node)
+        matcher.stands_alone(named(matcher, name), place(matcher, address))
     }
 
     #[test]
@@ -215,8 +192,7 @@ fn stranger --x- 1 10 1 0 0
             // The caller could as well have it within itself.
             assert!(!stands(matcher, "helper", places.helper));
             let entry = named(matcher, "entry");
-            let place = matcher.binary.at(places.entry).expect("a function");
-            matcher.fix(entry, place);
+            matcher.fix(entry, place(matcher, places.entry));
             assert!(stands(matcher, "helper", places.helper));
         });
     }

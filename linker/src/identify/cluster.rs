@@ -40,22 +40,33 @@ pub(super) fn resolve(
     margin: f32,
 ) -> Vec<(Named, Node)> {
     let near: Vec<Vec<Node>> = ranked.iter().map(|it| near(&it.1)).collect();
+    // Who has a node among the near ones, sorted by node.
+    let mut users: Vec<(Node, usize)> = Vec::new();
+    for (name, near) in near.iter().enumerate() {
+        users.extend(near.iter().map(|&node| (node, name)));
+    }
+    users.sort_unstable();
     let mut left: Vec<usize> = (0..ranked.len()).collect();
     let mut clusters = Vec::new();
-    // By node, whether it is in the cluster.
+    // By node, whether it is in the cluster; by name, whether it has such a node.
     let mut within = vec![false; matcher.binary.nodes.len()];
+    let mut shares = vec![false; ranked.len()];
     while let Some(first) = left.pop() {
         let mut names = vec![first];
         let mut nodes: Vec<Node> = Vec::new();
         let mut next = first;
         loop {
             for &node in &near[next] {
-                if !std::mem::replace(&mut within[node.0 as usize], true) {
-                    nodes.push(node);
+                if std::mem::replace(&mut within[node.0 as usize], true) {
+                    continue;
+                }
+                nodes.push(node);
+                let start = users.partition_point(|it| it.0 < node);
+                for &(_, name) in users[start..].iter().take_while(|it| it.0 == node) {
+                    shares[name] = true;
                 }
             }
-            let shares = |it: &usize| near[*it].iter().any(|node| within[node.0 as usize]);
-            let Some(at) = left.iter().position(shares) else {
+            let Some(at) = left.iter().position(|&it| shares[it]) else {
                 break;
             };
             next = left.swap_remove(at);
@@ -63,6 +74,9 @@ pub(super) fn resolve(
         }
         for node in &nodes {
             within[node.0 as usize] = false;
+        }
+        for &name in &names {
+            shares[name] = false;
         }
         if (2..=MAX_NAMES).contains(&names.len()) && nodes.len() <= MAX_NODES {
             nodes.sort_unstable();

@@ -130,19 +130,56 @@ impl Matcher<'_> {
             .filter(|it| it.0 != node && tally.total() - it.1 < wanted)
             .map(|it| it.0)
             .collect();
-        (!near.is_empty() || self.is_doubtful(name, node, &tally)).then_some(near)
+        let doubtful = self.is_doubtful(name, node, &tally)
+            || self.has_double(name, node, &tally)
+            || self.may_be_anchor(name, node, &tally);
+        (!near.is_empty() || doubtful).then_some(near)
+    }
+
+    /// Whether another function of its file would do nearly as well: one that nothing
+    /// calls is known by a pointer alone, and so are its like.
+    fn has_double(&self, named: Named, node: Node, tally: &Tally) -> bool {
+        let source = self.source.node(named);
+        let bits = |other| self.score(other, node, Tally::default()).total();
+        are_uncalled(source, source)
+            && self.source.in_file(source.file).any(|other| {
+                other != named
+                    && self.node_of(other).is_none()
+                    && are_uncalled(source, self.source.node(other))
+                    && tally.total() - bits(other) < ALIKE
+            })
+    }
+
+    /// Whether a variable may be the one by which a file reaches all its own: something
+    /// speaks against it, and all that use it are of one file, though the source knows
+    /// users elsewhere.
+    fn may_be_anchor(&self, named: Named, node: Node, tally: &Tally) -> bool {
+        let source = self.source.node(named);
+        if source.known || !source.data || tally.against() == 0.0 {
+            return false;
+        }
+        let referrers = self.binary.node(node).referrers.iter();
+        let named_users = referrers.filter_map(|it| self.name_of(*it));
+        let mut files = named_users.filter_map(|it| self.source.file_of(it));
+        let Some(file) = files.next() else {
+            return false;
+        };
+        let elsewhere = |link: &Link| {
+            let of = self.source.file_of(link.to);
+            of.is_some_and(|of| of != file)
+        };
+        files.all(|it| it == file) && source.referrers.iter().any(elsewhere)
     }
 
     /// Names of the same file without a place that call the same or are called by the
     /// same, and are no part of this one.
     pub(super) fn unnamed_siblings(&self, named: Named) -> impl Iterator<Item = Named> + '_ {
         let source = self.source.node(named);
-        self.source.ids().filter(move |&other| {
+        let all = self.source.in_file(source.file);
+        all.filter(move |&other| {
             let rival = self.source.node(other);
             other != named
                 && rival.known
-                && source.file.is_some()
-                && rival.file == source.file
                 && self.node_of(other).is_none()
                 && are_siblings(source, rival)
                 && !self.may_contain(named, other)
@@ -262,7 +299,7 @@ impl Matcher<'_> {
         for (index, &one) in all.iter().enumerate() {
             for (&other, theirs) in all.iter().zip(&bits).skip(index + 1) {
                 let (left, right) = (self.source.node(one.0), self.source.node(other.0));
-                if !are_siblings(left, right) {
+                if !are_siblings(left, right) && !are_uncalled(left, right) {
                     continue;
                 }
                 let now = bits[index] + theirs;
@@ -320,6 +357,16 @@ fn is_fragment(source: u32, binary: u32, bits: f32, called_in_file: bool) -> boo
 /// Whether both call the same, or are called by the same.
 pub(super) fn are_siblings(one: &SourceNode, other: &SourceNode) -> bool {
     common(&one.calls, &other.calls) || common(&one.callers, &other.callers)
+}
+
+/// Whether nothing calls either of two functions of one section that other files do not
+/// see: initcalls, and what structs point to.
+fn are_uncalled(one: &SourceNode, other: &SourceNode) -> bool {
+    let uncalled = |it: &SourceNode| {
+        let unused = it.callers.is_empty() && it.referrers.is_empty();
+        it.known && !it.data && !it.global && unused
+    };
+    one.init == other.init && uncalled(one) && uncalled(other)
 }
 
 /// Whether two sorted lists have something in common.

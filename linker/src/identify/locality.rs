@@ -27,12 +27,11 @@ pub(super) fn candidates(matcher: &Matcher, named: Named, votes: &mut Votes) {
         return;
     };
     if high - low <= MAX_BETWEEN {
-        let nodes: Vec<Node> = (low.saturating_sub(12)..=high + 12)
-            .filter(|&it| (it as usize) < matcher.binary.functions)
-            .map(Node)
-            .filter(|&it| matcher.name_of(it).is_none())
-            .collect();
-        votes.extend(&nodes, nodes.len());
+        let end = (high + 13).min(matcher.binary.functions as u32);
+        let nodes = (low.saturating_sub(12)..end).map(Node);
+        let nodes = nodes.filter(|&it| matcher.name_of(it).is_none());
+        let count = nodes.clone().count();
+        votes.add(nodes, count);
     }
 }
 

@@ -84,6 +84,8 @@ pub(super) struct Matcher<'a> {
     /// Counts changes; and the count at the last look, by name.
     changes: u32,
     looked_at: Vec<u32>,
+    /// By node, the winner of a round that has it, from 1; 0 between rounds.
+    last_winner: Vec<u32>,
     /// Files that have got or lost a name since the last round.
     stale_files: Vec<bool>,
     /// Names whose neighbourhood has changed since the last check.
@@ -129,6 +131,7 @@ impl<'a> Matcher<'a> {
             stale: vec![true; count],
             changes: 0,
             looked_at: vec![0; count],
+            last_winner: vec![0; binary.nodes.len()],
             stale_files: vec![false; source.files.len()],
             unchecked: vec![true; count],
             refuted: vec![Vec::new(); count],
@@ -207,11 +210,8 @@ impl<'a> Matcher<'a> {
         self.files.remove(self.source.node(named), node);
         self.touch(named);
         // Another of the file may have taken its place.
-        let file = self.source.node(named).file;
-        for other in self.source.ids().filter(|_| file.is_some()) {
-            if self.source.node(other).file == file {
-                self.unchecked[other.0 as usize] = true;
-            }
+        for other in self.source.in_file(self.source.file_of(named)) {
+            self.unchecked[other.0 as usize] = true;
         }
     }
 
@@ -325,7 +325,7 @@ impl<'a> Matcher<'a> {
     }
 
     fn rank_with(&self, named: Named, votes: &mut Votes, open: impl Fn(Node) -> bool) -> Ranked {
-        let file = self.source.node(named).file;
+        let file = self.source.file_of(named);
         if file.is_some_and(|file| self.absent[file as usize]) {
             return Ranked::default();
         }

@@ -11,6 +11,7 @@
 //!   [`assembly`]: first instructions of what is no C
 //! * [`sights`]: what a function does with its arguments
 //! * [`locality`]: functions of one source file lie together
+//! * [`masks`]: constants that nothing uses, by where they lie
 //! * [`presence`]: files of the source of which the kernel has nothing
 //! * [`matcher`]: spreads names from what is certain to what follows from it
 //! * [`cluster`]: functions that are alike, told apart together
@@ -48,6 +49,7 @@ mod fields;
 mod graph;
 mod lexical;
 mod locality;
+mod masks;
 mod matcher;
 mod names;
 mod place;
@@ -60,6 +62,8 @@ mod sights;
 mod strategy;
 mod structure;
 mod tally;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -312,8 +316,11 @@ fn find(kernel: &Kernel, given: &SymbolTable, options: &Options) -> Findings {
         .copied()
         .chain(options.names.iter().map(String::as_str))
         .collect();
-    let findings = combine::findings(&matcher, &asked);
+    let mut findings = combine::findings(&matcher, &asked);
     drop(matcher);
+    if options.strategies.has(Strategy::Shape) {
+        masks::add(kernel, &mut findings);
+    }
     // Lists by the hundred thousand take a while to be given back; nobody waits for it.
     let lists = binary.into_lists();
     rayon::spawn(move || drop((lists, code, source, facts)));

@@ -30,6 +30,8 @@ const NOT_BY: f32 = 5.0;
 const MAX_MISSED: usize = 3;
 /// Bits against an answer that is called by whom it should not be.
 const BY_OTHER: f32 = 3.0;
+/// Callers that count when the source does not know them.
+const MAX_OTHERS: usize = 8;
 /// Bits for lying between the same two calls as in the source, or not.
 const BETWEEN: f32 = 3.0;
 /// Most bits that facts of one kind may add.
@@ -175,10 +177,11 @@ pub(super) fn score(matcher: &Matcher, near: &Neighbours, node: Node, tally: &mu
             && matcher.source.node(by).known
         {
             others += 1;
-            if others <= 8 {
-                tally.add(Relation, -BY_OTHER, || {
-                    format!("called by {}, which in the source does not", name(by))
-                });
+            tally.add(Relation, -BY_OTHER, || {
+                format!("called by {}, which in the source does not", name(by))
+            });
+            if others == MAX_OTHERS {
+                break;
             }
         }
     }

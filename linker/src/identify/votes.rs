@@ -31,8 +31,13 @@ impl Votes {
 
     /// All of these, one out of so many.
     pub(super) fn extend(&mut self, nodes: &[Node], of: usize) {
+        self.add(nodes.iter().copied(), of);
+    }
+
+    /// The same for those that are in no list.
+    pub(super) fn add(&mut self, nodes: impl Iterator<Item = Node>, of: usize) {
         let weight = 1.0 / (of.max(1) as f32).sqrt();
-        for &node in nodes {
+        for node in nodes {
             if let Some(sum) = self.weights.get_mut(node.0 as usize) {
                 if *sum == 0.0 {
                     self.touched.push(node);

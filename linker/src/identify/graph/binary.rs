@@ -127,6 +127,7 @@ fn read(code: &Code, id: FunctionId, held: &Held) -> (BinaryNode, Vec<u32>) {
     sort(&mut node.files);
     sort(&mut node.calls);
     sort(&mut node.constants);
+    node.rarities.reserve_exact(node.constants.len());
     sort(&mut node.returns);
     (node, variables)
 }
@@ -147,7 +148,7 @@ impl<'a> Binary<'a> {
         let functions = code.functions();
         let mut binary = Binary {
             code,
-            nodes: Vec::with_capacity(functions.len() * 2),
+            nodes: Vec::new(),
             functions: functions.len(),
             data: HashMap::new(),
             text_users: vec![Vec::new(); source.texts.len()],
@@ -165,9 +166,9 @@ impl<'a> Binary<'a> {
             addresses,
         };
         let ids: Vec<FunctionId> = code.ids().collect();
-        let read: Vec<_> = ids.par_iter().map(|&id| read(code, id, &held)).collect();
-        let (nodes, variables): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        binary.nodes.extend(nodes);
+        let read = ids.par_iter().map(|&id| read(code, id, &held));
+        let mut variables = Vec::new();
+        read.unzip_into_vecs(&mut binary.nodes, &mut variables);
         for (index, variables) in variables.iter().enumerate() {
             binary.enter(index, variables);
         }
@@ -263,6 +264,19 @@ impl<'a> Binary<'a> {
     }
 
     fn reverse(&mut self) {
+        let mut counts = vec![(0, 0); self.nodes.len()];
+        for node in &self.nodes {
+            for to in &node.calls {
+                counts[to.0 as usize].0 += 1;
+            }
+            for to in &node.refers {
+                counts[to.0 as usize].1 += 1;
+            }
+        }
+        for (node, (callers, referrers)) in self.nodes.iter_mut().zip(counts) {
+            node.callers.reserve_exact(callers);
+            node.referrers.reserve_exact(referrers);
+        }
         for index in 0..self.functions {
             let own = Node(index as u32);
             let calls = std::mem::take(&mut self.nodes[index].calls);

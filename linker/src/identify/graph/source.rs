@@ -140,6 +140,10 @@ pub(in crate::identify) struct Source {
     pub files: Vec<String>,
     /// Without the level that `printk` formats begin with.
     pub texts: Vec<String>,
+    /// By name, the file; what is asked most often, in one piece.
+    file_of: Vec<Option<u32>>,
+    /// By file, the names in it, in their order.
+    in_file: Vec<Vec<Named>>,
     by_name: HashMap<String, Vec<Named>>,
     by_text: HashMap<String, u32>,
     by_file: HashMap<String, u32>,
@@ -181,7 +185,25 @@ impl Source {
             node.must_call = must.count();
         }
         source.reverse();
+        source.file_of = source.names.iter().map(|node| node.file).collect();
+        source.in_file = vec![Vec::new(); source.files.len()];
+        for (named, file) in source.ids().zip(&source.file_of) {
+            if let Some(file) = file {
+                source.in_file[*file as usize].push(named);
+            }
+        }
         source
+    }
+
+    /// Index into [`Source::files`].
+    pub(in crate::identify) fn file_of(&self, id: Named) -> Option<u32> {
+        self.file_of[id.0 as usize]
+    }
+
+    /// The functions and variables of a file; none of no file.
+    pub(in crate::identify) fn in_file(&self, file: Option<u32>) -> impl Iterator<Item = Named> {
+        let all = file.and_then(|file| self.in_file.get(file as usize));
+        all.into_iter().flatten().copied()
     }
 
     pub(in crate::identify) fn node(&self, id: Named) -> &SourceNode {

@@ -1,7 +1,7 @@
 //! One round: what is out of date is compared again, and what meets the demands and has
 //! no rival is accepted.
 
-use super::{BY_PLACE, Matcher, Named, Node, cluster};
+use super::{BY_PLACE, Matcher, NONE, Named, Node, cluster};
 use crate::identify::tally::Tally;
 
 /// More bits, and a wider margin, for a name of which only callers are known.
@@ -27,17 +27,14 @@ enum Verdict {
 impl Matcher<'_> {
     /// Accepts what meets the demands; false when nothing does.
     pub(super) fn round(&mut self, (need, margin): (f32, f32)) -> bool {
-        let due: Vec<Named> = self
-            .source
-            .ids()
-            .filter(|&named| {
-                let index = named.0 as usize;
-                let file = self.source.node(named).file;
-                let moved =
-                    need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize]);
-                self.node_of(named).is_none() && (self.stale[index] || moved)
-            })
-            .collect();
+        let moved = |named: Named| {
+            let file = self.source.file_of(named);
+            need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize])
+        };
+        let is_due = |&named: &Named| {
+            self.node_of(named).is_none() && (self.stale[named.0 as usize] || moved(named))
+        };
+        let due: Vec<Named> = self.source.ids().filter(is_due).collect();
         let ranked = self.ask_each(&due, |&named, votes| self.rank_open(named, votes));
         for (named, ranked) in due.iter().zip(ranked) {
             let index = named.0 as usize;
@@ -117,25 +114,31 @@ impl Matcher<'_> {
 
     /// For each of these winners all names that have its place among their
     /// candidates, each with its bits.
-    fn rivals(&self, winners: &[Winner]) -> Vec<Vec<(Named, f32)>> {
+    fn rivals(&mut self, winners: &[Winner]) -> Vec<Vec<(Named, f32)>> {
         let mut rivals = vec![Vec::new(); winners.len()];
         if winners.is_empty() {
             return rivals;
         }
         // By node, the last winner that has it, from 1; and the one before that.
-        let mut last = vec![0; self.binary.nodes.len()];
+        let last = &mut self.last_winner;
         let mut before = Vec::with_capacity(winners.len());
         for (winner, index) in winners.iter().zip(1..) {
             before.push(std::mem::replace(&mut last[winner.node.0 as usize], index));
         }
-        for named in self.source.ids().filter(|it| self.node_of(*it).is_none()) {
-            for &(node, bits) in self.ranked[named.0 as usize].iter() {
+        for (index, ranked) in self.ranked.iter().enumerate() {
+            if self.nodes[index] != NONE {
+                continue;
+            }
+            for &(node, bits) in ranked.iter() {
                 let mut winner = last[node.0 as usize];
-                while winner != 0 {
-                    rivals[winner - 1].push((named, bits));
-                    winner = before[winner - 1];
+                while let Some(at) = (winner as usize).checked_sub(1) {
+                    rivals[at].push((Named(index as u32), bits));
+                    winner = before[at];
                 }
             }
+        }
+        for winner in winners {
+            last[winner.node.0 as usize] = 0;
         }
         rivals
     }
@@ -167,10 +170,10 @@ impl Matcher<'_> {
         let likely: Vec<(Named, Node)> = self
             .source
             .ids()
-            .filter(|it| self.node_of(*it).is_none() && self.source.node(*it).known)
             .filter_map(|named| {
                 let first = self.ranked[named.0 as usize].first()?;
-                (first.1 >= need).then_some((named, first.0))
+                let open = first.1 >= need && self.node_of(named).is_none();
+                (open && self.source.node(named).known).then_some((named, first.0))
             })
             .collect();
         let stand = self.ask_each(&likely, |&(named, node), _| self.stands_alone(named, node));

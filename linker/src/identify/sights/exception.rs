@@ -137,7 +137,131 @@ fn hands_on(events: &[Event]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{kernel::Version, machine::testing::events};
+    use crate::{
+        identify::testing::{named, place, with_matcher},
+        kernel::{Kernel, Version},
+        machine::testing::{BASE, Image, events},
+    };
+
+    /// Up to 3.17: one calls the other.
+    const CALLS: &str = "signatures 1
+version 3.14.0
+file arch/arm/kernel/irq.c
+fn handle_IRQ ---- 2 64 3 0 0
+c generic_handle_irq p0
+fn asm_do_IRQ ---- 2 86 1 0 0
+c handle_IRQ~ p0 p1
+";
+    /// From 3.18 on what both do is in `__handle_domain_irq`.
+    const DOMAIN: &str = "signatures 1
+version 4.4.0
+file arch/arm/kernel/irq.c
+fn handle_IRQ ---- 2 64 1 0 0
+c __handle_domain_irq 0 p0 0 p1
+fn asm_do_IRQ ---- 2 73 1 0 0
+c handle_IRQ~ p0 p1
+";
+    /// push {r4, lr}; mov r4, r0; add r0, r4, r0; pop {r4, pc}
+    const FILLER: [u32; 4] = [0xe92d_4010, 0xe1a0_4000, 0xe084_0000, 0xe8bd_8010];
+
+    fn branch(from: u32, to: u32) -> u32 {
+        0xea00_0000 | (to.wrapping_sub(from + 8) >> 2 & 0xff_ffff)
+    }
+
+    /// Bits by this rule, for each of these functions, that it is of this name. The
+    /// functions stand first in the image or behind many others, and each ends with a
+    /// jump to a function that has the name `called`.
+    fn bits(source: &str, called: &str, name: &str, functions: &[(bool, &[u32])]) -> Vec<f32> {
+        let mut image = Image::new(0x1_0000, Version(4, 4, 0));
+        let words = functions.iter().map(|it| it.1.len() as u32 + 1);
+        let target = BASE + 16 * 2 * (FIRST / 2 + 2) + 4 * words.sum::<u32>();
+        let mut starts = vec![0; functions.len()];
+        let mut at = BASE;
+        for early in [true, false] {
+            for _ in 0..FIRST / 2 + 2 {
+                image.words(at, &FILLER);
+                at += 16;
+            }
+            for ((first, words), start) in functions.iter().zip(&mut starts) {
+                if *first != early {
+                    continue;
+                }
+                *start = at;
+                image.words(at, words);
+                at += 4 * words.len() as u32;
+                image.words(at, &[branch(at, target)]);
+                at += 4;
+            }
+        }
+        assert_eq!(at, target);
+        image.words(target, &FILLER);
+        // Words that hold their addresses.
+        image.words(BASE + 0x8000, &starts);
+        image.words(BASE + 0x8100, &[target]);
+        bits_in(&image.kernel(), source, (called, target), name, &starts)
+    }
+
+    fn bits_in(
+        kernel: &Kernel,
+        source: &str,
+        called: (&str, u32),
+        name: &str,
+        starts: &[u32],
+    ) -> Vec<f32> {
+        let mut all = Vec::new();
+        with_matcher(kernel, source, |matcher| {
+            let target = place(matcher, called.1);
+            matcher.fix(named(matcher, called.0), target);
+            let rule = Exception::of(matcher.source);
+            for &start in starts {
+                let mut tally = Tally::default();
+                let node = place(matcher, start);
+                rule.score(matcher, named(matcher, name), node, &mut tally);
+                all.push(tally.total());
+            }
+        });
+        all
+    }
+
+    /// It jumps with what it was handed.
+    const HANDS_ON: &[u32] = &[0xe1a0_0000];
+    /// mov r3, r1; mov r1, r0; mov r2, #0; mov r0, r2
+    const HANDS_ON_TO_DOMAIN: &[u32] = &[0xe1a0_3001, 0xe1a0_1000, 0xe3a0_2000, 0xe1a0_0002];
+    /// A chip's handler: it has asked for the number. mov r3, r0; mov r1, #5; mov r2, #1
+    const HANDLER: &[u32] = &[0xe1a0_3000, 0xe3a0_1005, 0xe3a0_2001];
+
+    #[test]
+    fn what_does_not_hand_on_its_number_is_not_asm_do_irq() {
+        let functions = [(true, HANDS_ON), (true, HANDLER), (false, HANDS_ON)];
+        let rule = |name| bits(CALLS, "handle_IRQ", name, &functions);
+        assert_eq!(rule("asm_do_IRQ"), [0.0, -OTHER, 0.0]);
+        // Of the one that is called it says nothing.
+        assert_eq!(rule("handle_IRQ"), [0.0; 3]);
+    }
+
+    #[test]
+    fn of_two_equal_functions_asm_do_irq_stands_first() {
+        let functions = [(true, HANDS_ON_TO_DOMAIN), (false, HANDS_ON_TO_DOMAIN)];
+        let rule = |name| bits(DOMAIN, "__handle_domain_irq", name, &functions);
+        assert_eq!(rule("asm_do_IRQ"), [SIDE, -SIDE]);
+        assert_eq!(rule("handle_IRQ"), [-SIDE, 0.0]);
+    }
+
+    #[test]
+    fn a_chip_s_handler_that_stands_first_is_neither() {
+        let functions = [(true, HANDLER), (false, HANDS_ON_TO_DOMAIN)];
+        let rule = |name| bits(DOMAIN, "__handle_domain_irq", name, &functions);
+        // Where nothing that stands first does what it does, it is among all others.
+        assert_eq!(rule("asm_do_IRQ"), [-OTHER, 0.0]);
+        assert_eq!(rule("handle_IRQ"), [-OTHER - SIDE, 0.0]);
+    }
+
+    #[test]
+    fn other_names_are_no_matter_of_this_rule() {
+        let functions = [(true, HANDLER)];
+        let rule = |name| bits(DOMAIN, "__handle_domain_irq", name, &functions);
+        assert_eq!(rule("__handle_domain_irq"), [0.0]);
+    }
 
     #[test]
     fn number_and_registers_are_handed_on() {

@@ -94,6 +94,14 @@ impl FlowHandlers {
         };
         let look = || Looking { matcher, run }.at(id);
         let flow = self.seen.get_or((node, run), look);
+        // None of them has an argument of 64 bits, which would take two registers.
+        let takes = matcher.binary.code.function(id).arguments;
+        if takes > matcher.source.node(named).parameters {
+            tally.add(Arguments, -WRONG, || {
+                format!("takes {takes} arguments, as no handler does")
+            });
+            return;
+        }
         match flow == expected {
             true => tally.add(Arguments, RIGHT, || {
                 format!("calls its chip as a handler of kind {flow:?} does")

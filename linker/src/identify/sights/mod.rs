@@ -1,7 +1,7 @@
 //! What a function does with its arguments, followed through its code: rules
 //! for names of which calls and constants alone say too little.
 //!
-//! Each file knows one family. [`console`], [`descriptor`], [`entry`],
+//! Each file knows one family. [`console`], [`descriptor`], [`entry`], [`mmio`],
 //! [`pseudo_terminal`] and [`warnings`] look at the whole kernel once, for what does
 //! one thing and nothing else; the others tell siblings apart that are candidates
 //! already: [`flow_handlers`], [`habits`], [`exception`], [`descriptor_data`].
@@ -15,6 +15,7 @@ mod entry;
 mod exception;
 mod flow_handlers;
 mod habits;
+mod mmio;
 mod pseudo_terminal;
 mod serial;
 mod warnings;
@@ -76,11 +77,12 @@ struct AtOnce {
     setter: Option<entry::Setter>,
     warnings: warnings::Warnings,
     receiver: Option<pseudo_terminal::Receiver>,
+    readers: Option<[u32; 4]>,
 }
 
 impl AtOnce {
     fn of(kernel: &Kernel, code: &Code) -> Self {
-        let ((receiver, console), (rest, (called_with_stack, setter))) = rayon::join(
+        let ((receiver, console), (rest, (called_with_stack, setter, readers))) = rayon::join(
             || {
                 rayon::join(
                     || pseudo_terminal::receiver(kernel, code),
@@ -101,6 +103,7 @@ impl AtOnce {
                         (
                             entry::called_with_stack(kernel),
                             entry::setter(kernel, code),
+                            mmio::readers(kernel, code),
                         )
                     },
                 )
@@ -116,6 +119,7 @@ impl AtOnce {
             setter,
             warnings,
             receiver,
+            readers,
         }
     }
 }
@@ -192,6 +196,15 @@ impl Sights {
                 sights.lead(name, address, why.to_owned(), (source, binary));
                 sights.of_macros.extend(binary.at(address));
             }
+        }
+        for (name, address) in mmio::NAMES
+            .into_iter()
+            .zip(seen.readers.into_iter().flatten())
+        {
+            let why = format!(
+                "at {address:#010x} in the only row of four that read a word or halfword by one field of their argument"
+            );
+            sights.lead(name, address, why, (source, binary));
         }
         if let Some(found) = seen.receiver {
             let why = "what writes to a pseudo-terminal calls it".to_owned();
