@@ -224,9 +224,11 @@ fn hands_on_handler_and_name(events: &[Event]) -> bool {
 
 /// `if (...) return ...; return __arm_ioremap_caller(p, size, type, caller)`
 fn looks_before_it_hands_on(events: &[Event]) -> bool {
-    let looks = |event: &Event| match event {
-        Event::Compare { .. } | Event::Test { .. } | Event::Call { .. } => true,
-        _ => false,
+    let looks = |event: &Event| {
+        matches!(
+            event,
+            Event::Compare { .. } | Event::Test { .. } | Event::Call { .. }
+        )
     };
     let handed = [0, 1, 2].map(Value::Argument);
     let hands_on = |event: &Event| match event {
