@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Strategy::Shape,
     by_name::ByName,
-    graph::{Binary, Fact, Named, Node, Source},
+    graph::{Binary, BinaryNode, Fact, Named, Node, Source},
     matcher::Matcher,
     seen::Seen,
     tally::Tally,
@@ -26,6 +26,9 @@ use crate::{
 const ENTRY: f32 = 9.0;
 /// The same for what stands in the table of handlers itself.
 const HANDLER: f32 = 18.0;
+/// Bits against what this calls in turn, and does nothing else: the version of the
+/// source may have both in one, and then all it does speaks for the wrong one.
+const HANDED_ON: f32 = 80.0;
 /// Since then the loops of the vectors call `asm_do_IRQ`.
 const ENTERED: Version = Version(2, 6, 20);
 /// Bits for a struct with the text that it must have.
@@ -65,6 +68,20 @@ impl Lead {
     fn is_sure(&self, node: Node) -> bool {
         self.bits >= HANDLER && self.nodes == [node]
     }
+
+    /// Whether it leads to a function that does nothing but jump to this one.
+    fn is_sure_to_hand_on_to(&self, binary: &Binary, node: Node) -> bool {
+        let [only] = self.nodes[..] else {
+            return false;
+        };
+        self.is_sure(only) && does_nothing_but_jump(binary.node(only), node)
+    }
+}
+
+/// Whether a function jumps to another, and does nothing else.
+fn does_nothing_but_jump(it: &BinaryNode, to: Node) -> bool {
+    let jumps = it.calls == [to] && it.all_calls == 1 && it.jumps;
+    jumps && it.texts.is_empty() && it.refers.is_empty()
 }
 
 /// What the tables of the kernel show.
@@ -223,6 +240,10 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
     if let Some(lead) = matcher.shapes.entry.get(&named) {
         if lead.nodes.contains(&node) {
             tally.add(Shape, lead.bits, || lead.why.clone());
+        } else if lead.is_sure_to_hand_on_to(matcher.binary, node) {
+            tally.add(Shape, -HANDED_ON, || {
+                "what interrupts lead to does nothing but call it".to_owned()
+            });
         } else {
             tally.add(Shape, -lead.bits / 2.0, || {
                 "not where interrupts lead".to_owned()
@@ -354,7 +375,10 @@ fn functions_at(matcher: &Matcher, start: u32) -> Arc<[Node]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::testing::{BASE, Image};
+    use crate::{
+        identify::graph::Place,
+        machine::testing::{BASE, Image},
+    };
 
     #[test]
     fn a_console_has_its_own_name() {
@@ -382,6 +406,21 @@ mod tests {
         assert!(!lead(HANDLER, &[3]).is_sure(Node(4)));
         assert!(!lead(HANDLER, &[3, 4]).is_sure(Node(3)));
         assert!(!lead(ENTRY, &[3]).is_sure(Node(3)));
+    }
+
+    #[test]
+    fn a_jump_alone_hands_on() {
+        let place = Place::Data(BASE);
+        let mut jump = BinaryNode::new(place, BASE);
+        (jump.calls, jump.all_calls, jump.jumps) = (vec![Node(7)], 1, true);
+        assert!(does_nothing_but_jump(&jump, Node(7)));
+        assert!(!does_nothing_but_jump(&jump, Node(8)));
+        // It calls another through a pointer before.
+        jump.all_calls = 2;
+        assert!(!does_nothing_but_jump(&jump, Node(7)));
+        // It comes back from what it calls.
+        (jump.all_calls, jump.jumps) = (1, false);
+        assert!(!does_nothing_but_jump(&jump, Node(7)));
     }
 
     #[test]

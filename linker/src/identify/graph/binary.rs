@@ -294,7 +294,7 @@ impl<'a> Binary<'a> {
 }
 
 impl BinaryNode {
-    fn new(place: Place, address: u32) -> Self {
+    pub(in crate::identify) fn new(place: Place, address: u32) -> Self {
         Self {
             place,
             address,

@@ -4,7 +4,9 @@
 //! From 3.2 on `asm_do_IRQ`, which is one of them, does nothing but call `handle_IRQ`
 //! with what it is handed; the handlers of chips, which stand there as well, call it with
 //! a number that they have asked their chip for. From 3.18 up to 5.10 it may have in
-//! itself all of `handle_IRQ`: then the two are equal but for where they stand.
+//! itself all of `handle_IRQ`: then the two are equal but for where they stand. Of two
+//! that lie apart the first is the one that the vectors call, for the linker script puts
+//! its section in front of all others; a small kernel has few functions between them.
 
 use super::{Arguments, trace};
 use crate::{
@@ -20,6 +22,8 @@ use crate::{
 /// Functions at the start of an image that may be in these sections, behind those
 /// of head.S.
 const FIRST: u32 = 96;
+/// Functions between two of one source file are less than this.
+const APART: u32 = 4;
 /// Bits against the wrong side of the border, and for the right one.
 const SIDE: f32 = 8.0;
 /// Bits against what does not hand on what it is handed.
@@ -75,13 +79,17 @@ impl Exception {
         let Some(both_call) = both_call else {
             return;
         };
+        let early = match self.first_of_many(matcher, both_call) {
+            Some(first) if hands_on => node == first,
+            _ => node.0 < FIRST,
+        };
         // A chip's handler has no number to hand on, so this is the one that does.
-        if named == inside && node.0 < FIRST && hands_on && calls(both_call) {
+        if named == inside && early && hands_on {
             tally.add(Arguments, SIDE, || {
                 "hands on a number and registers, among what the vectors call".to_owned()
             });
         }
-        let wrong = match node.0 < FIRST {
+        let wrong = match early {
             true => named == outside,
             false => named == inside && self.has_entry(matcher, both_call),
         };
@@ -93,6 +101,25 @@ impl Exception {
         }
     }
 
+    /// The first of those that hand on what they are handed, when it stands with what
+    /// the vectors call and the next lies apart from it.
+    fn first_of_many(&self, matcher: &Matcher, both_call: Named) -> Option<Node> {
+        let called = matcher.node_of(both_call)?;
+        let hand_on = |to: Node| {
+            let callers = matcher.binary.node(to).callers.iter().copied();
+            callers.filter(|it| self.hands_on(matcher, *it) == Some(true))
+        };
+        let direct: Vec<Node> = hand_on(called).collect();
+        let mut all: Vec<Node> = direct.iter().copied().flat_map(hand_on).collect();
+        all.extend(direct);
+        all.sort_unstable();
+        all.dedup();
+        match all[..] {
+            [first, next, ..] => (first.0 < FIRST && next.0 - first.0 >= APART).then_some(first),
+            _ => None,
+        }
+    }
+
     /// Whether one of the first functions does what `asm_do_IRQ` does. Some kernels
     /// have it among all others.
     fn has_entry(&self, matcher: &Matcher, both_call: Named) -> bool {
@@ -100,9 +127,10 @@ impl Exception {
             return false;
         };
         let callers = matcher.binary.node(called).callers.iter();
-        callers
+        let direct = callers
             .take_while(|it| it.0 < FIRST)
-            .any(|it| self.hands_on(matcher, *it) == Some(true))
+            .any(|it| self.hands_on(matcher, *it) == Some(true));
+        direct || self.first_of_many(matcher, both_call).is_some()
     }
 
     /// Whether a function hands its two arguments on; `None` for a variable.
@@ -172,6 +200,18 @@ c handle_IRQ~ p0 p1
     /// functions stand first in the image or behind many others, and each ends with a
     /// jump to a function that has the name `called`.
     fn bits(source: &str, called: &str, name: &str, functions: &[(bool, &[u32])]) -> Vec<f32> {
+        let behind = vec![0; functions.len()];
+        bits_behind(source, called, name, functions, &behind)
+    }
+
+    /// The same, where in front of each function stand others: so many bytes of its words.
+    fn bits_behind(
+        source: &str,
+        called: &str,
+        name: &str,
+        functions: &[(bool, &[u32])],
+        behind: &[u32],
+    ) -> Vec<f32> {
         let mut image = Image::new(0x1_0000, Version(4, 4, 0));
         let words = functions.iter().map(|it| it.1.len() as u32 + 1);
         let target = BASE + 16 * 2 * (FIRST / 2 + 2) + 4 * words.sum::<u32>();
@@ -195,6 +235,9 @@ c handle_IRQ~ p0 p1
         }
         assert_eq!(at, target);
         image.words(target, &FILLER);
+        for (start, behind) in starts.iter_mut().zip(behind) {
+            *start += behind;
+        }
         // Words that hold their addresses.
         image.words(BASE + 0x8000, &starts);
         image.words(BASE + 0x8100, &[target]);
@@ -245,6 +288,27 @@ c handle_IRQ~ p0 p1
         let rule = |name| bits(DOMAIN, "__handle_domain_irq", name, &functions);
         assert_eq!(rule("asm_do_IRQ"), [SIDE, -SIDE]);
         assert_eq!(rule("handle_IRQ"), [-SIDE, 0.0]);
+    }
+
+    #[test]
+    fn of_two_among_the_first_that_lie_apart_the_first_is_asm_do_irq() {
+        // Each FILLER is a function.
+        let apart: Vec<u32> = FILLER.repeat(APART as usize);
+        let mut second = apart.clone();
+        second.extend(HANDS_ON_TO_DOMAIN);
+        let early = |second: &[u32]| {
+            let functions = [(true, HANDS_ON_TO_DOMAIN), (true, second)];
+            let at = 4 * (second.len() - HANDS_ON_TO_DOMAIN.len()) as u32;
+            ["asm_do_IRQ", "handle_IRQ"]
+                .map(|name| bits_behind(DOMAIN, "__handle_domain_irq", name, &functions, &[0, at]))
+        };
+        let [inside, outside] = early(&second);
+        assert_eq!(inside, [SIDE, -SIDE]);
+        assert_eq!(outside, [-SIDE, 0.0]);
+        // Beside each other they are of one file, and nothing is known of either.
+        let [inside, outside] = early(HANDS_ON_TO_DOMAIN);
+        assert_eq!(inside, [SIDE, SIDE]);
+        assert_eq!(outside, [-SIDE, -SIDE]);
     }
 
     #[test]

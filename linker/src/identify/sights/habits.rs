@@ -28,6 +28,8 @@ struct Rule {
     shows: Shows,
     right: f32,
     wrong: f32,
+    /// Bits against a twin that shows it.
+    twin: f32,
     what: &'static str,
 }
 
@@ -39,7 +41,7 @@ enum Shows {
     SavesInterrupts,
 }
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     // kernel/irq/chip.c: handler and name go on to __irq_set_handler.
     Rule {
         names: &[
@@ -51,6 +53,7 @@ const RULES: [Rule; 7] = [
         shows: Shows::Events(hands_on_handler_and_name),
         right: 9.0,
         wrong: 4.0,
+        twin: 30.0,
         what: "hands on its third and fourth argument with 0 between them",
     },
     // kernel/time/clockevents.c: list_add(&dev->list, &clockevent_devices).
@@ -60,6 +63,7 @@ const RULES: [Rule; 7] = [
         shows: Shows::Events(lists_argument),
         right: 8.0,
         wrong: 4.0,
+        twin: 8.0,
         what: "adds its argument to a list of its own",
     },
     // kernel/irq/irqdomain.c, since 3.8: as many interrupts as may be are counted from
@@ -70,6 +74,7 @@ const RULES: [Rule; 7] = [
         shows: Shows::Events(hands_on_size_twice),
         right: 6.0,
         wrong: 0.0,
+        twin: 6.0,
         what: "hands on its second argument as second and third",
     },
     // kernel/irq/irqdesc.c, since 6.0: the safe ones may be called with interrupts on.
@@ -79,6 +84,7 @@ const RULES: [Rule; 7] = [
         shows: Shows::SavesInterrupts,
         right: 8.0,
         wrong: 8.0,
+        twin: 8.0,
         what: "saves the state of interrupts",
     },
     // drivers/base/platform.c: a copy of so many bytes; the twin counts
@@ -89,6 +95,7 @@ const RULES: [Rule; 7] = [
         shows: Shows::Events(copies_by_size),
         right: 6.0,
         wrong: 6.0,
+        twin: 6.0,
         what: "allocates as many bytes as its third argument says",
     },
     // drivers/serial/serial_core.c, to 3.x: tasklet_schedule(&port->state->tlet), whose
@@ -99,6 +106,7 @@ const RULES: [Rule; 7] = [
         shows: Shows::Events(schedules_part),
         right: 8.0,
         wrong: 0.0,
+        twin: 8.0,
         what: "marks a part of what a field of its argument points to, and hands it on",
     },
     // drivers/tty/tty_buffer.c, since 3.9: what is in the last buffer may be
@@ -109,7 +117,19 @@ const RULES: [Rule; 7] = [
         shows: Shows::Events(commits_buffer),
         right: 8.0,
         wrong: 0.0,
+        twin: 8.0,
         what: "copies a field within what its argument points to, and hands on a part of it",
+    },
+    // arch/arm/plat-omap/io.c and others of its kind, to 3.2: what is mapped already is
+    // answered, the rest goes to __arm_ioremap_caller as __arm_ioremap hands it on.
+    Rule {
+        names: &["omap_ioremap"],
+        twins: &["__arm_ioremap"],
+        shows: Shows::Events(looks_before_it_hands_on),
+        right: 0.0,
+        wrong: 0.0,
+        twin: 20.0,
+        what: "looks at its arguments before it hands on the first three",
     },
 ];
 
@@ -159,7 +179,7 @@ impl Habits {
         match (must, shows) {
             (true, true) => tally.add(Arguments, rule.right, || rule.what.to_owned()),
             (true, false) => tally.add(Arguments, -rule.wrong, || format!("not: {}", rule.what)),
-            (false, true) => tally.add(Arguments, -rule.right, || rule.what.to_owned()),
+            (false, true) => tally.add(Arguments, -rule.twin, || rule.what.to_owned()),
             (false, false) => {}
         }
     }
@@ -200,6 +220,23 @@ fn hands_on_handler_and_name(events: &[Event]) -> bool {
         ),
         _ => false,
     })
+}
+
+/// `if (...) return ...; return __arm_ioremap_caller(p, size, type, caller)`
+fn looks_before_it_hands_on(events: &[Event]) -> bool {
+    let looks = |event: &Event| {
+        matches!(
+            event,
+            Event::Compare { .. } | Event::Test { .. } | Event::Call { .. }
+        )
+    };
+    let handed = [0, 1, 2].map(Value::Argument);
+    let hands_on = |event: &Event| match event {
+        Event::Call { arguments, .. } => arguments.get(..3) == Some(&handed[..]),
+        _ => false,
+    };
+    let first = events.iter().position(looks);
+    first.is_some_and(|at| events[at + 1..].iter().any(hands_on))
 }
 
 /// `__irq_domain_add(of_node, size, size, 0, ...)`
@@ -342,6 +379,32 @@ mod tests {
         // mov r2, #1
         words[6] = 0xe3a0_2001;
         assert!(!hands_on_handler_and_name(&seen(&words)));
+    }
+
+    #[test]
+    fn arguments_are_looked_at_before_they_are_handed_on() {
+        // sub r3, r0, #0x48000000; cmp r3, #0x400000; addcc r0, r0, #0x1000; bxcc lr;
+        // mov r3, lr; b
+        let words = [
+            0xe240_3312,
+            0xe353_0501,
+            0x3280_0a01,
+            0x312f_ff1e,
+            0xe1a0_300e,
+            0xea00_0100,
+        ];
+        assert!(looks_before_it_hands_on(&seen(&words)));
+        // Handed on at once, and looked at for one's own use.
+        assert!(!looks_before_it_hands_on(&seen(&words[4..])));
+        // cmp r1, #0; moveq r0, #0; bxeq lr; mov r1, r2; b
+        let own = [
+            0xe351_0000,
+            0x03a0_0000,
+            0x012f_ff1e,
+            0xe1a0_1002,
+            0xea00_0100,
+        ];
+        assert!(!looks_before_it_hands_on(&seen(&own)));
     }
 
     #[test]
