@@ -187,14 +187,16 @@ unsafe extern "C" fn on_other_block<H: Hooks>(
             count.noticed(address);
             return;
         }
-        count.block_instructions = 0;
-        match host.boundary(&cpu, count, address) {
-            Flow::Run => {}
-            Flow::Redirected => return,
-            Flow::Stop => {
-                // SAFETY: as above.
-                unsafe { stop::<H>(uc, data) }
-                return;
+        if thumb() || !count.is_rest(address) {
+            count.block_instructions = 0;
+            match host.boundary(&cpu, count, address) {
+                Flow::Run => {}
+                Flow::Redirected => return,
+                Flow::Stop => {
+                    // SAFETY: as above.
+                    unsafe { stop::<H>(uc, data) }
+                    return;
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::{Live, psr};
 use super::ram::{PAGE, Ram};
+use super::split::is_plain;
 
 /// Virtual pages of the guest.
 const VIRTUAL_PAGES: usize = 1 << 20;
@@ -225,6 +226,23 @@ impl Count {
         self.retired = self.at_block() + u64::from(done);
         self.block_instructions = done;
         true
+    }
+
+    /// Whether an ARM block that starts is the rest of one that was too long, so that
+    /// it is no boundary: see [`split`](super::split).
+    pub(super) fn is_rest(&self, address: u32) -> bool {
+        let end = self
+            .block
+            .wrapping_add(self.block_instructions.wrapping_mul(4));
+        if self.block_instructions == 0 || end != address || address & 0xfff == 0 {
+            return false;
+        }
+        let halfword = |address| self.code_halfword(address).map(u32::from);
+        let (low, high) = (address.wrapping_sub(4), address.wrapping_sub(2));
+        match (halfword(low), halfword(high)) {
+            (Some(low), Some(high)) => is_plain(high << 16 | low),
+            _ => false,
+        }
     }
 
     /// The If-Then bits at the start of a block.

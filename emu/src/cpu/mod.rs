@@ -6,6 +6,7 @@
 //! * [`state`]: the processor's state as a value
 //! * `live`: registers, for callbacks and between runs
 //! * `count`: what the block hook touches: the count of instructions
+//! * `split`: which blocks are the rest of one that was too long
 //! * `callbacks`: what Unicorn calls, and the trait that answers
 //! * `engine`: the engine and its memory map
 //! * `exit_checks`: what translated code does not have to ask behind every access
@@ -51,6 +52,7 @@ pub(crate) mod image;
 pub(crate) mod live;
 pub mod model;
 pub(crate) mod ram;
+mod split;
 pub mod state;
 
 pub use model::{Architecture, CpuModel};

@@ -130,6 +130,35 @@ fn stopping_does_not_change_a_run() {
     assert_eq!(finish(&mut bench.machine), straight);
 }
 
+/// How much fits into a block depends on what it is translated with.
+#[test]
+fn interrupts_of_long_blocks_come_where_they_came_without_a_debugger() {
+    const LONG: u32 = CODE + 0x1000;
+    // mov r5, #DATA; stm r5, {r0-r12}, nine hundred times; b to the first of them.
+    let mut stores = vec![0xe885_1fff; 901];
+    stores[0] = 0xe3a0_5602;
+    stores.push(0xeaff_ffff - 901);
+    for ticks in 770..790 {
+        let run = |breakpoint: Option<u32>| {
+            let mut bench = ticking();
+            // b LONG, instead of the loop.
+            bench.arm(CODE + 0x28, &[0xea00_03f4]).arm(LONG, &stores);
+            let machine = &mut bench.machine;
+            let mut registers = machine.registers();
+            registers.r[11] = ticks;
+            machine.set_registers(&registers).unwrap();
+            breakpoint.map(|va| machine.add_breakpoint(va).unwrap());
+            while machine.instructions() < 300_000 {
+                machine.run(300_000 - machine.instructions()).unwrap();
+            }
+            machine.registers()
+        };
+        let registers = run(None);
+        assert_eq!(registers.r[3], 0x18, "no interrupt came");
+        assert_eq!(run(Some(DATA)), registers);
+    }
+}
+
 #[test]
 fn a_thumb_guest_can_be_stopped_inside_of_an_if_then_block() {
     // movs r0, #0; ite eq; addeq r5, #1; addne r6, #1; b to the second.
