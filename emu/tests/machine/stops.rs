@@ -147,7 +147,9 @@ fn interrupts_of_long_blocks_come_where_they_came_without_a_debugger() {
             let mut registers = machine.registers();
             registers.r[11] = ticks;
             machine.set_registers(&registers).unwrap();
-            breakpoint.map(|va| machine.add_breakpoint(va).unwrap());
+            if let Some(va) = breakpoint {
+                machine.add_breakpoint(va).unwrap();
+            }
             while machine.instructions() < 300_000 {
                 machine.run(300_000 - machine.instructions()).unwrap();
             }
