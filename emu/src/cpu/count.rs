@@ -234,7 +234,9 @@ impl Count {
         let end = self
             .block
             .wrapping_add(self.block_instructions.wrapping_mul(4));
-        if self.block_instructions == 0 || end != address || address & 0xfff == 0 {
+        // The first of a page is one: a straight run must end somewhere. Its address may be
+        // odd, where a debugger set the program counter.
+        if self.block_instructions == 0 || end != address || address & 0xfff < 4 {
             return false;
         }
         let halfword = |address| self.code_halfword(address).map(u32::from);

@@ -246,11 +246,11 @@ fn damaged_files_are_told_apart() {
         not a snapshot: byte 0x0 should be ECMOSNAP
         not a snapshot: byte 0x0 should be ECMOSNAP
         byte 0x8: the file ends within the header
-        byte 0x8: the snapshot has format 17, and this program reads format 1
+        byte 0x8: the snapshot has format 18, and this program reads format 2
         byte 0x0: the header is damaged (its checksum is wrong)
         byte 0x24: the machine's state is damaged (its checksum is wrong)
-        byte 0x11c2: memory is damaged (its checksum is wrong)
-        byte 0x61d6: the file ends within memory"#]]
+        byte 0x11c3: memory is damaged (its checksum is wrong)
+        byte 0x61d7: the file ends within memory"#]]
     .assert_eq(&text.join("\n"));
 }
 
