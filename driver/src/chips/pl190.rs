@@ -181,20 +181,17 @@ fn set_chip(line: u32, chip: *mut IrqChip) {
 /// Lets drivers request the interrupt, which ARM forbids for all at the start,
 /// and says that its level counts.
 fn allow_requests(line: u32) {
-    // A kernel that certainly has the bits of today has this function.
+    // A kernel that certainly has the status bits of today has this function.
     let has_todays_bits = irq::irq_set_chip_and_handler_name().is_some();
-    match (irq::irq_modify_status(), irq::set_irq_flags()) {
+    let set_irq_flags = irq::set_irq_flags();
+    let irq_modify_status =
+        irq::irq_modify_status().filter(|_| has_todays_bits || set_irq_flags.is_none());
+    if let Some(irq_modify_status) = irq_modify_status {
         // SAFETY: the number exists.
-        (_, Some(set_irq_flags)) if !has_todays_bits => unsafe {
-            set_irq_flags(line, IRQF_VALID_AND_PROBE);
-        },
+        unsafe { irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, IRQ_LEVEL) };
+    } else if let Some(set_irq_flags) = set_irq_flags {
         // SAFETY: as above.
-        (Some(irq_modify_status), _) => unsafe {
-            irq_modify_status(line, IRQ_NOREQUEST | IRQ_NOPROBE, IRQ_LEVEL);
-        },
-        // SAFETY: as above.
-        (None, Some(set_irq_flags)) => unsafe { set_irq_flags(line, IRQF_VALID_AND_PROBE) },
-        (None, None) => {}
+        unsafe { set_irq_flags(line, IRQF_VALID_AND_PROBE) };
     }
 }
 

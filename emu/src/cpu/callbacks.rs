@@ -138,6 +138,16 @@ unsafe fn live<'a, H>(uc: *mut uc_engine, data: *mut c_void) -> Live<'a> {
     unsafe { Live::new(uc, &(*data.cast::<Shared<H>>()).alias) }
 }
 
+/// What every callback borrows shared.
+///
+/// # Safety
+/// `data` is our `Shared`.
+unsafe fn cells<'a, H: 'a>(data: *mut c_void) -> (&'a Cell<Option<u64>>, &'a ExitChecks) {
+    let shared = data.cast::<Shared<H>>();
+    // SAFETY: these are cells, of which nobody has a unique reference.
+    unsafe { (&(*shared).alias, &(*shared).exit_checks) }
+}
+
 /// The hot path: once per block. It calls nothing but as its last act, so that
 /// no register needs to be saved.
 pub(super) unsafe extern "C" fn on_block<H: Hooks>(
@@ -171,11 +181,8 @@ unsafe extern "C" fn on_other_block<H: Hooks>(
     // SAFETY: `data` is our `Shared`, and no callback is under way.
     let (host, count, cpu) =
         unsafe { (part!(data, host), part!(data, count), live::<H>(uc, data)) };
-    // SAFETY: cells.
-    let (alias, exit_checks) = unsafe {
-        let shared = data.cast::<Shared<H>>();
-        (&(*shared).alias, &(*shared).exit_checks)
-    };
+    // SAFETY: as above.
+    let (alias, exit_checks) = unsafe { cells::<H>(data) };
     if alias.get().is_some() || exit_checks.is_asked() {
         // SAFETY: as above.
         unsafe { stop::<H>(uc, data) }
@@ -201,7 +208,7 @@ unsafe extern "C" fn on_other_block<H: Hooks>(
         }
     }
     count.noticed(address);
-    if count.keeps_if_then {
+    if exit_checks.wanted.get() {
         count.starts_with(cpu.cpsr());
     }
     let instructions = count.instructions(address, size, thumb);
@@ -217,11 +224,8 @@ pub(super) unsafe extern "C" fn on_translated<H: Hooks>(
     // SAFETY: Unicorn passes a block of its own; `data` is our `Shared`, and the hook
     // is called between blocks.
     let (block, count, cpu) = unsafe { (&*block, part!(data, count), live::<H>(uc, data)) };
-    // SAFETY: as above; cells.
-    let (alias, exit_checks) = unsafe {
-        let shared = data.cast::<Shared<H>>();
-        (&(*shared).alias, &(*shared).exit_checks)
-    };
+    // SAFETY: as above.
+    let (alias, exit_checks) = unsafe { cells::<H>(data) };
     if alias.get().is_some() {
         return;
     }

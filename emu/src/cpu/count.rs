@@ -20,6 +20,9 @@ use super::split::is_plain;
 
 /// Virtual pages of the guest.
 const VIRTUAL_PAGES: usize = 1 << 20;
+/// Bytes of a block at most: it does not leave its page, but for one Thumb
+/// instruction.
+const LONGEST: u32 = 0x1002;
 /// Entries of the table of Thumb blocks; a power of two.
 const BLOCKS: usize = 1 << 16;
 
@@ -41,7 +44,6 @@ pub(crate) struct Count {
     /// If-Then bits at the start of the running block; kept only while the guest
     /// may be stopped inside of blocks.
     if_then: u32,
-    pub(crate) keeps_if_then: bool,
     /// For every virtual page that code ran from: the number of the page of
     /// memory behind it plus one, then two bits, [`mark`]s of what was
     /// translated there. A mark stays when other memory is mapped: code of the
@@ -84,7 +86,6 @@ impl Count {
             system_written: true,
             interrupted: None,
             if_then: 0,
-            keeps_if_then: false,
             pages: zeroed(),
             marked: zeroed(),
             blocks: zeroed(),
@@ -260,29 +261,32 @@ impl Count {
     }
 
     /// The If-Then bits behind so many bytes of Thumb code.
-    fn if_then_behind(&self, start: u32, bytes: u32, mut bits: u32) -> u32 {
-        let mut offset = 0;
-        while offset < bytes.min(0x1002) {
-            let first = self.code_halfword(start.wrapping_add(offset)).unwrap_or(0);
-            bits = match first {
+    fn if_then_behind(&self, start: u32, bytes: u32, bits: u32) -> u32 {
+        self.thumb_code(start, bytes)
+            .fold(bits, |bits, (_, first)| match first {
                 0xbf00..=0xbfff if first & 15 != 0 => if_then(u32::from(first) & 0xff),
                 _ => advanced_if_then(bits),
-            };
-            offset += if is_wide(first) { 4 } else { 2 };
-        }
-        bits
+            })
+    }
+
+    /// The instructions of so many bytes of Thumb code, at most those of a block: the
+    /// offset and the first halfword of each.
+    fn thumb_code(&self, start: u32, bytes: u32) -> impl Iterator<Item = (u32, u16)> {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let offset = next;
+            (offset < bytes.min(LONGEST)).then(|| {
+                let first = self.code_halfword(start.wrapping_add(offset)).unwrap_or(0);
+                next += if is_wide(first) { 4 } else { 2 };
+                (offset, first)
+            })
+        })
     }
 
     /// Whether the last instruction of a Thumb block is in an If-Then block, when the
     /// status is `cpsr` at its start.
     pub(super) fn ends_in_if_then(&self, address: u32, bytes: u32, cpsr: u32) -> bool {
-        let mut last = 0;
-        let mut offset = 0;
-        while offset < bytes.min(0x1002) {
-            last = offset;
-            let first = self.code_halfword(address.wrapping_add(offset));
-            offset += if is_wide(first.unwrap_or(0)) { 4 } else { 2 };
-        }
+        let last = self.thumb_code(address, bytes).last().map_or(0, |it| it.0);
         self.if_then_behind(address, last, cpsr & psr::IF_THEN) & psr::IF_THEN_MASK != 0
     }
 
@@ -390,21 +394,11 @@ impl Count {
     /// Instructions from `start` up to `end`, which are in one block.
     fn count_between(&self, start: u32, end: u32, thumb: bool) -> u32 {
         let bytes = end.wrapping_sub(start);
-        // A block does not leave its page, but for one Thumb instruction.
-        if bytes > 0x1002 {
-            return 0;
+        match (bytes > LONGEST, thumb) {
+            (true, _) => 0,
+            (false, true) => self.thumb_code(start, bytes).count() as u32,
+            (false, false) => bytes / 4,
         }
-        if !thumb {
-            return bytes / 4;
-        }
-        let mut count = 0;
-        let mut offset = 0;
-        while offset < bytes {
-            let first = self.code_halfword(start.wrapping_add(offset)).unwrap_or(0);
-            offset += if is_wide(first) { 4 } else { 2 };
-            count += 1;
-        }
-        count
     }
 }
 

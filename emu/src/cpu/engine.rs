@@ -364,11 +364,11 @@ impl<H: Hooks> Engine<H> {
 
     /// Whether the guest may be stopped in the middle of a block.
     pub(crate) fn stops_in_blocks(&mut self, whether: bool) {
-        if whether && !self.exit_checks().wanted.replace(whether) {
+        let before = self.exit_checks().wanted.replace(whether);
+        if whether && !before {
             // What was translated before has no checks.
             self.live().flush_code();
         }
-        self.exit_checks().wanted.set(whether);
     }
 
     fn alias(&self) -> &Cell<Option<u64>> {

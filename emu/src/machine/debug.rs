@@ -32,7 +32,7 @@ impl Machine {
         if self.engine.parts().0.stops.add_breakpoint(va) {
             let hook = self.engine.watch(va)?;
             self.breakpoints.insert(va, hook);
-            self.may_stop_in_blocks();
+            self.prepare_stops();
         }
         Ok(())
     }
@@ -43,7 +43,7 @@ impl Machine {
         if let Some(hook) = self.breakpoints.remove(&va) {
             self.engine.unhook(hook);
             self.engine.parts().0.stops.remove_breakpoint(va);
-            self.may_stop_in_blocks();
+            self.prepare_stops();
         }
     }
 
@@ -67,7 +67,7 @@ impl Machine {
         let (guest, _, cpu) = self.engine.parts();
         guest.stops.add_watchpoint(watchpoint);
         cpu.flush_tlb();
-        self.may_stop_in_blocks();
+        self.prepare_stops();
         Ok(())
     }
 
@@ -76,7 +76,7 @@ impl Machine {
         let (guest, _, cpu) = self.engine.parts();
         if guest.stops.remove_watchpoint(watchpoint) {
             cpu.flush_tlb();
-            self.may_stop_in_blocks();
+            self.prepare_stops();
         }
     }
 
@@ -156,7 +156,7 @@ impl Machine {
             self.stepping = Some(self.engine.step()?);
         }
         self.engine.parts().0.stops.steps = steps;
-        self.may_stop_in_blocks();
+        self.prepare_stops();
         let exit = self.run_on(budget);
         self.engine.parts().0.stops.steps = Steps::Endless;
         exit
@@ -166,16 +166,13 @@ impl Machine {
     pub(super) fn stop_stepping(&mut self) {
         if let Some(hook) = self.stepping.take() {
             self.engine.unhook(hook);
-            self.may_stop_in_blocks();
+            self.prepare_stops();
         }
     }
 
-    fn may_stop_in_blocks(&mut self) {
-        let stepping = self.stepping.is_some();
-        let (guest, count, _) = self.engine.parts();
-        count.keeps_if_then = stepping || guest.stops.any();
-        let may = count.keeps_if_then;
-        self.engine.stops_in_blocks(may);
+    fn prepare_stops(&mut self) {
+        let may_stop = self.stepping.is_some() || self.engine.host().stops.any();
+        self.engine.stops_in_blocks(may_stop);
     }
 
     pub(super) fn is_thumb(&self) -> bool {

@@ -169,12 +169,12 @@ fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
 /// of the usual size and with the name in its usual place, or else of any.
 fn before_tags(kernel: &Kernel) -> Option<Array> {
     let names = name_at(kernel);
-    let usual = usual_size(kernel.facts.version);
-    let sizes = usual.map_or(SIZES, |size| size..=size);
-    usual
-        .and_then(|_| longest_before_tags(kernel, sizes.clone(), &names[..1], MAX_OWN_NUMBER))
-        .or_else(|| longest_before_tags(kernel, SIZES, &names, MAX_NUMBER))
-        .or_else(|| longest_before_tags(kernel, sizes, &names[..1], MAX_OWN_NUMBER))
+    let any = || longest_before_tags(kernel, SIZES, &names, MAX_NUMBER);
+    let usual = |sizes| longest_before_tags(kernel, sizes, &names[..1], MAX_OWN_NUMBER);
+    match usual_size(kernel.facts.version) {
+        Some(size) => usual(size..=size).or_else(any),
+        None => any().or_else(|| usual(SIZES)),
+    }
 }
 
 /// The one with the most descriptors, of numbers up to `most`.

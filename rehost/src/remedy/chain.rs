@@ -256,6 +256,18 @@ mod tests {
     }
 
     #[test]
+    fn who_never_comes_back_is_told() {
+        let place = Place {
+            pc: BASE + 0x540,
+            lr: BASE + 0x414,
+            stack: Vec::new(),
+        };
+        let frames = chain(&kernel(), &Row, &place);
+        let returns: Vec<bool> = frames.iter().map(|frame| frame.returns).collect();
+        assert_eq!(returns, [false, true]);
+    }
+
+    #[test]
     fn a_call_through_a_pointer_is_taken_where_no_direct_one_fits() {
         let place = Place {
             pc: BASE + 0x640,

@@ -56,6 +56,17 @@ fn init_irq_knows_the_functions_of_an_old_kernel() {
 }
 
 #[test]
+fn status_bits_that_may_be_old_ones_are_not_written() {
+    let mock = Mock::new();
+    mock.modern_irq();
+    mock.old_irq();
+    mock.fill(&irq::irq_set_chip_and_handler_name::SLOT, 0);
+    controller(&mock);
+    init_irq();
+    assert_eq!(mock.calls()[2], "flags 1 3");
+}
+
+#[test]
 fn handle_arch_irq_is_written_where_it_is_known() {
     let mock = Mock::new();
     mock.modern_irq();

@@ -339,15 +339,12 @@ fn a_port_is_configured_by_a_function_without_a_name() {
             .words(CODE + 0x140, UART_CONFIGURE_PORT);
         image
     };
-    check(
-        &image_with(BUG),
-        "uart_add_one_port",
-        &expect![[r#"
+    let configured = expect![[r#"
             uart_ops.config_port 0x4c: uart_configure_port calls [[port + 0x74] + 0x4c] with the port at 0xc0008554
             uart_ops.type 0x40: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
             uart_port.ops 0x74: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
-        "#]],
-    );
+        "#]];
+    check(&image_with(BUG), "uart_add_one_port", &configured);
     // pm, three words before type.
     let mut image = image_with(BUG);
     let mut words = [0; 15];
@@ -360,15 +357,7 @@ fn a_port_is_configured_by_a_function_without_a_name() {
         0xe8bd_8010, // pop {r4, pc}
     ]);
     image.words(CODE + 0x140, &words);
-    check(
-        &image,
-        "uart_add_one_port",
-        &expect![[r#"
-            uart_ops.config_port 0x4c: uart_configure_port calls [[port + 0x74] + 0x4c] with the port at 0xc0008554
-            uart_ops.type 0x40: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
-            uart_port.ops 0x74: uart_configure_port calls [[port + 0x74] + 0x40] with the port at 0xc0008564
-        "#]],
-    );
+    check(&image, "uart_add_one_port", &configured);
     // What comes back from there has other things in its registers.
     check(
         &image_with(&[0xe12f_ff1e]),
