@@ -28,8 +28,12 @@ impl Matcher<'_> {
     /// Whether the function is one of its own in the binary: a static function
     /// may have been put into its callers, whose facts then look like its own.
     pub(super) fn stands_alone(&self, named: Named, node: Node) -> bool {
+        self.stands_alone_by(&self.score(named, node, Tally::default()), named, node)
+    }
+
+    /// The same with what speaks for it.
+    pub(super) fn stands_alone_by(&self, tally: &Tally, named: Named, node: Node) -> bool {
         let source = self.source.node(named);
-        let tally = self.score(named, node, Tally::default());
         let place = self.place(named, node);
         let in_file = place.is_some_and(|it| it.distance == 0 || it.beside);
         if tally.own() < if in_file { SOLID_IN_FILE } else { SOLID } {
@@ -194,6 +198,17 @@ fn stranger --x- 1 10 1 0 0
             let entry = named(matcher, "entry");
             matcher.fix(entry, place(matcher, places.entry));
             assert!(stands(matcher, "helper", places.helper));
+        });
+    }
+
+    #[test]
+    fn what_was_refused_is_asked_again_when_its_caller_is_known() {
+        with_matcher(|matcher, places| {
+            let (entry, helper) = (named(matcher, "entry"), named(matcher, "helper"));
+            assert!(matcher.round((4.0, 2.0)));
+            assert!(matcher.node_of(entry).is_some() && matcher.node_of(helper).is_none());
+            while matcher.round((4.0, 2.0)) {}
+            assert_eq!(matcher.node_of(helper), Some(place(matcher, places.helper)));
         });
     }
 

@@ -124,7 +124,7 @@ impl Matcher<'_> {
             true => ALIKE_DATA,
             false => margin(&tally),
         };
-        let all = self.rank_anew(name, votes);
+        let all = self.rank_placed(name, votes);
         let near: Vec<Node> = all
             .iter()
             .filter(|it| it.0 != node && tally.total() - it.1 < wanted)

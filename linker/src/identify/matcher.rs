@@ -34,6 +34,7 @@ use crate::{code::Section, kernel::Kernel};
 
 use about::About;
 use ranked::Ranked;
+use round::Refusal;
 
 /// From this demand on it counts where a function lies.
 const BY_PLACE: f32 = 13.0;
@@ -84,6 +85,11 @@ pub(super) struct Matcher<'a> {
     /// Counts changes; and the count at the last look, by name.
     changes: u32,
     looked_at: Vec<u32>,
+    /// Counts rounds; and the round of the last look, by name.
+    rounds: u32,
+    looked_in: Vec<u32>,
+    /// By name, when its best place was refused in this step.
+    refused: Vec<Option<Refusal>>,
     /// By node, the winner of a round that has it, from 1; 0 between rounds.
     last_winner: Vec<u32>,
     /// Files that have got or lost a name since the last round.
@@ -131,6 +137,9 @@ impl<'a> Matcher<'a> {
             stale: vec![true; count],
             changes: 0,
             looked_at: vec![0; count],
+            rounds: 0,
+            looked_in: vec![0; count],
+            refused: vec![None; count],
             last_winner: vec![0; binary.nodes.len()],
             stale_files: vec![false; source.files.len()],
             unchecked: vec![true; count],
@@ -319,9 +328,14 @@ impl<'a> Matcher<'a> {
         })
     }
 
-    /// The same with those that were given up.
-    pub(super) fn rank_anew(&self, named: Named, votes: &mut Votes) -> Ranked {
-        self.rank_with(named, votes, |_| true)
+    /// The candidates of a name that has a place, with those that were given up: as the
+    /// last check found them, if nothing near has changed since.
+    pub(super) fn rank_placed(&self, named: Named, votes: &mut Votes) -> Ranked {
+        let index = named.0 as usize;
+        match self.unchecked[index] || !self.refuted[index].is_empty() {
+            true => self.rank_with(named, votes, |_| true),
+            false => self.ranked[index].clone(),
+        }
     }
 
     fn rank_with(&self, named: Named, votes: &mut Votes, open: impl Fn(Node) -> bool) -> Ranked {
@@ -382,6 +396,7 @@ impl<'a> Matcher<'a> {
     fn spread(&mut self) {
         for _ in 0..MAX_CHECKS {
             for step in STEPS {
+                self.refused.fill(None);
                 for _ in 0..MAX_ROUNDS {
                     if !self.round(step) && !self.together(step) {
                         break;

@@ -1,8 +1,8 @@
 //! Every pair is compared again with all that has become known since; one that no
 //! longer stands is given up.
 
-use super::{Matcher, Named, Node, STEPS};
-use crate::identify::{doubt::are_siblings, tally::Tally, votes::Votes};
+use super::{Matcher, Named, Node, Ranked, STEPS};
+use crate::identify::{doubt::are_siblings, tally::Tally};
 
 impl Matcher<'_> {
     /// Looks at every pair again; gives up those that no longer stand.
@@ -21,24 +21,32 @@ impl Matcher<'_> {
             .filter_map(|named| Some((named, self.node_of(named)?)))
             .collect();
         self.unchecked.fill(false);
-        let falls = self.ask_each(&due, |&pair, votes| !self.stands(pair, &unnamed, votes));
-        let given_up = || due.iter().zip(&falls).filter(|it| *it.1).map(|it| *it.0);
-        for (named, node) in given_up() {
-            self.give_up(named);
-            self.refuted[named.0 as usize].push(node);
+        let checked = self.ask_each(&due, |&pair, votes| {
+            let ranked = self.rank_open(pair.0, votes);
+            let stands = self.stands(pair, &ranked, &unnamed);
+            (ranked, stands)
+        });
+        let mut falls = false;
+        for (&(named, node), (ranked, stands)) in due.iter().zip(checked) {
+            self.ranked[named.0 as usize] = ranked;
+            if !stands {
+                self.give_up(named);
+                self.refuted[named.0 as usize].push(node);
+                falls = true;
+            }
         }
-        falls.contains(&true)
+        falls
     }
 
     /// Whether a pair is still what it was accepted for.
     fn stands(
         &self,
         (named, node): (Named, Node),
+        ranked: &Ranked,
         unnamed: &[Vec<Named>],
-        votes: &mut Votes,
     ) -> bool {
-        let ranked = self.rank_open(named, votes);
-        let own = self.score(named, node, Tally::default()).total();
+        let tally = self.score(named, node, Tally::default());
+        let own = tally.total();
         let other = ranked
             .iter()
             .filter(|it| it.0 != node)
@@ -47,7 +55,7 @@ impl Matcher<'_> {
         let (need, margin) = STEPS[STEPS.len() - 1];
         own >= need
             && own - other >= margin
-            && self.stands_alone(named, node)
+            && self.stands_alone_by(&tally, named, node)
             && !self.is_claimed(named, node, own, unnamed)
     }
 

@@ -16,9 +16,18 @@ struct Winner {
     wider: f32,
 }
 
+/// When a winner was refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refusal {
+    round: u32,
+    rivals: usize,
+}
+
 /// What comes of a winner.
 enum Verdict {
     Accepted,
+    /// Refused before, and nothing has changed since.
+    AsBefore,
     /// Refused; these rivals have to be looked at again, for things have changed since
     /// they were.
     Outdated(Vec<Named>),
@@ -26,7 +35,7 @@ enum Verdict {
 
 impl Matcher<'_> {
     /// Accepts what meets the demands; false when nothing does.
-    pub(super) fn round(&mut self, (need, margin): (f32, f32)) -> bool {
+    pub(in crate::identify) fn round(&mut self, (need, margin): (f32, f32)) -> bool {
         let moved = |named: Named| {
             let file = self.source.file_of(named);
             need <= BY_PLACE && file.is_some_and(|file| self.stale_files[file as usize])
@@ -35,12 +44,14 @@ impl Matcher<'_> {
             self.node_of(named).is_none() && (self.stale[named.0 as usize] || moved(named))
         };
         let due: Vec<Named> = self.source.ids().filter(is_due).collect();
+        self.rounds += 1;
         let ranked = self.ask_each(&due, |&named, votes| self.rank_open(named, votes));
         for (named, ranked) in due.iter().zip(ranked) {
             let index = named.0 as usize;
             self.ranked[index] = ranked;
             self.stale[index] = false;
             self.looked_at[index] = self.changes;
+            self.looked_in[index] = self.rounds;
         }
         if need <= BY_PLACE {
             self.stale_files.fill(false);
@@ -51,20 +62,25 @@ impl Matcher<'_> {
             .filter_map(|named| self.winner(named, (need, margin)))
             .collect();
         let rivals = self.rivals(&winners);
-        let claims: Vec<_> = winners.iter().zip(rivals).collect();
+        let claims: Vec<_> = winners.into_iter().zip(rivals).collect();
         let verdicts = self.ask_each(&claims, |(winner, rivals), _| {
             self.verdict(winner, rivals, margin)
         });
         let mut any = false;
-        for (winner, verdict) in winners.iter().zip(verdicts) {
+        for ((winner, rivals), verdict) in claims.into_iter().zip(verdicts) {
             match verdict {
+                Verdict::AsBefore => {}
                 Verdict::Accepted => {
                     self.assign(winner.named, winner.node);
                     any = true;
                 }
-                Verdict::Outdated(rivals) => {
-                    any |= !rivals.is_empty();
-                    for rival in rivals {
+                Verdict::Outdated(outdated) => {
+                    self.refused[winner.named.0 as usize] = Some(Refusal {
+                        round: self.rounds,
+                        rivals: rivals.len(),
+                    });
+                    any |= !outdated.is_empty();
+                    for rival in outdated {
                         self.stale[rival.0 as usize] = true;
                     }
                 }
@@ -73,9 +89,23 @@ impl Matcher<'_> {
         any
     }
 
+    /// Whether a winner was refused in this step, and neither it nor any rival has been
+    /// looked at again or has got a place since.
+    fn is_refused(&self, winner: &Winner, rivals: &[(Named, f32)]) -> bool {
+        let old = |named: Named, round| self.looked_in[named.0 as usize] <= round;
+        self.refused[winner.named.0 as usize].is_some_and(|it| {
+            old(winner.named, it.round)
+                && rivals.len() == it.rivals
+                && rivals.iter().all(|rival| old(rival.0, it.round))
+        })
+    }
+
     /// Whether a winner is accepted. That it can stand alone is asked last, for it
     /// takes longest.
     fn verdict(&self, winner: &Winner, rivals: &[(Named, f32)], margin: f32) -> Verdict {
+        if self.is_refused(winner, rivals) {
+            return Verdict::AsBefore;
+        }
         let beats = self.beats(winner, rivals, margin);
         let old = |it: &&(Named, f32)| self.looked_at[it.0.0 as usize] < self.changes;
         let outdated: Vec<Named> = match beats {
