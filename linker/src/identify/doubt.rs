@@ -132,7 +132,9 @@ impl Matcher<'_> {
             .collect();
         let doubtful = self.is_doubtful(name, node, &tally)
             || self.has_double(name, node, &tally)
-            || self.may_be_anchor(name, node, &tally);
+            || self.may_be_anchor(name, node, &tally)
+            || self.may_be_part(name, node, &tally)
+            || self.may_be_successor(name, node, &tally);
         (!near.is_empty() || doubtful).then_some(near)
     }
 

@@ -22,6 +22,9 @@ const NOWHERE: f32 = 1.0;
 const OTHER_FILE: f32 = 8.0;
 /// Bits at most for a warning as of the file, at another line.
 const FILE_ONLY: f32 = 4.0;
+/// Bits at most for each character of a text: a short one is in many a function of which
+/// the source that is compared knows nothing.
+const EACH_CHARACTER: f32 = 2.0;
 /// Lines that a function moves between two versions.
 const NEAR: u32 = 60;
 
@@ -55,7 +58,8 @@ pub(super) fn score(matcher: &Matcher, named: Named, node: Node, tally: &mut Tal
                 if matcher.elsewhere(via, node) {
                     continue;
                 }
-                let bits = matcher.rarity(users) * share(fact);
+                let most = EACH_CHARACTER * text_of(text).len() as f32;
+                let bits = matcher.rarity(users).min(most) * share(fact);
                 tally.fact(Lexical, fact, bits, || match users {
                     1 => format!("the only one to refer to {:?}", text_of(text)),
                     _ => format!("one of {users} to refer to {:?}", text_of(text)),
@@ -163,5 +167,48 @@ pub(super) fn share(fact: Fact) -> f32 {
         Fact::Must => 1.0,
         Fact::May => 0.9,
         Fact::Inherited => 0.8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        identify::{
+            Strategy,
+            tally::Tally,
+            testing::{self, named, place},
+        },
+        kernel::Version,
+        machine::testing::{BASE, Image},
+    };
+
+    /// Bits for the text alone, of a function that is the only one of many to refer to it.
+    fn bits(text: &str) -> f32 {
+        const TEXT: u32 = BASE + 0x3_0000;
+        let mut image = Image::new(0x4_0000, Version(4, 4, 0));
+        for index in 0..1024 {
+            let at = BASE + 16 * index;
+            image.words(at, &[0xe92d_4010, 0xe1a0_4000, 0xe080_0004, 0xe8bd_8010]);
+        }
+        // push {r4, lr}; mov r4, r0; ldr r0, [pc, #0]; pop {r4, pc}; the text's address
+        let at = BASE + 16 * 1024;
+        let words = [0xe92d_4010, 0xe1a0_4000, 0xe59f_0000, 0xe8bd_8010, TEXT];
+        image.words(at, &words).text(TEXT, text);
+        let source =
+            format!("signatures 1\nversion 4.4.0\nfile a.c\nfn says --x- 1 10 1 0 0\nt {text:?}\n");
+        let mut bits = 0.0;
+        testing::with_matcher(&image.kernel(), &source, |matcher| {
+            let tally = Tally::default();
+            let tally = matcher.score(named(matcher, "says"), place(matcher, at), tally);
+            bits = tally.of(Strategy::Lexical);
+        });
+        bits
+    }
+
+    #[test]
+    fn a_short_text_tells_little() {
+        assert_eq!(bits("/"), 2.0);
+        assert_eq!(bits("tty"), 6.0);
+        assert!(bits("already free") > 9.0);
     }
 }

@@ -16,6 +16,7 @@
 //! * [`matcher`]: spreads names from what is certain to what follows from it
 //! * [`cluster`]: functions that are alike, told apart together
 //! * [`doubt`]: what has won and is not believed all the same
+//! * [`versions`]: what another version of the source may have made of it
 //! * [`combine`]: ranked candidates, with evidence
 //!
 //! Sources that disagree make a pointer ambiguous; none is ever preferred
@@ -67,6 +68,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod vectors;
+mod versions;
 mod votes;
 
 pub use strategy::{Strategy, StrategySet};

@@ -13,7 +13,10 @@ use super::{small, trace};
 use crate::{
     code::{Code, Section},
     kernel::Kernel,
-    machine::flow::{Event, Value, Width},
+    machine::{
+        self,
+        flow::{Event, Value, Width},
+    },
 };
 
 /// Bytes of it, with its literal pool, at most.
@@ -28,8 +31,12 @@ pub(super) struct Setter {
     pub variable: u32,
 }
 
-/// The function and its variable, when there is one only.
+/// The function and its variable, when there is one only; none where the vectors ask
+/// the chip themselves.
 pub(super) fn setter(kernel: &Kernel, code: &Code) -> Option<Setter> {
+    if !machine::irq_loops(kernel).is_empty() {
+        return None;
+    }
     let mut all = small(code, SIZE)
         .filter(|it| it.section == Section::Init)
         .filter_map(|it| {
