@@ -182,6 +182,10 @@ crate::backward! {
     pub(crate) group("receive") fn tty_insert_flip_string_flags(
         to: *mut Receiver, characters: *const u8, flags: *const u8, size: usize,
     ) -> i32;
+    /// The same, 2.6.16 to 2.6.33, of characters without a fault.
+    pub(crate) group("receive") fn tty_insert_flip_string(
+        to: *mut Receiver, characters: *const u8, size: usize,
+    ) -> i32;
     /// The same, 6.6 and later, with one flag for all unless told otherwise.
     pub(crate) group("receive") fn __tty_insert_flip_string_flags(
         to: *mut Receiver, characters: *const u8, flags: *const u8, each: u32, size: usize,

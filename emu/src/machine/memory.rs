@@ -55,6 +55,11 @@ impl Machine {
         Ok(())
     }
 
+    /// The physical address behind a virtual one, whether or not there is memory.
+    pub fn physical(&self, va: u32) -> Option<u64> {
+        self.engine.host().mmu.locate(&self.engine.live(), va)
+    }
+
     /// The part of `va + done ..  va + total` that is in one page.
     fn locate(&self, va: u32, done: usize, total: usize) -> Result<(u64, usize), Error> {
         let error = || address_error(va, total);

@@ -14,10 +14,13 @@
 //! known numbers; that is where it ends. A kernel without ATAGs has only
 //! descriptors for device trees, whose number is all ones and whose
 //! `dt_compat` points to a list of texts.
+//!
+//! Before the array mostly lies the processor table, whose words may look like
+//! descriptors too: capabilities, a name, functions.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use super::{Descriptor, isa::may_be_function};
+use super::{Descriptor, Processor, isa::may_be_function};
 use crate::{
     bytes::c_str,
     kernel::{Kernel, Version},
@@ -60,6 +63,9 @@ fn usual_size(version: Version) -> Option<u32> {
     }
 }
 
+/// Bytes of an entry of the processor table that are always there (2.6.12: up to
+/// `cache`, without flags for I/O).
+const PROCESSOR: u32 = 0x30;
 /// Tags of other vendors that may stand before the first one of Linux's.
 const MAX_FOREIGN_TAGS: u32 = 8;
 /// Longest name, and longest list of compatible strings, believed in.
@@ -116,7 +122,11 @@ impl Array {
 }
 
 /// The array, when the image shows one.
-pub(super) fn find(kernel: &Kernel, symbols: &SymbolTable) -> Option<Array> {
+pub(super) fn find(
+    kernel: &Kernel,
+    symbols: &SymbolTable,
+    processors: &[Processor],
+) -> Option<Array> {
     let mut array = match (
         symbols.address("__arch_info_begin"),
         symbols.address("__arch_info_end"),
@@ -124,7 +134,7 @@ pub(super) fn find(kernel: &Kernel, symbols: &SymbolTable) -> Option<Array> {
         (Some(start), Some(end)) => between(kernel, start, end),
         _ => None,
     }
-    .or_else(|| before_tags(kernel))
+    .or_else(|| before_tags(kernel, processors))
     .or_else(|| for_trees(kernel))?;
     // Every entry has a list or none; a list that the configuration emptied
     // lacks even its null pointer, so its contents cannot be asked for.
@@ -167,22 +177,27 @@ fn between(kernel: &Kernel, start: u32, end: u32) -> Option<Array> {
 
 /// The array that ends where the table of ATAG parsers starts: with descriptors
 /// of the usual size and with the name in its usual place, or else of any.
-fn before_tags(kernel: &Kernel) -> Option<Array> {
+fn before_tags(kernel: &Kernel, processors: &[Processor]) -> Option<Array> {
     let names = name_at(kernel);
-    let any = || longest_before_tags(kernel, SIZES, &names, MAX_NUMBER);
-    let usual = |sizes| longest_before_tags(kernel, sizes, &names[..1], MAX_OWN_NUMBER);
+    let ends = processors.iter().map(|it| it.va.saturating_add(PROCESSOR));
+    let behind = ends.max().unwrap_or(0);
+    let longest = |sizes, names, most| longest_before_tags(kernel, sizes, names, most, behind);
+    let any = || longest(SIZES, &names[..], MAX_NUMBER);
+    let usual = |sizes| longest(sizes, &names[..1], MAX_OWN_NUMBER);
     match usual_size(kernel.facts.version) {
         Some(size) => usual(size..=size).or_else(any),
         None => any().or_else(|| usual(SIZES)),
     }
 }
 
-/// The one with the most descriptors, of numbers up to `most`.
+/// The one with the most descriptors, of numbers up to `most`; where `behind` is
+/// among the words that could be one, what is before it is none.
 fn longest_before_tags(
     kernel: &Kernel,
     sizes: RangeInclusive<u32>,
     names: &[u32],
     most: u32,
+    behind: u32,
 ) -> Option<Array> {
     let mut best: Option<Array> = None;
     for tags in tag_tables(kernel) {
@@ -205,7 +220,10 @@ fn longest_before_tags(
                         name_at,
                         most,
                     };
-                    let entries = backward(kernel, end, form);
+                    let mut entries = backward(kernel, end, form);
+                    if behind <= end {
+                        entries.retain(|&va| va >= behind);
+                    }
                     let better = best
                         .as_ref()
                         .is_none_or(|best| entries.len() > best.entries.len());
@@ -361,4 +379,54 @@ fn compatible(kernel: &Kernel, list: u32) -> Option<Vec<String>> {
         texts.push(name(kernel, at)?.to_owned());
     }
     texts.iter().any(|text| text.contains(',')).then_some(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::kernel::Version;
+    use crate::machine::{
+        self,
+        testing::{BASE, Image},
+    };
+    use crate::symbols::SymbolTable;
+
+    const DESCRIPTORS: u32 = BASE + 0x1000;
+    const STRINGS: u32 = BASE + 0x2000;
+    const CODE: u32 = BASE + 0x3000;
+
+    #[test]
+    fn the_processor_table_has_no_descriptors() {
+        let numbers = |mask: u32| {
+            let mut image = Image::new(0x6000, Version(2, 6, 37));
+            image
+                .text(STRINGS, "armv7")
+                .text(STRINGS + 8, "v7")
+                .text(STRINGS + 16, "a processor")
+                .words(
+                    DESCRIPTORS - 0x1c,
+                    &[
+                        0x410f_c090,
+                        mask,
+                        0xc0e,
+                        0xc02,
+                        0xea00_0010,
+                        STRINGS,
+                        STRINGS + 8,
+                        0x8097,
+                        STRINGS + 16,
+                        CODE,
+                        CODE + 8,
+                        CODE + 16,
+                        CODE + 24,
+                    ],
+                )
+                .words(DESCRIPTORS + 0x34, &[0x5441_0001, CODE, 0x5441_0002, CODE]);
+            let machines = machine::find(&image.kernel(), &SymbolTable::default());
+            let all = machines.descriptors.iter().map(|it| it.nr);
+            all.collect::<Vec<u32>>()
+        };
+        assert_eq!(numbers(0xff0f_fff0), []);
+        // What stands there is no processor.
+        assert_eq!(numbers(1), [0x8097]);
+    }
 }

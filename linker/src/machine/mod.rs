@@ -99,9 +99,13 @@ pub fn find(kernel: &Kernel, symbols: &SymbolTable) -> Machines {
 /// The same, with the addresses of functions from `lookup`; the symbol table
 /// still tells where the array of descriptors is, if it does.
 pub fn find_by(kernel: &Kernel, symbols: &SymbolTable, lookup: &Lookup<'_>) -> Machines {
-    // Each looks through the whole image, and none needs another.
+    // Each looks through the whole image.
     let ((array, processors), (irq_loops, system_calls)) = rayon::join(
-        || (descriptors::find(kernel, symbols), processors::find(kernel)),
+        || {
+            let processors = processors::find(kernel);
+            let array = descriptors::find(kernel, symbols, &processors);
+            (array, processors)
+        },
         || (irq_loop::find(kernel), system_calls::find(kernel)),
     );
     let mut machines = Machines {

@@ -388,6 +388,7 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
             ram_mib: arguments.ram,
             append: arguments.append.clone(),
             load_address: None,
+            chip_memory: None,
             tree: arguments.dtb.as_deref().map(read).transpose()?,
         },
         goal,

@@ -287,6 +287,11 @@ impl<'a> Attempts<'a> {
                 self.plan = self.new_plan(None)?;
                 ("ram", format!("{} MiB", size >> 20))
             }
+            Remedy::ChipMemory(page) => {
+                self.wishes.chip_memory = Some(page);
+                self.plan = self.new_plan(None)?;
+                ("memory", format!("{page:#010x}"))
+            }
             Remedy::Without(mut one) => {
                 let messages = outcome::messages(session, self.prepared, &self.plan);
                 if let Some(fault) = fault::find(&messages.text) {

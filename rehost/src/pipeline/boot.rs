@@ -31,6 +31,9 @@ pub(super) const STRETCH: u64 = 1_000_000;
 /// that sleeps.
 pub(super) const STRETCH_TIME: Duration = Duration::from_millis(20);
 
+/// Bytes of a page.
+const PAGE: u64 = 0x1000;
+
 /// The number of the first start.
 pub(super) const FIRST: usize = 1;
 
@@ -308,10 +311,7 @@ pub(super) fn machine(plan: &Plan, board: BoardConfig, kernel: &[u8]) -> Result<
             Model::CortexA15 => CpuModel::CortexA15,
         },
         midr: plan.cpu.midr,
-        ram: vec![RamBank {
-            base: plan.ram.base,
-            size: u64::from(plan.ram.size),
-        }],
+        ram: banks(plan),
         board,
     })?;
     machine.load(plan.entry, kernel)?;
@@ -319,6 +319,17 @@ pub(super) fn machine(plan: &Plan, board: BoardConfig, kernel: &[u8]) -> Result<
         machine.load(load.address, &load.bytes)?;
     }
     Ok(machine)
+}
+
+/// What the machine has of memory.
+fn banks(plan: &Plan) -> Vec<RamBank> {
+    let ram = RamBank {
+        base: plan.ram.base,
+        size: u64::from(plan.ram.size),
+    };
+    let page = |base| RamBank { base, size: PAGE };
+    let chip = plan.chip_memory.filter(|&page| !plan.ram.contains(page));
+    [ram].into_iter().chain(chip.map(page)).collect()
 }
 
 /// The session of the `start`th start.

@@ -146,7 +146,12 @@ pub(super) fn run(
             Event::Passed(passed) => observer.passed(&passed),
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(judged.then_some(End::Reset))),
-            Event::Stuck => return Ok(Finish::End(judged.then_some(End::Stuck))),
+            Event::Stuck => {
+                if let Some(one) = help.stuck(session) {
+                    return Ok(Finish::Again(one));
+                }
+                return Ok(Finish::End(judged.then_some(End::Stuck)));
+            }
             Event::Asleep if judged && !session.is_typing() => {
                 return Ok(Finish::End(Some(End::Asleep)));
             }

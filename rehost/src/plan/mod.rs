@@ -99,6 +99,8 @@ pub struct Wishes {
     pub load_address: Option<u32>,
     /// A device tree of the user's: used as it is but for `/chosen`.
     pub tree: Option<Vec<u8>>,
+    /// Physical address of a page of memory of the chip's, outside of RAM.
+    pub chip_memory: Option<u32>,
 }
 
 /// The user space that goes with the kernel.
@@ -145,6 +147,8 @@ pub struct Plan {
     pub cpu: Cpu,
     /// The one bank of RAM.
     pub ram: Ram,
+    /// Physical address of a page of memory of the chip's, outside of it.
+    pub chip_memory: Option<u32>,
     /// What lies in it, the kernel excepted.
     pub loads: Vec<Load>,
     /// Physical address of the kernel's first byte, which is its entry.
@@ -250,6 +254,7 @@ pub fn plan(input: &Input) -> Result<Plan, Error> {
     Ok(Plan {
         cpu,
         ram,
+        chip_memory: input.wishes.chip_memory,
         loads,
         entry,
         registers,

@@ -13,6 +13,9 @@ use super::{Boot, Remedy};
 use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
 
+/// The bits of an address within a page.
+const PAGE: u32 = 0xfff;
+
 /// Where boards map their chips for good (`map_io`), above everything else that a
 /// kernel has and below the vectors.
 const CHIPS: RangeInclusive<u32> = 0xf000_0000..=0xfeff_ffff;
@@ -74,6 +77,17 @@ impl<'a> Help<'a> {
     pub fn unserved(&mut self, session: &Session, at: &Registers) -> Option<Remedy> {
         self.0.as_ref()?;
         self.remedy(&Stopped::unserved(session, at))
+    }
+
+    /// The same, when exceptions follow each other: a kernel that has its vectors in
+    /// a memory of its chip's maps what is nowhere, and needs that page.
+    pub fn stuck(&self, session: &Session) -> Option<Remedy> {
+        self.0.as_ref()?;
+        let machine = session.machine();
+        let vector = machine.registers().r[15] & !PAGE;
+        let page = u32::try_from(machine.physical(vector)?).ok()?;
+        let is_nowhere = machine.read_physical(page, &mut [0]).is_err();
+        is_nowhere.then_some(Remedy::ChipMemory(page))
     }
 
     /// When nothing helps, the kernel is let go on to say why.

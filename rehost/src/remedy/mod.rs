@@ -27,6 +27,8 @@ pub enum Remedy {
     Without(Omitted),
     /// The machine has half of the RAM.
     LessRam,
+    /// The machine has a page of memory at this physical address, beside its RAM.
+    ChipMemory(u32),
     /// A pointer on which the driver relies without being certain has another
     /// address: code at this one led to the fault.
     AnotherPointer,

@@ -322,6 +322,8 @@ unsafe fn insert(to: *mut Receiver, character: u8, flag: u8) {
             insert(to, &character, &flag, 1);
         } else if let Some(insert) = serial::__tty_insert_flip_string_flags() {
             insert(to, &character, &flag, 0, 1);
+        } else if let Some(insert) = serial::tty_insert_flip_string() {
+            insert(to, &character, 1);
         }
     }
 }

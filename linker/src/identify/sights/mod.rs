@@ -1,7 +1,7 @@
 //! What a function does with its arguments, followed through its code: rules
 //! for names of which calls and constants alone say too little.
 //!
-//! Each file knows one family. [`console`], [`descriptor`], [`entry`], [`mmio`],
+//! Each file knows one family. [`console`], [`copied`], [`descriptor`], [`entry`], [`mmio`],
 //! [`pseudo_terminal`] and [`warnings`] look at the whole kernel once, for what does
 //! one thing and nothing else; the others tell siblings apart that are candidates
 //! already: [`flow_handlers`], [`habits`], [`exception`], [`descriptor_data`].
@@ -9,6 +9,7 @@
 
 mod clock_events;
 mod console;
+mod copied;
 mod descriptor;
 mod descriptor_data;
 mod entry;
@@ -72,6 +73,7 @@ struct AtOnce {
     console: Option<(u32, String)>,
     clock_events: Vec<clock_events::Found>,
     descriptor: Option<descriptor::Found>,
+    copied: Option<copied::Found>,
     console_write: Option<u32>,
     called_with_stack: Option<(u32, usize)>,
     setter: Option<entry::Setter>,
@@ -82,38 +84,41 @@ struct AtOnce {
 
 impl AtOnce {
     fn of(kernel: &Kernel, code: &Code) -> Self {
-        let ((receiver, console), (rest, (called_with_stack, setter, readers))) = rayon::join(
-            || {
-                rayon::join(
-                    || pseudo_terminal::receiver(kernel, code),
-                    || console::device(kernel, code),
-                )
-            },
-            || {
-                rayon::join(
-                    || {
-                        (
-                            clock_events::register_device(kernel, code),
-                            descriptor::find(kernel, code),
-                            serial::console_write(kernel, code),
-                            warnings::find(kernel, code),
-                        )
-                    },
-                    || {
-                        (
-                            entry::called_with_stack(kernel),
-                            entry::setter(kernel, code),
-                            mmio::readers(kernel, code),
-                        )
-                    },
-                )
-            },
-        );
+        let ((receiver, console), (rest, (called_with_stack, setter, readers, copied))) =
+            rayon::join(
+                || {
+                    rayon::join(
+                        || pseudo_terminal::receiver(kernel, code),
+                        || console::device(kernel, code),
+                    )
+                },
+                || {
+                    rayon::join(
+                        || {
+                            (
+                                clock_events::register_device(kernel, code),
+                                descriptor::find(kernel, code),
+                                serial::console_write(kernel, code),
+                                warnings::find(kernel, code),
+                            )
+                        },
+                        || {
+                            (
+                                entry::called_with_stack(kernel),
+                                entry::setter(kernel, code),
+                                mmio::readers(kernel, code),
+                                copied::find(kernel, code),
+                            )
+                        },
+                    )
+                },
+            );
         let (clock_events, descriptor, console_write, warnings) = rest;
         Self {
             console,
             clock_events,
             descriptor,
+            copied,
             console_write,
             called_with_stack,
             setter,
@@ -165,6 +170,18 @@ impl Sights {
                 }
             }
         }
+        if let Some(found) = seen.copied {
+            let why = "copies three fields of the machine descriptor".to_owned();
+            sights.lead("setup_arch", found.setup_arch, why, (source, binary));
+            for (name, address) in [
+                ("init_IRQ", found.init_irq),
+                ("time_init", found.time_init),
+                ("customize_machine", found.customize_machine),
+            ] {
+                let why = format!("calls through what {:#x} has copied", found.setup_arch);
+                sights.lead(name, address, why, (source, binary));
+            }
+        }
         if let Some(address) = seen.console_write {
             let why = "the only one that hands texts to its fourth argument".to_owned();
             sights.lead("uart_console_write", address, why, (source, binary));
@@ -209,13 +226,11 @@ impl Sights {
         if let Some(found) = seen.receiver {
             let why = "what writes to a pseudo-terminal calls it".to_owned();
             let graphs = (source, binary);
-            sights.lead(
-                "tty_insert_flip_string_fixed_flag",
-                found.insert,
-                why.clone(),
-                graphs,
-            );
-            sights.lead("tty_flip_buffer_push", found.push, why, graphs);
+            sights.lead(found.insert_name(), found.insert, why.clone(), graphs);
+            sights.lead("tty_flip_buffer_push", found.push, why.clone(), graphs);
+            if let Some(wakeup) = found.wakeup {
+                sights.lead("tty_wakeup", wakeup, why, graphs);
+            }
         }
         sights
     }

@@ -11,6 +11,9 @@
 //! `to` is a field behind the first argument, and the first call is one of
 //! `tty_insert_flip_string_fixed_flag(to, buf, TTY_NORMAL, c)`. The twin of the
 //! second function, `tty_schedule_flip`, may be the very same code.
+//!
+//! From 2.6.31 on up to there, the first is a function of three arguments of its own,
+//! `tty_insert_flip_string(to, buf, c)`, and `tty_wakeup(tty)` follows the two.
 
 use super::trace;
 use crate::{
@@ -28,10 +31,22 @@ const CALLS: std::ops::RangeInclusive<usize> = 2..=8;
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Receiver {
-    /// `tty_insert_flip_string_fixed_flag`
+    /// `tty_insert_flip_string_fixed_flag`, or `tty_insert_flip_string`.
     pub insert: u32,
     /// `tty_flip_buffer_push`
     pub push: u32,
+    /// `tty_wakeup`, where `insert` has no flag.
+    pub wakeup: Option<u32>,
+}
+
+impl Receiver {
+    /// The name of `insert`.
+    pub(super) fn insert_name(&self) -> &'static str {
+        match self.wakeup {
+            None => "tty_insert_flip_string_fixed_flag",
+            Some(_) => "tty_insert_flip_string",
+        }
+    }
 }
 
 /// The two functions, when all that looks like such a function calls the same two.
@@ -45,7 +60,10 @@ pub(super) fn receiver(kernel: &Kernel, code: &Code) -> Option<Receiver> {
         .iter()
         .filter(|it| may_be(it))
         .filter_map(|it| writes(&trace(kernel, code, it)))
-        .filter(|it| takes(it.insert, 4) && takes(it.push, 1))
+        .filter(|it| match it.wakeup {
+            None => takes(it.insert, 4) && takes(it.push, 1),
+            Some(wakeup) => takes(it.insert, 3) && takes(it.push, 1) && takes(wakeup, 1),
+        })
         .collect();
     all.sort_unstable();
     all.dedup();
@@ -63,8 +81,42 @@ fn may_be(function: &Function) -> bool {
         && CALLS.contains(&calls.filter(|it| it.kind != CallKind::Indirect).count())
 }
 
-/// The two calls, when these events have them.
+/// The calls, when these events have them.
 fn writes(events: &[Event]) -> Option<Receiver> {
+    with_flag(events).or_else(|| with_wakeup(events))
+}
+
+/// The three calls of a function that inserts without a flag.
+fn with_wakeup(events: &[Event]) -> Option<Receiver> {
+    let calls: Vec<(u32, &[Value])> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Call {
+                target, arguments, ..
+            } => Some((*target, &arguments[..])),
+            _ => None,
+        })
+        .collect();
+    calls.windows(3).find_map(|calls| {
+        let [
+            (insert, [to, Value::Argument(1), ..]),
+            (push, [pushed, ..]),
+            (wakeup, [Value::Argument(0), ..]),
+        ] = calls[..]
+        else {
+            return None;
+        };
+        let distinct = insert != push && push != wakeup && insert != wakeup;
+        (distinct && is_behind(to) && pushed == to).then_some(Receiver {
+            insert,
+            push,
+            wakeup: Some(wakeup),
+        })
+    })
+}
+
+/// The two calls of a function that inserts with a flag.
+fn with_flag(events: &[Event]) -> Option<Receiver> {
     let mut calls = events.iter().filter_map(|event| match event {
         Event::Call {
             target, arguments, ..
@@ -84,7 +136,11 @@ fn writes(events: &[Event]) -> Option<Receiver> {
             && arguments.first() == Some(&to)
             && arguments.get(1) != Some(&Value::Argument(1))
     })?;
-    Some(Receiver { insert, push })
+    Some(Receiver {
+        insert,
+        push,
+        wakeup: None,
+    })
 }
 
 /// `TTY_NORMAL`, or the flag of the terminal that is stopped, which has just been
@@ -139,6 +195,7 @@ mod tests {
         let found = Receiver {
             insert: BASE + 0x14 + 8 + 0x400,
             push: BASE + 0x24 + 8 + 0x800,
+            wakeup: None,
         };
         assert_eq!(seen(&words), Some(found));
         // mov r2, ip, which is the bit of the terminal that was tested: ldrb ip,
@@ -157,6 +214,36 @@ mod tests {
         assert!(seen(&flagged).is_some());
         // Another port.
         words[8] = 0xe594_0204;
+        assert_eq!(seen(&words), None);
+    }
+
+    #[test]
+    fn what_is_inserted_without_a_flag_wakes_the_writer() {
+        // push {r4, r5, r6, lr}; mov r5, r0; ldr r6, [r0, #0x9c]; mov r0, r6; bl;
+        // subs r4, r0, #0; beq; mov r0, r6; bl; mov r0, r5; bl; mov r0, r4; pop
+        let mut words = [
+            0xe92d_4070,
+            0xe1a0_5000,
+            0xe590_609c,
+            0xe1a0_0006,
+            0xeb00_0100,
+            0xe250_4000,
+            0x0a00_0003,
+            0xe1a0_0006,
+            0xeb00_0200,
+            0xe1a0_0005,
+            0xeb00_0300,
+            0xe1a0_0004,
+            0xe8bd_8070,
+        ];
+        let found = Receiver {
+            insert: BASE + 0x10 + 8 + 0x400,
+            push: BASE + 0x20 + 8 + 0x800,
+            wakeup: Some(BASE + 0x28 + 8 + 0xc00),
+        };
+        assert_eq!(seen(&words), Some(found));
+        // It wakes the other end.
+        words[9] = 0xe1a0_0006;
         assert_eq!(seen(&words), None);
     }
 }

@@ -16,7 +16,7 @@ use crate::machine::flow::{Event, Value};
 /// The arrangements of members as the serial core fills them in: a member with a
 /// function of its name, `-` for one that is left empty, `?` for one that may hold
 /// anything.
-const ARRANGEMENTS: [&str; 5] = [
+const ARRANGEMENTS: [&str; 6] = [
     // 2.6.12 to 2.6.20.
     "open close write put_char flush_chars write_room chars_in_buffer ioctl
     set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
@@ -25,10 +25,14 @@ const ARRANGEMENTS: [&str; 5] = [
     "open close write put_char flush_chars write_room chars_in_buffer ioctl
     - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
     - wait_until_sent send_xchar ? - tiocmget tiocmset",
-    // 2.6.28 to 2.6.31.
+    // 2.6.28 and 2.6.29.
     "- ? - open close - write put_char flush_chars write_room chars_in_buffer ioctl
     - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
     set_ldisc wait_until_sent send_xchar ? tiocmget tiocmset",
+    // 2.6.30 and 2.6.31.
+    "- ? - open close - write put_char flush_chars write_room chars_in_buffer ioctl
+    - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
+    set_ldisc wait_until_sent send_xchar tiocmget tiocmset -",
     // 2.6.32 to 5.19, 6.2 and 6.3.
     "- ? - open close - - write put_char flush_chars write_room chars_in_buffer ioctl
     - set_termios throttle unthrottle stop start hangup break_ctl flush_buffer
