@@ -52,11 +52,9 @@ const FAILING: &str = r#"
 starts = 0
 on("start", function() starts = starts + 1 print("start " .. starts) end)
 function fails(name)
-    local call = symbol(name)
-    breakpoint(call, function()
+    breakpoint(name, function(call)
         -- mov r0, #0: it is left out.
         if memory.u32(call) ~= 0xe3a00000 then
-            cpu.r0 = symbol("linux_banner")
             cpu.lr = call + 8
             cpu.pc = symbol("panic")
         end
@@ -67,14 +65,17 @@ end
 #[test]
 fn a_boot_goes_on_from_before_what_is_left_out() {
     let folder = tempfile::tempdir().expect("a folder");
-    let calls = ["inet_init", "chr_dev_init", "populate_rootfs_wait_dummy"];
-    let script = format!(
-        "{FAILING}\nfails(\"{}\")\nfails(\"{}\")\nfails(\"{}\")\n",
-        calls[1], calls[0], "misc_init"
-    );
+    let calls = ["proc_cmdline_init", "proc_version_init", "ioresources_init"];
+    let fails = calls.map(|call| format!("fails(\"{call}\")\n")).concat();
+    let script = format!("{FAILING}{fails}");
     let (finished, report) = run(folder.path(), &script, &[]);
     let text = String::from_utf8_lossy(&finished.stdout).into_owned() + &finished.stderr;
-    eprintln!("{}", tried(&report));
+    expect_test::expect![[r#"
+        whole proc_cmdline_init: first_tick
+        whole proc_version_init: first_tick
+        whole ioresources_init: first_tick
+    "#]]
+    .assert_eq(&tried(&report));
     // The first keeps no moments; all others go on from one of the second.
     assert!(
         text.contains("start 2") && !text.contains("start 3"),
@@ -92,18 +93,30 @@ fn the_furthest_start_is_what_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = format!(
         r#"{FAILING}
-fails("inet_init")
+fails("ioresources_init")
 -- The second start ends in a loop as soon as it begins.
 breakpoint("setup_arch", function(pc)
     if starts > 1 then
-        memory.u32(pc, 0xeafffffe)
+        memory.u32(pc + 4, 0xeafffffe)
     end
 end)
 "#
     );
-    let (finished, report) = run(folder.path(), &script, &["--tries", "200"]);
+    let (finished, report) = run(folder.path(), &script, &["--tries", "60"]);
     assert_eq!(finished.code(), 1, "{}", finished.stderr);
-    eprintln!("{}", tried(&report));
-    eprintln!("{}", report["reason"]);
-    eprintln!("{}", report["verdict"]);
+    assert_eq!(tried(&report), "whole ioresources_init: first_tick\n");
+    assert_eq!(report["verdict"], "first_tick");
+    let milestones = report["milestones"].as_array().expect("a list");
+    let last = milestones.last().expect("a milestone");
+    assert_eq!(last["name"], "first_tick");
+    let reason = report["reason"].as_str().expect("a text");
+    for part in [
+        "ioresources_init: the kernel panics in it; the last milestone is first_tick",
+        "this is the furthest start: 60000000 instructions were used up while others were tried",
+    ] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    // Its messages, not those of a start that had said nothing yet.
+    let log = report["log"].as_str().expect("a text");
+    assert!(log.contains("PF_UNIX"), "{log}");
 }

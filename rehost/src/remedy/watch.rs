@@ -112,6 +112,8 @@ enum How {
     Early,
     /// It waits for what its own processor holds.
     Locked,
+    /// The same, and who led there cannot be told.
+    Lost,
     /// It is the initial call and no other function, whatever the stack says.
     Call,
 }
@@ -272,7 +274,11 @@ impl Watch {
         (self.vectors > MOST_VECTORS).then(|| Stopped {
             place: Place::of(session.machine(), registers),
             running: self.call(),
-            how: How::Locked,
+            // Of a program's faults the stack of the kernel knows nothing.
+            how: match session.has_passed(Milestone::Userspace) {
+                true => How::Lost,
+                false => How::Locked,
+            },
             why: "one exception follows the other without end".to_owned(),
         })
     }
@@ -363,7 +369,7 @@ impl Stopped {
     /// Nothing can be left out. A kernel that waits for ever will not say why.
     fn hopeless(&self) -> Option<Remedy> {
         let why = self.why.clone();
-        (self.how == How::Locked).then_some(Remedy::Hopeless { why })
+        matches!(self.how, How::Locked | How::Lost).then_some(Remedy::Hopeless { why })
     }
 
     /// What the next boot is to leave out; `None` when that is nothing and it goes on
@@ -373,7 +379,7 @@ impl Stopped {
             functions, boot, ..
         } = with;
         let symbols = functions.symbols;
-        if boot.omitted.len() >= MOST {
+        if boot.omitted.len() >= MOST || self.how == How::Lost {
             return self.hopeless();
         }
         let known: Vec<u32> = boot.omitted.iter().map(|one| one.va).collect();
