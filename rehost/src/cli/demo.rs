@@ -10,7 +10,7 @@ use crate::pipeline::boot::{self, Observer};
 use crate::pipeline::{Error, Initrd, Limits, Settings, Symbols, outcome, prepare};
 use crate::plan::{Board, Plan, Wishes};
 use crate::report::Tried;
-use crate::session::Passed;
+use crate::session::{Passed, Session};
 use crate::verdict::Milestone;
 
 /// The kernel that set-up builds for this, below the cache folder.
@@ -158,6 +158,15 @@ impl Observer for Teller {
             plan.ram.base
         );
         self.tell(&text);
+    }
+
+    fn went_back(&mut self, _session: &Session, tried: &[Tried]) {
+        if let Some(tried) = tried.last() {
+            self.tell(&format!(
+                "  {} {} did not work out, going back\n",
+                tried.what, tried.value
+            ));
+        }
     }
 
     fn passed(&mut self, passed: &Passed) {

@@ -57,6 +57,10 @@ pub struct Arguments {
     /// End after this many seconds of wall time [default with --until: 60]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     budget: Option<Duration>,
+    /// End after this many million instructions of all starts together, if there is no
+    /// shell by then [default with --until: 4000]
+    #[arg(long, value_name = "MILLIONS")]
+    tries: Option<u64>,
     /// RAM in MiB [default: 128, more for a large kernel or user space]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..4096))]
     ram: Option<u32>,
@@ -359,6 +363,9 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
     // Someone with a debugger has all the time there is.
     if arguments.budget.is_some() || arguments.gdb.is_some() {
         limits.wall = arguments.budget;
+    }
+    if let Some(millions) = arguments.tries {
+        limits.tries = Some(millions.saturating_mul(1_000_000));
     }
     let goal = (!interactive).then(|| arguments.until.unwrap_or(Milestone::Shell));
     let image = match &arguments.image {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use linker::kernel::Arch;
 
+use crate::pipeline::outcome::BUILT_IN_LINE;
 use crate::report::{Reached, Report};
 
 /// A table: columns two spaces apart, as wide as their widest cell, the last one
@@ -100,13 +101,16 @@ pub(crate) fn summary(report: &Report) -> String {
             tried.what, tried.value
         );
     }
-    if !report.left_out.is_empty() {
-        let names: Vec<&str> = report
-            .left_out
-            .iter()
-            .map(|one| one.what.as_str())
-            .collect();
+    let (lines, names): (Vec<&str>, Vec<&str>) = report
+        .left_out
+        .iter()
+        .map(|one| one.what.as_str())
+        .partition(|what| what.starts_with(BUILT_IN_LINE));
+    if !names.is_empty() {
         let _ = writeln!(text, "left out of the driver: {}", names.join(", "));
+    }
+    for line in lines {
+        let _ = writeln!(text, "replaced: {line}");
     }
     let verdict = report
         .verdict
@@ -202,6 +206,21 @@ mod tests {
             reason: 60 s of wall time are used up
         "#]]
         .assert_eq(&summary(&report()));
+    }
+
+    #[test]
+    fn a_command_line_of_the_device_is_named() {
+        let mut report = report();
+        report.left_out = vec![LeftOut {
+            what: "built-in command line console=ttySAC2,115200 root=/dev/mtdblock3".into(),
+            why: "it is for the device".into(),
+        }];
+        let text = summary(&report);
+        let lines = text.lines().filter(|line| line.contains("line "));
+        expect_test::expect![[
+            "replaced: built-in command line console=ttySAC2,115200 root=/dev/mtdblock3"
+        ]]
+        .assert_eq(&lines.collect::<Vec<_>>().join("\n"));
     }
 
     #[test]

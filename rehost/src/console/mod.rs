@@ -111,6 +111,15 @@ impl Observer for Console {
         let _ = say(&text);
     }
 
+    fn went_back(&mut self, _session: &Session, tried: &[Tried]) {
+        let without = tried.last().map_or("it", |tried| &tried.value);
+        self.pace = Pace::default();
+        // As in `started`.
+        let _ = say(&format!(
+            "\r\n[ecmo: going back, to do without {without}]\r\n"
+        ));
+    }
+
     fn passed(&mut self, passed: &Passed) {
         if passed.milestone == Milestone::Shell {
             self.pace.start(passed.at, Instant::now());

@@ -210,6 +210,12 @@ impl Observer for Debugger<'_> {
         self.inner.started(plan, tried);
     }
 
+    fn went_back(&mut self, session: &Session, tried: &[Tried]) {
+        // Earlier moments are of a kernel that has what is left out now.
+        self.state.history = History::default();
+        self.inner.went_back(session, tried);
+    }
+
     fn passed(&mut self, passed: &Passed) {
         self.inner.passed(passed);
     }

@@ -11,24 +11,25 @@ use linker::link::{self, OpaqueRequest};
 use linker::object::Driver;
 use linker::transplant::{ChipPage, Transplant};
 
-use super::boot::{FIRST, Observer, Ran, entry, machine, make_plan, session, watch};
+use super::boot::{FIRST, Observer, Ran, entry, machine, make_plan, replay_at, session, watch};
 use super::guesses::{self, Guesses, Open};
 use super::prepare::Prepared;
-use super::running::{Finish, Patience, run};
+use super::running::{Bounds, Finish, Patience, run};
 use super::{Error, Settings, opaque_range, outcome, transplanting};
 use crate::plan::{self, Plan, UserSpace, Wishes};
 use crate::remedy::help::Help;
 use crate::remedy::{Boot, Omitted, Remedy};
 use crate::report::Tried;
 use crate::session::Session;
+use crate::session::moment::Moment;
 use crate::userland;
-use crate::verdict::reason::End;
+use crate::verdict::reason::{End, Later};
 use crate::verdict::{Milestone, fault, shell};
 
 /// What another candidate may take to come as far as the best, in its
 /// instructions, and some more.
 const SLOWER: u64 = 2;
-const MORE: u64 = 1_000_000_000;
+const MORE: u64 = 300_000_000;
 
 /// What is different in the next start, and what came of those before.
 pub(super) struct Attempts<'a> {
@@ -48,6 +49,11 @@ pub(super) struct Attempts<'a> {
     guesses: Guesses,
     patience: Patience,
     best: Option<Best>,
+    /// The furthest of the starts that something was left out after.
+    furthest: Option<Ran>,
+    /// Instructions of all starts.
+    spent: u64,
+    command_lines: Vec<String>,
     /// Whether nothing is left to be tried after this one.
     last: bool,
     /// The number of the next start.
@@ -59,8 +65,18 @@ struct Attempt {
     ran: Ran,
     /// The pointers that it took on trust.
     open: Vec<Open>,
-    /// Whether its end is that patience was over.
+    /// Whether more patience, or more trust, might bring it further.
     cut: bool,
+    /// How it ended, if it was not to be tried any more.
+    over: Option<End>,
+}
+
+/// Where a start was before it went back to an earlier moment.
+struct Stand {
+    moment: Moment,
+    end: End,
+    omitted: Vec<Omitted>,
+    start: usize,
 }
 
 /// The one that came furthest.
@@ -94,6 +110,9 @@ impl<'a> Attempts<'a> {
             guesses: Guesses::default(),
             patience: Patience::WhileItGetsOn,
             best: None,
+            furthest: None,
+            spent: 0,
+            command_lines: Vec::new(),
             last: false,
             start: FIRST,
         })
@@ -118,23 +137,26 @@ impl<'a> Attempts<'a> {
 
     /// The boot that counts, or nothing when another candidate is to be tried.
     fn judge(&mut self, attempt: Attempt) -> Option<Ran> {
-        let Some(end) = attempt.ran.end.as_ref().filter(|_| !self.last) else {
+        let Some(end) = attempt.ran.end.clone().filter(|_| !self.last) else {
             // What came of the others was no use.
-            let old = self.best.take();
-            self.surpassed(old);
-            return Some(attempt.ran);
+            if let Some(old) = self.best.take() {
+                self.tried.extend(old.entries);
+                self.consider(old.attempt.ran);
+            }
+            return Some(self.settle(attempt.ran, attempt.over));
         };
         if attempt.open.is_empty() && self.best.is_none() {
-            return Some(attempt.ran);
+            return Some(self.settle(attempt.ran, attempt.over));
         }
         let reached = attempt.ran.session.furthest();
-        let out_of_time = matches!(end, End::WallTime(_) | End::Stopped);
-        let standing = (reached, *end != End::Unanswered);
+        let over = attempt.over.clone();
+        let standing = (reached, end != End::Unanswered);
         let better = self.guesses.note(standing, &attempt.open);
         let entries = self.guesses.tried(&attempt.open, reached);
         let best = match self.best.take() {
-            Some(best) if !better => {
+            Some(mut best) if !better => {
                 self.tried.extend(entries);
+                best.attempt.ran.later = over.as_ref().map(|end| Later::of(Some(end)));
                 best
             }
             old => {
@@ -142,11 +164,37 @@ impl<'a> Attempts<'a> {
                 Best { attempt, entries }
             }
         };
-        if out_of_time {
-            return Some(best.attempt.ran);
+        if over.is_some() {
+            return Some(self.settle(best.attempt.ran, over));
         }
         self.best = Some(best);
         self.advance()
+    }
+
+    /// Keeps a boot that is not to be gone on with, if it is the furthest of those.
+    fn consider(&mut self, ran: Ran) {
+        let reached = |ran: &Ran| ran.session.furthest();
+        if self
+            .furthest
+            .as_ref()
+            .is_none_or(|old| reached(&ran) >= reached(old))
+        {
+            self.furthest = Some(ran);
+        }
+    }
+
+    /// The boot that is reported: this one, unless it missed its goal and an earlier
+    /// one came further. `over` is how the last ended, if no more was to be tried.
+    fn settle(&mut self, ran: Ran, over: Option<End>) -> Ran {
+        let reached = ran.session.furthest();
+        let further = |other: &mut Ran| other.session.furthest() > reached;
+        match self.furthest.take_if(further).filter(|_| ran.end.is_some()) {
+            Some(other) => Ran {
+                later: Some(Later::of(over.as_ref())),
+                ..other
+            },
+            None => ran,
+        }
     }
 
     fn surpassed(&mut self, best: Option<Best>) {
@@ -202,34 +250,63 @@ impl<'a> Attempts<'a> {
         let mut session = self.started(&transplant, observer)?;
         let doubtful = match self.patience {
             Patience::Endless => Vec::new(),
-            _ => open.iter().map(|one| one.chosen & !1).collect(),
+            _ => doubtful(&open),
         };
         let boot = Boot {
-            omitted: &self.omitted,
+            omitted: self.omitted.clone(),
             doubtful,
             can_shrink: self.wishes.ram_mib.is_none() && less_ram(self.plan.ram),
+            loaded: self.plan.entry,
+            keeps_moments: self.start > FIRST + 1,
         };
-        let mut help = Help::new(&mut session, self.prepared, boot, &mut self.code)?;
-        let patience = self.patience;
-        let finish = run(self.settings, &mut session, &mut help, patience, observer)?;
-        let cut = matches!(finish, Finish::Cut(_));
-        let end = match finish {
-            Finish::End(end) => end,
-            Finish::Cut(end) => Some(end),
-            Finish::Again(remedy) => match self.help(remedy, &session)? {
-                Some(end) => Some(end),
-                None => return Ok(None),
-            },
-            Finish::Conflict(_) if others => {
-                self.refuse(range, session.furthest());
-                let messages = outcome::messages(&session, self.prepared, &self.plan);
-                self.printed_end = opaque_range::printed_end(&messages.text);
-                return Ok(None);
+        let code = self.code.take();
+        let mut help = Help::new(&mut session, self.prepared, boot, code)?;
+        let mut stand = None;
+        let done = loop {
+            let remedy = match self.go_on(&mut session, &mut help, observer)? {
+                Finish::Again(Remedy::AnotherPointer) => break Some((Some(End::Fault), true)),
+                Finish::Again(remedy) => remedy,
+                // Only a whole start tells whether that is the moment's doing.
+                Finish::End(Some(end)) if help.went_back() && !is_over(&end) => {
+                    self.note(&mut stand, &mut session, end);
+                    break None;
+                }
+                Finish::End(end) => break Some((end, false)),
+                Finish::Cut(end) => break Some((Some(end), true)),
+                Finish::Conflict(_) if others => {
+                    self.refuse(range, session.furthest());
+                    let messages = outcome::messages(&session, self.prepared, &self.plan);
+                    self.printed_end = opaque_range::printed_end(&messages.text);
+                    break None;
+                }
+                Finish::Conflict(va) => break Some((Some(End::Conflict { va }), false)),
+            };
+            let end = match &remedy {
+                Remedy::Without(one) => End::LeftOut {
+                    name: one.name.clone(),
+                    why: one.why.clone(),
+                },
+                _ => End::Fault,
+            };
+            let earlier = remedy == Remedy::Earlier;
+            let shrinks = remedy == Remedy::LessRam;
+            if !earlier {
+                self.note(&mut stand, &mut session, end);
+                if let Some(end) = self.help(remedy, &session)? {
+                    break Some((Some(end), false));
+                }
             }
-            Finish::Conflict(va) => Some(End::Conflict { va }),
+            let without = self.omitted.last().filter(|_| !earlier);
+            if shrinks || !help.go_back(&mut session, without)? {
+                break None;
+            }
+            replay_at(self.settings, &mut session, self.start);
+            self.start += 1;
+            observer.went_back(&session, &self.tried);
         };
+        self.code = help.into_code();
         let choices = open.iter().map(|one| (one.name.clone(), one.chosen));
-        let ran = Ran {
+        let mut ran = Ran {
             plan: self.plan.clone(),
             choices: choices.collect(),
             transplant: Some(transplant),
@@ -237,9 +314,69 @@ impl<'a> Attempts<'a> {
             start: self.start - 1,
             tried: Vec::new(),
             omitted: self.omitted.clone(),
-            end,
+            end: None,
+            later: None,
+            command_lines: self.command_lines.clone(),
         };
-        Ok(Some(Attempt { ran, open, cut }))
+        let Some((end, cut)) = done else {
+            if let Some(stand) = stand {
+                stand.take(&mut ran)?;
+                self.consider(ran);
+            }
+            return Ok(None);
+        };
+        let over = end.clone().filter(is_over);
+        ran.end = end;
+        let reached = ran.session.furthest();
+        let further = |stand: &mut Stand| stand.moment.furthest() > reached;
+        if ran.end.is_some()
+            && let Some(stand) = stand.take_if(further)
+        {
+            ran.later = Some(Later::of(over.as_ref()));
+            stand.take(&mut ran)?;
+        }
+        Ok(Some(Attempt {
+            ran,
+            open,
+            cut,
+            over,
+        }))
+    }
+
+    /// Runs a started machine to its end, and counts what that takes.
+    fn go_on(
+        &mut self,
+        session: &mut Session,
+        help: &mut Help,
+        observer: &mut dyn Observer,
+    ) -> Result<Finish, Error> {
+        let began = session.machine().instructions();
+        let left = self.settings.limits.tries;
+        let bounds = Bounds {
+            patience: self.patience,
+            left: left.map(|most| most.saturating_sub(self.spent)),
+        };
+        let finish = run(self.settings, session, help, bounds, observer)?;
+        let spent = session.machine().instructions().saturating_sub(began);
+        self.spent = self.spent.saturating_add(spent);
+        Ok(finish)
+    }
+
+    /// Keeps where a start is that is about to go back, if it came further than
+    /// before.
+    fn note(&self, stand: &mut Option<Stand>, session: &mut Session, end: End) {
+        let reached = session.furthest();
+        if stand
+            .as_ref()
+            .is_none_or(|old| reached >= old.moment.furthest())
+        {
+            *stand = Some(Stand {
+                moment: session.moment(),
+                end,
+                omitted: self.omitted.clone(),
+                start: self.start - 1,
+            });
+        }
     }
 
     /// The machine with the transplanted kernel in it, at its entry.
@@ -254,7 +391,8 @@ impl<'a> Attempts<'a> {
         }
         let mut bytes = kernel.bytes.clone();
         transplant.apply(&mut bytes, kernel.base)?;
-        plan::command_line::replace_built_in(&mut bytes, &self.plan.command_line);
+        self.command_lines =
+            plan::command_line::replace_built_in(&mut bytes, &self.plan.command_line);
         let machines = &self.prepared.identification.machines;
         userland::accept_new_calls(&mut bytes, kernel.base, machines);
         for one in &self.omitted {
@@ -276,7 +414,9 @@ impl<'a> Attempts<'a> {
     /// Changes what a remedy says; the end of it all when that cannot be done.
     fn help(&mut self, remedy: Remedy, session: &Session) -> Result<Option<End>, Error> {
         let (what, value) = match remedy {
-            Remedy::AnotherPointer => return Ok(Some(End::Fault)),
+            Remedy::AnotherPointer | Remedy::Earlier | Remedy::Hopeless { .. } => {
+                return Ok(Some(End::Fault));
+            }
             Remedy::LessRam if self.settings.wishes.ram_mib.is_some() => {
                 return Ok(Some(End::Fault));
             }
@@ -323,6 +463,29 @@ impl<'a> Attempts<'a> {
             reached,
         });
     }
+}
+
+impl Stand {
+    /// Makes a boot what it was then.
+    fn take(self, ran: &mut Ran) -> Result<(), Error> {
+        ran.session.go_to(&self.moment)?;
+        ran.end = Some(self.end);
+        ran.omitted = self.omitted;
+        ran.start = self.start;
+        Ok(())
+    }
+}
+
+/// Whether nothing more is to be tried after such an end.
+fn is_over(end: &End) -> bool {
+    matches!(end, End::WallTime(_) | End::Instructions(_) | End::Stopped)
+}
+
+/// Functions that the driver took on trust, bit 0 clear. What only shows that the kernel
+/// has a driver of its own is called by that one, if at all.
+fn doubtful(open: &[Open]) -> Vec<u32> {
+    let called = open.iter().filter(|one| !guesses::is_presence(&one.name));
+    called.map(|one| one.chosen & !1).collect()
 }
 
 /// Whether half of it is still enough for a kernel.

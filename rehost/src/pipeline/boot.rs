@@ -21,7 +21,7 @@ use crate::remedy::Omitted;
 use crate::report::Tried;
 use crate::session::{Passed, Session};
 use crate::userland::{self, vendor};
-use crate::verdict::reason::End;
+use crate::verdict::reason::{End, Later};
 use crate::verdict::shell;
 
 /// Instructions between two looks at limits, console and front end: about a
@@ -63,6 +63,10 @@ pub trait Observer {
 
     /// A machine was started; before that, `tried` did not work out.
     fn started(&mut self, _plan: &Plan, _tried: &[Tried]) {}
+
+    /// The guest was taken back to an earlier moment, to go on without what did not
+    /// work out there, the last of `tried`.
+    fn went_back(&mut self, _session: &Session, _tried: &[Tried]) {}
 
     /// A milestone was passed.
     fn passed(&mut self, _passed: &Passed) {}
@@ -126,6 +130,10 @@ pub struct Ran {
     pub choices: Choices,
     /// Why it did not reach its goal; `None` when it did, or had none.
     pub end: Option<End>,
+    /// What came of those after it, when it is the furthest and not the last.
+    pub later: Option<Later>,
+    /// Command lines that were built into the kernel and gave way to the plan's.
+    pub command_lines: Vec<String>,
 }
 
 /// Boots the kernel.
@@ -274,6 +282,8 @@ fn on_versatile(
         omitted: Vec::new(),
         choices: Choices::new(),
         end,
+        later: None,
+        command_lines: Vec::new(),
     })
 }
 
@@ -344,10 +354,15 @@ pub(super) fn session(
     if let Some(milestone) = settings.keep_at {
         session.keep_at(milestone);
     }
+    replay_at(settings, &mut session, start);
+    session
+}
+
+/// Types what was typed at the `start`th start, if it was that one.
+pub(super) fn replay_at(settings: &Settings, session: &mut Session, start: usize) {
     if let Some(record) = settings.replay.as_ref().filter(|one| one.start == start) {
         session.replay(record.entries.clone());
     }
-    session
 }
 
 pub(super) fn entry(plan: &Plan) -> Entry {

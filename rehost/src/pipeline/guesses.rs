@@ -46,6 +46,11 @@ pub struct Open {
     pub others: Vec<u32>,
 }
 
+/// Whether the driver asks for this only to know whether it is there.
+pub fn is_presence(name: &str) -> bool {
+    PRESENCE.iter().any(|start| name.starts_with(start))
+}
+
 /// The pointers that this transplant took on trust. The last thing to be tried of
 /// each is to do without: the part of the driver that asks for it is then left out,
 /// or takes another way.
@@ -58,8 +63,7 @@ pub fn open(identification: &Identification, transplant: &Transplant) -> Vec<Ope
         let pointer = identification.resolve(&slot.name);
         let strategy = pointer.strategy.as_deref();
         let trusted = BY_NAME.iter().any(|one| strategy == Some(one.name()));
-        let presence = PRESENCE.iter().any(|start| slot.name.starts_with(start));
-        let doubted = presence && pointer.status == Status::Found && !trusted;
+        let doubted = is_presence(&slot.name) && pointer.status == Status::Found && !trusted;
         let candidates = pointer.candidates.iter().map(|one| one.address);
         let (chosen, mut others): (Vec<u32>, Vec<u32>) =
             candidates.partition(|&address| address == slot.value);

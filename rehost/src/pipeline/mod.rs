@@ -63,25 +63,30 @@ pub enum Symbols {
 /// How long a run may last.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Wall time.
+    /// Wall time. The only limit that depends on the host.
     pub wall: Option<Duration>,
-    /// Instructions.
+    /// Instructions of all starts together, up to a shell.
+    pub tries: Option<u64>,
+    /// Instructions of the start that counts.
     pub instructions: Option<u64>,
     /// Virtual time.
     pub virtual_time: Option<Duration>,
 }
 
 impl Limits {
-    /// For a run by a script: 60 s of wall time, 100 virtual seconds of work, ten
-    /// virtual minutes. A boot to a shell takes a hundredth of that.
+    /// For a run by a script: 60 s of wall time, 32 virtual seconds of work for all
+    /// starts up to a shell, 400 for what is done there, ten virtual minutes. A boot to
+    /// a shell takes some tenths of a second to 12 s of work.
     pub const SCRIPT: Limits = Limits {
         wall: Some(Duration::from_secs(60)),
+        tries: Some(4_000_000_000),
         instructions: Some(50_000_000_000),
         virtual_time: Some(Duration::from_secs(600)),
     };
     /// For a person at a console.
     pub const NONE: Limits = Limits {
         wall: None,
+        tries: None,
         instructions: None,
         virtual_time: None,
     };

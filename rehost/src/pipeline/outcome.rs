@@ -5,6 +5,7 @@ use std::time::Duration;
 use emu::machine::{Unassigned, poll};
 use linker::identify::Pointer;
 use linker::kernel::Facts;
+use linker::transplant::LeftOut;
 use sha2::{Digest, Sha256};
 
 use super::boot::Ran;
@@ -16,8 +17,11 @@ use crate::plan::{self, Cpu, Plan};
 use crate::remedy::Omitted;
 use crate::report::{self, Hex, KernelFacts, OpaqueFacts, PointerFacts, Reached, Report, hex};
 use crate::session::Session;
-use crate::verdict::reason::{self, End, Evidence, Polled};
+use crate::verdict::reason::{self, End, Evidence, Later, Polled};
 use crate::verdict::{Milestone, kernel_log};
+
+/// How an entry of what was left out begins that is a command line.
+pub(crate) const BUILT_IN_LINE: &str = "built-in command line";
 
 /// RAM is read for the log buffer in pieces of this many bytes.
 const PIECE: usize = 16 << 20;
@@ -82,6 +86,7 @@ pub(super) fn reason(
     names: &Names,
     session: &Session,
     end: Option<End>,
+    later: Option<&Later>,
     messages: &Messages,
 ) -> Option<String> {
     let end = end?;
@@ -103,6 +108,7 @@ pub(super) fn reason(
         from_memory: messages.from_memory,
         place: &names.place(machine, machine.registers().r[15]),
         polled: polled.as_ref(),
+        later,
     }))
 }
 
@@ -121,10 +127,18 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
             relocated: ran.tried.iter().any(|tried| tried.what == "opaque"),
         }),
         tried: ran.tried.clone(),
-        reason: reason(settings, &names, session, ran.end.clone(), &messages),
+        reason: reason(
+            settings,
+            &names,
+            session,
+            ran.end.clone(),
+            ran.later.as_ref(),
+            &messages,
+        ),
         left_out: transplant
             .into_iter()
             .flat_map(|transplant| transplant.left_out.iter().cloned())
+            .chain(ran.command_lines.iter().map(|line| command_line(line)))
             .chain(ran.omitted.iter().map(Omitted::left_out))
             .collect(),
         patches: transplant.map_or(0, |transplant| transplant.patches.len()),
@@ -132,6 +146,14 @@ pub fn report(settings: &Settings, prepared: &Prepared, ran: &Ran, wall: Duratio
     };
     refresh(&mut report, session, messages, wall);
     report
+}
+
+/// A command line that was built into the kernel, as the report has it.
+fn command_line(line: &str) -> LeftOut {
+    LeftOut {
+        what: format!("{BUILT_IN_LINE} {line}"),
+        why: "it is for the device; the kernel has the one of the boot plan instead".to_owned(),
+    }
 }
 
 /// Replaces what is of a moment.

@@ -92,7 +92,7 @@ impl Resumed {
     pub fn report(mut self, settings: &Settings, end: Option<End>) -> Report {
         let session = &self.session;
         let messages = outcome::Messages::of_console(session);
-        self.report.reason = outcome::reason(settings, &self.names, session, end, &messages);
+        self.report.reason = outcome::reason(settings, &self.names, session, end, None, &messages);
         outcome::refresh(&mut self.report, session, messages, session.wall());
         self.report
     }

@@ -71,14 +71,34 @@ impl Patience {
     }
 }
 
+/// How long one start may last, as those before it decide.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// How long it is worth while.
+    pub(super) patience: Patience,
+    /// The instructions that are left for all starts, up to a shell.
+    pub(super) left: Option<u64>,
+}
+
+impl Bounds {
+    /// For a machine that is not started over.
+    const NONE: Bounds = Bounds {
+        patience: Patience::Endless,
+        left: None,
+    };
+}
+
 /// Runs a started machine to its end.
 pub(super) fn run(
     settings: &Settings,
     session: &mut Session,
     help: &mut Help,
-    patience: Patience,
+    bounds: Bounds,
     observer: &mut dyn Observer,
 ) -> Result<Finish, Error> {
+    let Bounds { patience, left } = bounds;
+    let began = session.machine().instructions();
+
     let mut typist = settings.input.as_deref().map(Typist::new);
     let mut panic = PanicWatch::default();
     let mut looked = Looked::default();
@@ -106,6 +126,10 @@ pub(super) fn run(
         }
         if let Some(end) = used_up(&settings.limits, session) {
             return Ok(Finish::End(Some(end)));
+        }
+        let spent = session.machine().instructions().saturating_sub(began);
+        if left.is_some_and(|left| spent >= left) && !session.has_passed(Milestone::Shell) {
+            return Ok(Finish::End(settings.limits.tries.map(End::Instructions)));
         }
         if let Some(end) = patience.over(session) {
             return Ok(Finish::Cut(end));
@@ -143,7 +167,10 @@ pub(super) fn run(
                     return Ok(Finish::Again(one));
                 }
             }
-            Event::Passed(passed) => observer.passed(&passed),
+            Event::Passed(passed) => {
+                help.passed(session);
+                observer.passed(&passed);
+            }
             Event::Conflict { va } => return Ok(Finish::Conflict(va)),
             Event::Ended => return Ok(Finish::End(judged.then_some(End::Reset))),
             Event::Stuck => {
@@ -160,8 +187,12 @@ pub(super) fn run(
         // A guest that is stopped all the time is looked at all the same.
         let stopped = matches!(event, Event::Stopped(_) | Event::Excepted(_));
         if (stopped || event == Event::Ran) && looked.is_due(session) {
-            if let Some(one) = help.look(session) {
-                return Ok(Finish::Again(one));
+            match help.look(session) {
+                Some(Remedy::Hopeless { why }) if judged => {
+                    return Ok(Finish::End(Some(End::Hopeless(why))));
+                }
+                None | Some(Remedy::Hopeless { .. }) => {}
+                Some(one) => return Ok(Finish::Again(one)),
             }
             if let (true, Event::Passed(passed)) = (stopped, session.look_for_shell()) {
                 observer.passed(&passed);
@@ -178,7 +209,7 @@ pub(super) fn run_alone(
 ) -> Result<Option<End>, Error> {
     let mut help = Help::none();
     Ok(
-        match run(settings, session, &mut help, Patience::Endless, observer)? {
+        match run(settings, session, &mut help, Bounds::NONE, observer)? {
             Finish::End(end) => end,
             Finish::Cut(end) => Some(end),
             Finish::Conflict(va) => Some(End::Conflict { va }),

@@ -33,10 +33,10 @@ const WORDS: [&str; 6] = [
 /// Writes the command line in the place of the one that was built into the kernel
 /// (CONFIG_CMDLINE), which may be used in spite of the boot loader's. It lies in
 /// `default_command_line` of arch/arm/kernel/setup.c: an array, the rest of which
-/// is zero. Says how many were replaced.
-pub fn replace_built_in(kernel: &mut [u8], line: &str) -> usize {
+/// is zero. Returns those that were replaced.
+pub fn replace_built_in(kernel: &mut [u8], line: &str) -> Vec<String> {
     if line.len() >= SIZE {
-        return 0;
+        return Vec::new();
     }
     let mut starts: Vec<usize> = WORDS
         .iter()
@@ -45,13 +45,16 @@ pub fn replace_built_in(kernel: &mut [u8], line: &str) -> usize {
         .collect();
     starts.sort_unstable();
     starts.dedup();
+    let mut replaced = Vec::new();
     for &start in &starts {
         if let Some(place) = kernel.get_mut(start..start + SIZE) {
+            let text = place.split(|&byte| byte == 0).next().unwrap_or_default();
+            replaced.push(String::from_utf8_lossy(text).into_owned());
             place.fill(0);
             place[..line.len()].copy_from_slice(line.as_bytes());
         }
     }
-    starts.len()
+    replaced
 }
 
 /// Where the text around a place begins, if it fills an array of [`SIZE`] bytes
@@ -81,10 +84,13 @@ mod tests {
         kernel.extend(b"mem=512M console=ttyO2,115200n8");
         kernel.resize(20 + SIZE, 0);
         kernel.extend(b"next");
-        assert_eq!(replace_built_in(&mut kernel, "console=ttyS0"), 1);
+        assert_eq!(
+            replace_built_in(&mut kernel, "console=ttyS0"),
+            ["mem=512M console=ttyO2,115200n8"]
+        );
         assert!(kernel.starts_with(b"root=%s is a text\0\0\0console=ttyS0\0\0"));
         assert!(kernel.ends_with(b"\0next"));
-        assert_eq!(replace_built_in(&mut vec![b' '; 5000], "x"), 0);
+        assert!(replace_built_in(&mut vec![b' '; 5000], "x").is_empty());
     }
 
     #[test]

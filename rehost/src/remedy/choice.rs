@@ -9,13 +9,14 @@
 
 use linker::symbols::SymbolTable;
 
+use super::Omitted;
 use super::chain::Frame;
 
 /// A function with more callers than this is a tool of the whole kernel.
 const MOST_CALLERS: usize = 8;
 
 /// The kernel's own frame: code that every kernel has and none can do without.
-const FRAME: [&str; 32] = [
+const FRAME: [&str; 43] = [
     "start_kernel",
     "setup_arch",
     "paging_init",
@@ -48,9 +49,32 @@ const FRAME: [&str; 32] = [
     "asm_do_IRQ",
     "handle_IRQ",
     "__handle_domain_irq",
+    "irq_enter",
+    "irq_exit",
+    "generic_handle_irq",
+    "handle_level_irq",
+    "handle_edge_irq",
+    "handle_IRQ_event",
+    "handle_irq_event",
+    "handle_irq_event_percpu",
+    "__do_softirq",
+    "do_softirq",
+    "timer_tick",
 ];
-/// What prints a message.
-const PRINT: [&str; 2] = ["printk", "_printk"];
+/// What prints a message. Whoever has something to say needs it.
+const PRINT: [&str; 6] = [
+    "printk",
+    "_printk",
+    "vprintk",
+    "vprintk_emit",
+    "console_unlock",
+    "release_console_sem",
+];
+/// What calls a piece of work that was put off.
+const WORKERS: [&str; 2] = ["process_one_work", "run_workqueue"];
+/// When so many functions were left out below one piece of work, the rest of it goes
+/// too.
+const ENOUGH: usize = 2;
 /// What runs the initial calls.
 const RUNNERS: [&str; 2] = ["do_one_initcall", "do_initcalls"];
 /// The end of a boot, which nothing here can help.
@@ -97,11 +121,13 @@ pub fn has_one_of(frames: &[Frame], functions: &[u32]) -> bool {
 /// The function that has called what prints messages, if the chain goes through
 /// that.
 pub fn who_prints(frames: &[Frame], symbols: &SymbolTable) -> Option<Choice> {
-    let printk = frames.iter().position(|frame| is(frame, &PRINT, symbols))?;
-    let caller = frames.get(printk + 1)?;
+    let prints = |frame: &Frame| is(frame, &PRINT, symbols);
+    let inner = frames.iter().position(prints)?;
+    let caller = frames[inner..].iter().find(|frame| !prints(frame))?;
     Some(Choice {
         va: caller.start,
         initcall: false,
+        root: None,
     })
 }
 
@@ -121,6 +147,8 @@ pub struct Choice {
     pub va: u32,
     /// Whether it is an initial call.
     pub initcall: bool,
+    /// The outermost function of the chain that is the machine's own.
+    pub root: Option<u32>,
 }
 
 /// Chooses, or finds that nothing can be left out.
@@ -131,7 +159,7 @@ pub fn choose(
     frames: &[Frame],
     running: Option<u32>,
     symbols: &SymbolTable,
-    omitted: &[u32],
+    omitted: &[Omitted],
 ) -> Option<Choice> {
     let is = |frame: &Frame, names: &[&str]| is(frame, names, symbols);
     // `panic` and `die` are where it ended, not who led there.
@@ -147,23 +175,32 @@ pub fn choose(
     if base.is_some_and(|frame| is(frame, &ROOT)) {
         return None;
     }
-    let free = |frame: &&Frame| frame.returns && !omitted.contains(&frame.start);
+    let known = |va: u32| omitted.iter().any(|one| one.va == va);
+    let free = |frame: &&Frame| frame.returns && !known(frame.start) && !is(frame, &PRINT);
+    let root = own.last().map(|frame| frame.start);
     if base.is_some_and(|frame| is(frame, &RUNNERS))
-        && let Some(call) = running.or(own.last().map(|frame| frame.start))
-        && !omitted.contains(&call)
+        && let Some(call) = running.or(root)
+        && !known(call)
     {
         return Some(Choice {
             va: call,
             initcall: true,
+            root: None,
         });
     }
+    let below = omitted
+        .iter()
+        .filter(|one| root.is_some() && one.root == root);
+    let all = base.is_some_and(|frame| is(frame, &WORKERS)) && below.count() >= ENOUGH;
     let small = |frame: &&Frame| frame.callers <= MOST_CALLERS;
-    own.iter()
-        .find(|frame| free(frame) && small(frame))
+    let whole = own.last().filter(|frame| all && free(frame));
+    whole
+        .or_else(|| own.iter().find(|frame| free(frame) && small(frame)))
         .or_else(|| own.iter().rfind(free))
         .map(|frame| Choice {
             va: frame.start,
             initcall: false,
+            root,
         })
 }
 
@@ -174,7 +211,7 @@ mod tests {
     use super::*;
 
     /// Functions by name, at 0x100 times their number from 1 on.
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 13] = [
         "start_kernel",
         "setup_arch",
         "board_map_io",
@@ -186,7 +223,21 @@ mod tests {
         "prepare_namespace",
         "printk",
         "kmem_cache_init",
+        "vprintk",
+        "process_one_work",
     ];
+
+    fn omitted(names: &[(&str, Option<&str>)]) -> Vec<Omitted> {
+        let address = |name: &str| symbols().address(name).expect("a known name");
+        let one = |(name, root): &(&str, Option<&str>)| Omitted {
+            va: address(name),
+            name: (*name).to_owned(),
+            initcall: false,
+            why: "a fault in it".to_owned(),
+            root: root.map(address),
+        };
+        names.iter().map(one).collect()
+    }
 
     fn symbols() -> SymbolTable {
         let symbol = |(name, address): (&&str, u32)| Symbol {
@@ -220,8 +271,48 @@ mod tests {
         let chosen = choose(&chain, None, &symbols(), &[]);
         assert_eq!(name(chosen), Some(("chip_init", false)));
         // And when that is left out already, the one that cannot do without.
-        let chosen = choose(&chain, None, &symbols(), &[0x400]);
+        let chosen = choose(&chain, None, &symbols(), &omitted(&[("chip_init", None)]));
         assert_eq!(name(chosen), Some(("board_map_io", false)));
+    }
+
+    #[test]
+    fn a_piece_of_work_that_fails_again_and_again_is_left_out_whole() {
+        let chain = frames(&[
+            "chip_init",
+            "setup_arch",
+            "board_map_io",
+            "process_one_work",
+        ]);
+        // The frame of a boot ends what is the machine's own.
+        let chain = [&chain[..1], &chain[2..]].concat();
+        let before = |count: usize| {
+            let all = [
+                ("memmap_init_zone", Some("board_map_io")),
+                ("kmem_cache_init", Some("board_map_io")),
+            ];
+            name(choose(&chain, None, &symbols(), &omitted(&all[..count])))
+        };
+        assert_eq!(before(1), Some(("chip_init", false)));
+        assert_eq!(before(2), Some(("board_map_io", false)));
+        // Elsewhere it may be what sets up the machine.
+        let chain = frames(&["chip_init", "board_map_io", "setup_arch"]);
+        let all = [
+            ("memmap_init_zone", Some("board_map_io")),
+            ("kmem_cache_init", Some("board_map_io")),
+        ];
+        let chosen = choose(&chain, None, &symbols(), &omitted(&all));
+        assert_eq!(name(chosen), Some(("chip_init", false)));
+    }
+
+    #[test]
+    fn what_prints_is_never_left_out() {
+        let chain = frames(&["vprintk", "chip_init", "setup_arch"]);
+        let chosen = choose(&chain, None, &symbols(), &[]);
+        assert_eq!(name(chosen), Some(("chip_init", false)));
+        assert_eq!(
+            name(who_prints(&chain, &symbols())),
+            Some(("chip_init", false))
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Joins the parts for one boot: what is watched, and what is made of it.
+//! Joins the parts for one boot: what is watched, what is made of it, and the
+//! moments from which it can go on.
 
 use std::ops::RangeInclusive;
 
@@ -8,10 +9,13 @@ use linker::kernel::Kernel;
 use linker::machine::Machines;
 
 use super::chain::Named;
+use super::moments::Moments;
 use super::watch::{Known, Stopped, Watch};
-use super::{Boot, Remedy};
+use super::{Boot, Omitted, Remedy};
 use crate::pipeline::prepare::Prepared;
 use crate::session::Session;
+use crate::session::moment::Moment;
+use crate::verdict::Milestone;
 
 /// The bits of an address within a page.
 const PAGE: u32 = 0xfff;
@@ -25,9 +29,12 @@ pub struct Help<'a>(Option<Parts<'a>>);
 
 struct Parts<'a> {
     prepared: &'a Prepared,
-    boot: Boot<'a>,
-    code: &'a mut Option<Code>,
+    boot: Boot,
+    code: Option<Code>,
     watch: Watch,
+    moments: Moments<(Moment, Watch)>,
+    /// Nothing can be left out any more.
+    given_up: bool,
 }
 
 impl<'a> Help<'a> {
@@ -41,42 +48,124 @@ impl<'a> Help<'a> {
     pub fn new(
         session: &mut Session,
         prepared: &'a Prepared,
-        boot: Boot<'a>,
-        code: &'a mut Option<Code>,
+        boot: Boot,
+        code: Option<Code>,
     ) -> Result<Self, emu::machine::Error> {
-        // What maps a board's chips may be among what is left out; who then asks
-        // them is to find them as absent as the others.
-        if boot.omitted.iter().any(|one| !one.initcall) {
-            session.machine_mut().leave_to_nobody(CHIPS);
-        }
         let watch = Watch::new(session.machine_mut(), &prepared.symbols)?;
-        Ok(Self(Some(Parts {
+        let parts = Parts {
             prepared,
             boot,
             code,
             watch,
-        })))
+            moments: Moments::default(),
+            given_up: false,
+        };
+        parts.leave_chips_to_nobody(session);
+        Ok(Self(Some(parts)))
+    }
+
+    /// The analysis of the code, if it was made.
+    pub fn into_code(self) -> Option<Code> {
+        self.0?.code
     }
 
     /// Between two stretches: what is to be different in the next boot, if this
     /// one has come to its end.
     pub fn look(&mut self, session: &Session) -> Option<Remedy> {
-        let parts = self.0.as_mut()?;
+        let parts = self.watching()?;
         let stopped = parts.watch.look(session)?;
-        self.remedy(&stopped)
+        parts.remedy(&stopped)
     }
 
     /// The same, at a trap.
-    pub fn trapped(&mut self, session: &Session, va: u32, at: &Registers) -> Option<Remedy> {
-        let parts = self.0.as_mut()?;
-        let stopped = parts.watch.trapped(session, va, at)?;
-        self.remedy(&stopped)
+    pub fn trapped(&mut self, session: &mut Session, va: u32, at: &Registers) -> Option<Remedy> {
+        let parts = self.watching()?;
+        let stopped = parts.watch.trapped(session, va, at);
+        if parts.watch.is_call(va) {
+            parts.keep(session);
+        }
+        parts.remedy(&stopped?)
     }
 
     /// The same, at an exception for which there is no code yet.
     pub fn unserved(&mut self, session: &Session, at: &Registers) -> Option<Remedy> {
-        self.0.as_ref()?;
-        self.remedy(&Stopped::unserved(session, at))
+        let parts = self.watching()?;
+        parts.remedy(&Stopped::unserved(session, at))
+    }
+
+    /// A milestone was passed.
+    pub fn passed(&mut self, session: &mut Session) {
+        if let Some(parts) = self.watching() {
+            parts.keep(session);
+        }
+    }
+
+    /// Whether the boot under way went on from a moment.
+    pub fn went_back(&self) -> bool {
+        self.0.as_ref().is_some_and(|it| it.moments.went_back())
+    }
+
+    /// Takes the guest back to before this function was called, and leaves it out;
+    /// with none, to before the moment it went on from last. False when there is no
+    /// such moment, and it has to start over.
+    ///
+    /// # Errors
+    /// When the machine cannot be taken back, or the kernel does not lie where the
+    /// boot says.
+    pub fn go_back(
+        &mut self,
+        session: &mut Session,
+        without: Option<&Omitted>,
+    ) -> Result<bool, emu::machine::Error> {
+        // What was kept for the user is of a boot that has everything.
+        let free = session.kept().is_none();
+        let Some(parts) = self.watching().filter(|_| free) else {
+            return Ok(false);
+        };
+        let found = match without {
+            None => parts.moments.earlier(),
+            Some(one) => {
+                let made = parts.watch.made(one.va).filter(|_| one.initcall);
+                let now = session.machine().instructions();
+                parts.boot.omitted.push(one.clone());
+                parts.moments.back_to(made.unwrap_or(now))
+            }
+        };
+        let Some((moment, watch)) = found else {
+            return Ok(false);
+        };
+        session.go_to(moment)?;
+        parts.watch = watch.clone();
+        let kernel = &parts.prepared.firmware.kernel;
+        for one in &parts.boot.omitted {
+            one.apply_to(kernel, session.machine_mut(), parts.boot.loaded)?;
+        }
+        parts.leave_chips_to_nobody(session);
+        Ok(true)
+    }
+
+    fn watching(&mut self) -> Option<&mut Parts<'a>> {
+        self.0.as_mut().filter(|parts| !parts.given_up)
+    }
+}
+
+impl Parts<'_> {
+    /// What maps a board's chips may be among what is left out; who then asks
+    /// them is to find them as absent as the others.
+    fn leave_chips_to_nobody(&self, session: &mut Session) {
+        if self.boot.omitted.iter().any(|one| !one.initcall) {
+            session.machine_mut().leave_to_nobody(CHIPS);
+        }
+    }
+
+    /// Keeps the moment, when it is time to. What was typed cannot be taken back.
+    fn keep(&mut self, session: &mut Session) {
+        let now = session.machine().instructions();
+        let early = session.given().is_empty() && !session.has_passed(Milestone::Shell);
+        if self.boot.keeps_moments && early && self.moments.is_due(now) {
+            let moment = (session.moment(), self.watch.clone());
+            self.moments.keep(now, moment);
+        }
     }
 
     /// The same, when exceptions follow each other: a kernel that has its vectors in
@@ -92,24 +181,22 @@ impl<'a> Help<'a> {
 
     /// When nothing helps, the kernel is let go on to say why.
     fn remedy(&mut self, stopped: &Stopped) -> Option<Remedy> {
-        let parts = self.0.as_mut()?;
-        let kernel = &parts.prepared.firmware.kernel;
-        let code = parts
+        let kernel = &self.prepared.firmware.kernel;
+        let code = self
             .code
             .get_or_insert_with(|| Code::analyse(kernel, &code::Options::default()));
-        let machines = &parts.prepared.identification.machines;
+        let machines = &self.prepared.identification.machines;
         let known = Known {
             functions: Named {
                 code,
-                symbols: &parts.prepared.symbols,
+                symbols: &self.prepared.symbols,
             },
             callbacks: callbacks(kernel, machines),
-            boot: &parts.boot,
+            boot: &self.boot,
+            went_back: self.moments.went_back(),
         };
         let remedy = stopped.remedy(kernel, &known);
-        if remedy.is_none() {
-            self.0 = None;
-        }
+        self.given_up = matches!(remedy, None | Some(Remedy::Hopeless { .. }));
         remedy
     }
 }

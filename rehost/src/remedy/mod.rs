@@ -3,16 +3,20 @@
 //!
 //! The kernel says itself that it cannot go on: it calls `die` or `panic`. Who
 //! led there stands on its stack ([`chain`]). One function of that chain is left
-//! out of the next boot ([`choice`]): it returns 0 at once. So the boot starts
-//! over a bounded number of times, each time with one function less, and the
-//! report names them all. Code that waits in vain is left out in the same way
-//! ([`watch`]). User space, once it runs, is the judge of nothing here.
+//! out from then on ([`choice`]): it returns 0 at once. The boot goes on from a
+//! moment before it was called ([`moments`]), or starts over, a bounded number of
+//! times, each time with one function less, and the report names them all. Code
+//! that waits in vain is left out in the same way ([`watch`], [`still`]). User
+//! space, once it runs, is the judge of nothing here.
 
 pub mod chain;
 pub mod choice;
 pub mod help;
+pub mod moments;
+pub mod still;
 pub mod watch;
 
+use emu::machine::Machine;
 use linker::kernel::Kernel;
 use linker::transplant::LeftOut;
 
@@ -32,17 +36,29 @@ pub enum Remedy {
     /// A pointer on which the driver relies without being certain has another
     /// address: code at this one led to the fault.
     AnotherPointer,
+    /// There is none: it waits for what never comes, and nothing can be left out.
+    Hopeless {
+        /// What it does.
+        why: String,
+    },
+    /// The boot went on from a moment at which a function that is left out was
+    /// already under way.
+    Earlier,
 }
 
 /// What is special about one boot.
 #[derive(Debug, Clone)]
-pub struct Boot<'a> {
+pub struct Boot {
     /// What is left out.
-    pub omitted: &'a [Omitted],
+    pub omitted: Vec<Omitted>,
     /// Addresses, bit 0 clear, that the driver took on trust.
     pub doubtful: Vec<u32>,
     /// Whether the machine can have less RAM than it has, and may.
     pub can_shrink: bool,
+    /// Where the kernel lies in physical memory.
+    pub loaded: u32,
+    /// Whether moments are kept, to go on from when something is left out.
+    pub keeps_moments: bool,
 }
 
 /// A function that the kernel has to do without.
@@ -56,6 +72,8 @@ pub struct Omitted {
     pub initcall: bool,
     /// What happened in it.
     pub why: String,
+    /// The outermost function of the machine's own that led to it, if it is known.
+    pub root: Option<u32>,
 }
 
 impl Omitted {
@@ -75,17 +93,37 @@ impl Omitted {
     /// Lets the function return 0 at once. `bytes` are the kernel's, `kernel`
     /// says where they lie.
     pub fn apply(&self, kernel: &Kernel, bytes: &mut [u8]) {
+        let (place, code) = self.patch(kernel);
+        let place = place.and_then(|at| bytes.get_mut(at..at.checked_add(code.len())?));
+        if let Some(place) = place {
+            place.copy_from_slice(code);
+        }
+    }
+
+    /// The same for a kernel that runs; `loaded` is its physical address.
+    ///
+    /// # Errors
+    /// When that is outside memory.
+    pub fn apply_to(
+        &self,
+        kernel: &Kernel,
+        machine: &mut Machine,
+        loaded: u32,
+    ) -> Result<(), emu::machine::Error> {
+        match self.patch(kernel) {
+            (Some(at), code) => machine.write_physical(loaded.wrapping_add(at as u32), code),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// What is written, and at which offset of the kernel.
+    fn patch(&self, kernel: &Kernel) -> (Option<usize>, &'static [u8]) {
         // mov r0, #0; mov pc, lr: returns to ARM code on every processor, and to
         // either kind since Armv7. movs r0, #0; bx lr.
         const ARM: [u8; 8] = [0x00, 0x00, 0xa0, 0xe3, 0x0e, 0xf0, 0xa0, 0xe1];
         const THUMB: [u8; 4] = [0x00, 0x20, 0x70, 0x47];
         let code: &[u8] = if self.va & 1 == 0 { &ARM } else { &THUMB };
-        let place = kernel
-            .offset(self.va & !1)
-            .and_then(|at| bytes.get_mut(at..at.checked_add(code.len())?));
-        if let Some(place) = place {
-            place.copy_from_slice(code);
-        }
+        (kernel.offset(self.va & !1), code)
     }
 }
 
@@ -117,6 +155,7 @@ mod tests {
             name: "chip_init".into(),
             initcall: false,
             why: "a fault in it".into(),
+            root: None,
         };
         one.apply(&kernel(), &mut bytes);
         bytes

@@ -7,6 +7,7 @@ use linker::symbols::SymbolTable;
 
 use super::chain::{self, Named, Place, stack};
 use super::choice;
+use super::still::{Repeated, Said};
 use super::{Boot, MOST, Omitted, Remedy};
 use crate::session::Session;
 use crate::verdict::Milestone;
@@ -27,6 +28,13 @@ const LONGEST_SLEEP: u64 = 60_000_000_000;
 /// Instructions that the kernel may run with interrupts off, by all that can be
 /// seen. On one processor nothing ends a wait of that kind.
 const LONGEST_DEAF: u64 = 500_000_000;
+/// The same for a loop in which nothing changes.
+const LONGEST_STILL: u64 = 50_000_000;
+/// Looks in a row, a million instructions apart, that find the kernel in the page of
+/// the vectors. It passes through that in some twenty instructions.
+const MOST_VECTORS: u32 = 20;
+/// Where that page is, low or high.
+const VECTORS: [std::ops::Range<u32>; 2] = [0..0x1000, 0xffff_0000..0xffff_1000];
 /// In a program status: interrupts are off, and the mode's low bits, which are 0
 /// for programs only.
 const INTERRUPTS_OFF: u32 = 1 << 7;
@@ -46,17 +54,20 @@ const DIVISIONS: u32 = 40;
 const THUMB_STATE: u32 = 1 << 5;
 
 /// An initial call that is under way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Running {
     call: u32,
+    /// At how many instructions it was made.
+    made: u64,
     instructions: u64,
     time: u64,
     asked: u64,
     console: usize,
+    said: Said,
 }
 
 /// What is known of the boot under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Watch {
     fault: Option<u32>,
     panic: Option<u32>,
@@ -67,13 +78,16 @@ pub struct Watch {
     running: Option<Running>,
     /// Since how many instructions interrupts were off at every look.
     deaf: Option<u64>,
+    repeated: Repeated,
+    /// At so many looks in a row it was in the page of the vectors.
+    vectors: u32,
     /// Those that came after user space had begun.
     faults: Faults,
 }
 
 /// The first of some faults that came one upon the other, and when the last did: one
 /// in what ends the faulting program is the first one's doing.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Faults(Option<(u64, Place)>);
 
 impl Faults {
@@ -98,6 +112,8 @@ enum How {
     Early,
     /// It waits for what its own processor holds.
     Locked,
+    /// The same, and who led there cannot be told.
+    Lost,
     /// It is the initial call and no other function, whatever the stack says.
     Call,
 }
@@ -132,6 +148,22 @@ impl Watch {
         Ok(watch)
     }
 
+    /// Whether this is where an initial call is made.
+    pub fn is_call(&self, va: u32) -> bool {
+        Some(va) == self.runner
+    }
+
+    /// At how many instructions this initial call was made, if it is under way.
+    pub fn made(&self, call: u32) -> Option<u64> {
+        let running = self.running.as_ref()?;
+        (running.call == call).then_some(running.made)
+    }
+
+    /// The initial call under way.
+    fn call(&self) -> Option<u32> {
+        self.running.as_ref().map(|running| running.call)
+    }
+
     /// A trap was reached.
     pub fn trapped(&mut self, session: &Session, va: u32, at: &Registers) -> Option<Stopped> {
         let machine = session.machine();
@@ -139,13 +171,15 @@ impl Watch {
         let user_space = session.has_passed(Milestone::Userspace);
         let [r0, r1, ..] = at.r;
         let (lr, sp) = (at.r[14], at.r[13]);
-        if Some(va) == self.runner {
+        if self.is_call(va) {
             self.running = Some(Running {
                 call: r0,
+                made: now,
                 instructions: now,
                 time: session.now().0,
                 asked: machine.unassigned_reads(),
                 console: session.console().len(),
+                said: Said::behind(session.console().len()),
             });
             return None;
         }
@@ -194,7 +228,7 @@ impl Watch {
         };
         Some(Stopped {
             place,
-            running: self.running.map(|running| running.call),
+            running: self.call(),
             how: How::Plain,
             why: why.to_owned(),
         })
@@ -203,7 +237,8 @@ impl Watch {
     /// Looks whether the kernel waits for ever.
     pub fn look(&mut self, session: &Session) -> Option<Stopped> {
         let registers = session.machine().registers();
-        let deaf = self.look_for_interrupts(session, &registers);
+        let deaf = self.look_at_vectors(session, &registers);
+        let deaf = deaf.or_else(|| self.look_for_interrupts(session, &registers));
         let never = deaf.or_else(|| self.look_for_loop(session, &registers));
         never.or_else(|| self.look_at_call(session))
     }
@@ -224,9 +259,27 @@ impl Watch {
         };
         stands.then(|| Stopped {
             place: Place::of(machine, registers),
-            running: self.running.map(|running| running.call),
+            running: self.call(),
             how: How::Plain,
             why: "it ends in an endless loop, as BUG does in this kernel".to_owned(),
+        })
+    }
+
+    /// Looks whether one exception follows the other, each before the last was served.
+    fn look_at_vectors(&mut self, session: &Session, registers: &Registers) -> Option<Stopped> {
+        let pc = registers.r[15];
+        let there = VECTORS.iter().any(|page| page.contains(&pc));
+        let there = there && registers.cpsr & PRIVILEGED != 0;
+        self.vectors = if there { self.vectors + 1 } else { 0 };
+        (self.vectors > MOST_VECTORS).then(|| Stopped {
+            place: Place::of(session.machine(), registers),
+            running: self.call(),
+            // Of a program's faults the stack of the kernel knows nothing.
+            how: match session.has_passed(Milestone::Userspace) {
+                true => How::Lost,
+                false => How::Locked,
+            },
+            why: "one exception follows the other without end".to_owned(),
         })
     }
 
@@ -237,10 +290,13 @@ impl Watch {
         let now = machine.instructions();
         if registers.cpsr & INTERRUPTS_OFF == 0 || registers.cpsr & PRIVILEGED == 0 {
             self.deaf = None;
+            self.repeated = Repeated::default();
             return None;
         }
         let since = *self.deaf.get_or_insert(now);
-        (now - since > LONGEST_DEAF).then(|| Stopped {
+        let asked = machine.unassigned_reads();
+        let still = self.repeated.look(now, &registers.r, asked);
+        (now - since > LONGEST_DEAF || still > LONGEST_STILL).then(|| Stopped {
             place: Place::of(machine, registers),
             running: None,
             how: How::Locked,
@@ -250,23 +306,22 @@ impl Watch {
 
     /// Looks whether the initial call under way will never come back.
     fn look_at_call(&mut self, session: &Session) -> Option<Stopped> {
-        let running = self.running?;
+        let running = self.running.as_mut()?;
         if session.has_passed(Milestone::Initcalls) || session.has_passed(Milestone::Userspace) {
             return None;
         }
         let machine = session.machine();
-        // What speaks is alive: the first console prints all that was said before.
-        let console = session.console().len();
-        if console != running.console {
-            let alive = Running {
-                instructions: machine.instructions(),
-                time: session.now().0,
-                asked: machine.unassigned_reads(),
-                console,
-                ..running
-            };
-            self.running = Some(alive);
-            return None;
+        // What says something new is alive: the first console prints all that was
+        // said before.
+        let console = session.console();
+        if console.len() != running.console {
+            running.console = console.len();
+            if running.said.is_new(console) {
+                running.instructions = machine.instructions();
+                running.time = session.now().0;
+                running.asked = machine.unassigned_reads();
+                return None;
+            }
         }
         let spent = machine.instructions() - running.instructions;
         let polling = machine.unassigned_reads() - running.asked > POLLING;
@@ -295,7 +350,9 @@ pub struct Known<'a> {
     /// Functions that the machine descriptors point to.
     pub callbacks: Vec<u32>,
     /// What was special about this boot.
-    pub boot: &'a Boot<'a>,
+    pub boot: &'a Boot,
+    /// Whether it went on from a moment.
+    pub went_back: bool,
 }
 
 impl Stopped {
@@ -309,17 +366,27 @@ impl Stopped {
         }
     }
 
-    /// What the next boot is to leave out; `None` when that is nothing.
+    /// Nothing can be left out. A kernel that waits for ever will not say why.
+    fn hopeless(&self) -> Option<Remedy> {
+        let why = self.why.clone();
+        matches!(self.how, How::Locked | How::Lost).then_some(Remedy::Hopeless { why })
+    }
+
+    /// What the next boot is to leave out; `None` when that is nothing and it goes on
+    /// to say why.
     pub fn remedy(&self, kernel: &Kernel, with: &Known<'_>) -> Option<Remedy> {
         let Known {
             functions, boot, ..
         } = with;
         let symbols = functions.symbols;
-        if boot.omitted.len() >= MOST {
-            return None;
+        if boot.omitted.len() >= MOST || self.how == How::Lost {
+            return self.hopeless();
         }
         let known: Vec<u32> = boot.omitted.iter().map(|one| one.va).collect();
         let chain = chain::chain(kernel, functions, &self.place);
+        if with.went_back && choice::has_one_of(&chain, &known) {
+            return Some(Remedy::Earlier);
+        }
         if choice::has_one_of(&chain, &boot.doubtful) {
             return Some(Remedy::AnotherPointer);
         }
@@ -335,12 +402,19 @@ impl Stopped {
         // with the console's lock held.
         let printed = choice::who_prints(&chain, symbols).filter(|_| self.how == How::Locked);
         let choice = match (self.running, printed) {
-            (Some(va), _) if self.how == How::Call => choice::Choice { va, initcall: true },
+            (Some(va), _) if self.how == How::Call => choice::Choice {
+                va,
+                initcall: true,
+                root: None,
+            },
             (_, Some(choice)) if !known.contains(&choice.va) => choice,
-            (running, _) => choice::choose(&chain, running, symbols, &known)?,
+            (running, _) => match choice::choose(&chain, running, symbols, &boot.omitted) {
+                Some(choice) => choice,
+                None => return self.hopeless(),
+            },
         };
         if known.contains(&choice.va) || kernel.offset(choice.va).is_none() {
-            return None;
+            return self.hopeless();
         }
         let name = match symbols.nearest(choice.va & !1) {
             Some((symbol, 0)) => symbol.name.clone(),
@@ -351,6 +425,7 @@ impl Stopped {
             name,
             initcall: choice.initcall,
             why: self.why.clone(),
+            root: choice.root,
         }))
     }
 }

@@ -336,6 +336,14 @@ impl Observer for Scripted<'_> {
         self.inner.started(plan, tried);
     }
 
+    fn went_back(&mut self, session: &Session, tried: &[Tried]) {
+        self.news.clear();
+        self.heard = session.console().len();
+        self.stuck = Stuck::default();
+        self.wishes.borrow_mut().expect_from(self.heard);
+        self.inner.went_back(session, tried);
+    }
+
     fn passed(&mut self, passed: &Passed) {
         self.news.push(News::Passed(passed.milestone.to_string()));
         self.inner.passed(passed);

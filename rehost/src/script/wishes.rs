@@ -286,6 +286,13 @@ impl Wishes {
             expected.from = 0;
         }
     }
+
+    /// The console is that of an earlier moment, with so much on it.
+    pub(super) fn expect_from(&mut self, console: usize) {
+        for expected in self.expected.values_mut() {
+            expected.from = expected.from.min(console);
+        }
+    }
 }
 
 /// Where a Lua pattern ends in a text, and what it captures.

@@ -25,11 +25,59 @@ pub enum End {
     Refused(String),
     /// The user ended it before the goal.
     Stopped,
+    /// The kernel waits for what never comes; how.
+    Hopeless(String),
+    /// A function of the kernel stopped it, and was left out when it was started once
+    /// more.
+    LeftOut {
+        /// Its name, or its address.
+        name: String,
+        /// What happened in it.
+        why: String,
+    },
     /// Every range for opaque memory met with a mapping of the kernel's.
     Conflict {
         /// The last of them.
         va: u32,
     },
+}
+
+/// What came of later starts, when an earlier one is the furthest.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Later {
+    /// They were still being tried when the wall time was used up, in seconds.
+    WallTime(f64),
+    /// The same with the instructions for all starts.
+    Instructions(u64),
+    /// The user ended the run meanwhile.
+    Stopped,
+    /// They came less far.
+    LessFar,
+}
+
+impl Later {
+    /// How the last of them ended.
+    pub fn of(end: Option<&End>) -> Self {
+        match end {
+            Some(End::WallTime(seconds)) => Self::WallTime(*seconds),
+            Some(End::Instructions(count)) => Self::Instructions(*count),
+            Some(End::Stopped) => Self::Stopped,
+            _ => Self::LessFar,
+        }
+    }
+
+    fn text(&self) -> String {
+        let when = match self {
+            Self::WallTime(seconds) => format!("{seconds} s of wall time were up"),
+            Self::Instructions(count) => format!("{count} instructions were used up"),
+            Self::Stopped => "the user ended the run".to_owned(),
+            Self::LessFar => {
+                return "this is the furthest start: what was tried after it came less far"
+                    .to_owned();
+            }
+        };
+        format!("this is the furthest start: {when} while others were tried")
+    }
 }
 
 /// An absent register that is read again and again.
@@ -60,6 +108,8 @@ pub struct Evidence<'a> {
     pub place: &'a str,
     /// The absent register that was read most often.
     pub polled: Option<&'a Polled>,
+    /// What came of later starts, if this is not the last.
+    pub later: Option<&'a Later>,
 }
 
 /// Fewer reads than this are no polling.
@@ -81,6 +131,8 @@ pub fn text(evidence: &Evidence) -> String {
         (End::Instructions(count), None) => format!("{count} instructions are used up"),
         (End::VirtualTime(seconds), None) => format!("{seconds} s of virtual time are used up"),
         (End::Fault, None) => "the kernel stopped".to_owned(),
+        (End::Hopeless(why), None) => format!("the kernel cannot go on: {why}"),
+        (End::LeftOut { name, why }, None) => format!("{name}: {why}"),
         (End::Asleep, None) => {
             "the guest sleeps and nothing is left that could wake it up".to_owned()
         }
@@ -117,6 +169,9 @@ pub fn text(evidence: &Evidence) -> String {
     } else {
         text += "; the kernel left no message";
     }
+    if let Some(later) = evidence.later {
+        text += &format!("; {}", later.text());
+    }
     text
 }
 
@@ -132,7 +187,40 @@ mod tests {
         from_memory: false,
         place: "calibrate_delay+0x34 (0xc0301234)",
         polled: None,
+        later: None,
     };
+
+    #[test]
+    fn an_earlier_start_came_further() {
+        let all = [
+            End::WallTime(60.0),
+            End::Instructions(4_000_000_000),
+            End::Stopped,
+            End::Asleep,
+        ];
+        let text: String = all
+            .iter()
+            .map(|end| {
+                let later = Later::of(Some(end));
+                let evidence = Evidence {
+                    end: End::LeftOut {
+                        name: "chip_init".into(),
+                        why: "it waits with interrupts off".into(),
+                    },
+                    later: Some(&later),
+                    ..EVIDENCE
+                };
+                text(&evidence) + "\n"
+            })
+            .collect();
+        expect_test::expect![[r#"
+            chip_init: it waits with interrupts off; the last milestone is init_irq, the goal shell; the program counter is at calibrate_delay+0x34 (0xc0301234); the kernel left no message; this is the furthest start: 60 s of wall time were up while others were tried
+            chip_init: it waits with interrupts off; the last milestone is init_irq, the goal shell; the program counter is at calibrate_delay+0x34 (0xc0301234); the kernel left no message; this is the furthest start: 4000000000 instructions were used up while others were tried
+            chip_init: it waits with interrupts off; the last milestone is init_irq, the goal shell; the program counter is at calibrate_delay+0x34 (0xc0301234); the kernel left no message; this is the furthest start: the user ended the run while others were tried
+            chip_init: it waits with interrupts off; the last milestone is init_irq, the goal shell; the program counter is at calibrate_delay+0x34 (0xc0301234); the kernel left no message; this is the furthest start: what was tried after it came less far
+        "#]]
+        .assert_eq(&text);
+    }
 
     #[test]
     fn a_loop_that_polls_is_named() {
