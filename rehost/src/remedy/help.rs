@@ -93,6 +93,17 @@ impl<'a> Help<'a> {
         parts.remedy(&Stopped::unserved(session, at))
     }
 
+    /// The same, when exceptions follow each other: a kernel that has its vectors in
+    /// a memory of its chip's maps what is nowhere, and needs that page.
+    pub fn stuck(&self, session: &Session) -> Option<Remedy> {
+        self.0.as_ref()?;
+        let machine = session.machine();
+        let vector = machine.registers().r[15] & !PAGE;
+        let page = u32::try_from(machine.physical(vector)?).ok()?;
+        let is_nowhere = machine.read_physical(page, &mut [0]).is_err();
+        is_nowhere.then_some(Remedy::ChipMemory(page))
+    }
+
     /// A milestone was passed.
     pub fn passed(&mut self, session: &mut Session) {
         if let Some(parts) = self.watching() {
@@ -166,17 +177,6 @@ impl Parts<'_> {
             let moment = (session.moment(), self.watch.clone());
             self.moments.keep(now, moment);
         }
-    }
-
-    /// The same, when exceptions follow each other: a kernel that has its vectors in
-    /// a memory of its chip's maps what is nowhere, and needs that page.
-    pub fn stuck(&self, session: &Session) -> Option<Remedy> {
-        self.0.as_ref()?;
-        let machine = session.machine();
-        let vector = machine.registers().r[15] & !PAGE;
-        let page = u32::try_from(machine.physical(vector)?).ok()?;
-        let is_nowhere = machine.read_physical(page, &mut [0]).is_err();
-        is_nowhere.then_some(Remedy::ChipMemory(page))
     }
 
     /// When nothing helps, the kernel is let go on to say why.
