@@ -7,7 +7,7 @@ use linker::symbols::SymbolTable;
 
 use super::chain::{self, Named, Place, stack};
 use super::choice;
-use super::still::{Repeated, Said};
+use super::still::{Pulse, Repeated, Said};
 use super::{Boot, MOST, Omitted, Remedy};
 use crate::session::Session;
 use crate::verdict::Milestone;
@@ -79,6 +79,7 @@ pub struct Watch {
     /// Since how many instructions interrupts were off at every look.
     deaf: Option<u64>,
     repeated: Repeated,
+    pulse: Pulse,
     /// At so many looks in a row it was in the page of the vectors.
     vectors: u32,
     /// Those that came after user space had begun.
@@ -288,7 +289,9 @@ impl Watch {
     fn look_for_interrupts(&mut self, session: &Session, registers: &Registers) -> Option<Stopped> {
         let machine = session.machine();
         let now = machine.instructions();
-        if registers.cpsr & INTERRUPTS_OFF == 0 || registers.cpsr & PRIVILEGED == 0 {
+        let slept = self.pulse.slept(now, session.now());
+        let off = registers.cpsr & INTERRUPTS_OFF != 0 && registers.cpsr & PRIVILEGED != 0;
+        if slept || !off {
             self.deaf = None;
             self.repeated = Repeated::default();
             return None;
