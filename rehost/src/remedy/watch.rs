@@ -31,8 +31,12 @@ const LONGEST_DEAF: u64 = 500_000_000;
 /// The same for a loop in which nothing changes.
 const LONGEST_STILL: u64 = 50_000_000;
 /// Looks in a row, a million instructions apart, that find the kernel in the page of
-/// the vectors. It passes through that in some twenty instructions.
+/// the vectors, where it takes an exception in the mode of another. The kernel leaves
+/// those modes before anything can fault.
 const MOST_VECTORS: u32 = 20;
+/// In a program status: the mode; and those of aborts and undefined instructions.
+const MODE: u32 = 0x1f;
+const FAULTS: [u32; 2] = [0x17, 0x1b];
 /// Where that page is, low or high.
 const VECTORS: [std::ops::Range<u32>; 2] = [0..0x1000, 0xffff_0000..0xffff_1000];
 /// In a program status: interrupts are off, and the mode's low bits, which are 0
@@ -269,8 +273,9 @@ impl Watch {
     /// Looks whether one exception follows the other, each before the last was served.
     fn look_at_vectors(&mut self, session: &Session, registers: &Registers) -> Option<Stopped> {
         let pc = registers.r[15];
-        let there = VECTORS.iter().any(|page| page.contains(&pc));
-        let there = there && registers.cpsr & PRIVILEGED != 0;
+        let nested = [registers.cpsr, registers.spsr].map(|status| status & MODE);
+        let there = VECTORS.iter().any(|page| page.contains(&pc))
+            && nested.iter().all(|mode| FAULTS.contains(mode));
         self.vectors = if there { self.vectors + 1 } else { 0 };
         (self.vectors > MOST_VECTORS).then(|| Stopped {
             place: Place::of(session.machine(), registers),
