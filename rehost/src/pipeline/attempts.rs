@@ -71,6 +71,10 @@ struct Attempt {
     over: Option<End>,
 }
 
+/// How a machine ended, and whether more patience might bring it further; nothing when
+/// it is to start over.
+type Done = Option<(Option<End>, bool)>;
+
 /// Where a start was before it went back to an earlier moment.
 struct Stand {
     moment: Moment,
@@ -139,10 +143,8 @@ impl<'a> Attempts<'a> {
     fn judge(&mut self, attempt: Attempt) -> Option<Ran> {
         let Some(end) = attempt.ran.end.clone().filter(|_| !self.last) else {
             // What came of the others was no use.
-            if let Some(old) = self.best.take() {
-                self.tried.extend(old.entries);
-                self.consider(old.attempt.ran);
-            }
+            let old = self.best.take();
+            self.surpassed(old);
             return Some(self.settle(attempt.ran, attempt.over));
         };
         if attempt.open.is_empty() && self.best.is_none() {
@@ -217,7 +219,11 @@ impl<'a> Attempts<'a> {
         }
         self.last = true;
         self.patience = Patience::Endless;
-        (!best.attempt.cut).then_some(best.attempt.ran)
+        if best.attempt.cut {
+            self.consider(best.attempt.ran);
+            return None;
+        }
+        Some(self.settle(best.attempt.ran, None))
     }
 
     /// One start; nothing when there is a reason for another.
@@ -261,53 +267,13 @@ impl<'a> Attempts<'a> {
         };
         let code = self.code.take();
         let mut help = Help::new(&mut session, self.prepared, boot, code)?;
-        let mut stand = None;
-        let done = loop {
-            let remedy = match self.go_on(&mut session, &mut help, observer)? {
-                Finish::Again(Remedy::AnotherPointer) => break Some((Some(End::Fault), true)),
-                Finish::Again(remedy) => remedy,
-                // Only a whole start tells whether that is the moment's doing.
-                Finish::End(Some(end)) if help.went_back() && !is_over(&end) => {
-                    self.note(&mut stand, &mut session, end);
-                    break None;
-                }
-                Finish::End(end) => break Some((end, false)),
-                Finish::Cut(end) => break Some((Some(end), true)),
-                Finish::Conflict(_) if others => {
-                    self.refuse(range, session.furthest());
-                    let messages = outcome::messages(&session, self.prepared, &self.plan);
-                    self.printed_end = opaque_range::printed_end(&messages.text);
-                    break None;
-                }
-                Finish::Conflict(va) => break Some((Some(End::Conflict { va }), false)),
-            };
-            let end = match &remedy {
-                Remedy::Without(one) => End::LeftOut {
-                    name: one.name.clone(),
-                    why: one.why.clone(),
-                },
-                _ => End::Fault,
-            };
-            let earlier = remedy == Remedy::Earlier;
-            let shrinks = remedy == Remedy::LessRam;
-            if !earlier {
-                self.note(&mut stand, &mut session, end);
-                if let Some(end) = self.help(remedy, &session)? {
-                    break Some((Some(end), false));
-                }
-            }
-            let without = self.omitted.last().filter(|_| !earlier);
-            if shrinks || !help.go_back(&mut session, without)? {
-                break None;
-            }
-            replay_at(self.settings, &mut session, self.start);
-            self.start += 1;
-            observer.went_back(&session, &self.tried);
-        };
+        let plan = self.plan.clone();
+        let (done, mut stand) =
+            self.run_machine(&mut session, &mut help, (range, others), observer)?;
         self.code = help.into_code();
         let choices = open.iter().map(|one| (one.name.clone(), one.chosen));
         let mut ran = Ran {
-            plan: self.plan.clone(),
+            plan,
             choices: choices.collect(),
             transplant: Some(transplant),
             session,
@@ -343,7 +309,63 @@ impl<'a> Attempts<'a> {
         }))
     }
 
-    /// Runs a started machine to its end, and counts what that takes.
+    /// Runs a started machine, and takes it back each time that something is left out,
+    /// as long as there is a moment for that. `others`: whether the driver may lie
+    /// elsewhere.
+    fn run_machine(
+        &mut self,
+        session: &mut Session,
+        help: &mut Help,
+        (range, others): (OpaqueRequest, bool),
+        observer: &mut dyn Observer,
+    ) -> Result<(Done, Option<Stand>), Error> {
+        let mut stand = None;
+        let done = loop {
+            let remedy = match self.go_on(session, help, observer)? {
+                Finish::Again(Remedy::AnotherPointer) => break Some((Some(End::Fault), true)),
+                Finish::Again(remedy) => remedy,
+                // Only a whole start tells whether that is the moment's doing.
+                Finish::End(Some(end)) if help.went_back() && !is_over(&end) => {
+                    self.note(&mut stand, session, end);
+                    break None;
+                }
+                Finish::End(end) => break Some((end, false)),
+                Finish::Cut(end) => break Some((Some(end), true)),
+                Finish::Conflict(_) if others => {
+                    self.refuse(range, session.furthest());
+                    let messages = outcome::messages(session, self.prepared, &self.plan);
+                    self.printed_end = opaque_range::printed_end(&messages.text);
+                    break None;
+                }
+                Finish::Conflict(va) => break Some((Some(End::Conflict { va }), false)),
+            };
+            let end = match &remedy {
+                Remedy::Without(one) => End::LeftOut {
+                    name: one.name.clone(),
+                    why: one.why.clone(),
+                },
+                _ => End::Fault,
+            };
+            let earlier = remedy == Remedy::Earlier;
+            let shrinks = remedy == Remedy::LessRam;
+            if !earlier {
+                self.note(&mut stand, session, end);
+                if let Some(end) = self.help(remedy, session)? {
+                    break Some((Some(end), false));
+                }
+            }
+            let without = self.omitted.last().filter(|_| !earlier);
+            if shrinks || !help.go_back(session, without)? {
+                break None;
+            }
+            replay_at(self.settings, session, self.start);
+            self.start += 1;
+            observer.went_back(session, &self.tried);
+        };
+        Ok((done, stand))
+    }
+
+    /// Runs it to its end, or to a reason for another start, and counts what that takes.
     fn go_on(
         &mut self,
         session: &mut Session,

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use emu::clock::{NANOSECONDS_PER_INSTRUCTION, Time};
+
 /// Different registers that a loop may show when it is looked at now and then.
 const STATES: usize = 16;
 /// Lines of one initial call that are remembered; one that says more says nothing
@@ -32,6 +34,24 @@ impl Repeated {
             self.states.push(*registers);
         }
         now - *self.since.get_or_insert(now)
+    }
+}
+
+/// When a guest was looked at last.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse {
+    instructions: u64,
+    time: Time,
+}
+
+impl Pulse {
+    /// Whether the guest has slept since the last time for longer than it ran: an idle
+    /// loop sleeps with interrupts off, and shows the same registers every time.
+    pub fn slept(&mut self, instructions: u64, time: Time) -> bool {
+        let ran = (instructions - self.instructions) * NANOSECONDS_PER_INSTRUCTION;
+        let passed = time.0 - self.time.0;
+        *self = Self { instructions, time };
+        passed > 2 * ran
     }
 }
 
@@ -102,6 +122,15 @@ mod tests {
         assert_eq!(last[0], 99);
         assert!(last[1] < STATES as u64, "{last:?}");
         assert_eq!(last[2], 0);
+    }
+
+    #[test]
+    fn an_idle_loop_is_told_from_one_that_runs() {
+        let mut pulse = Pulse::default();
+        assert!(!pulse.slept(1_000_000, Time(8_000_000)));
+        // A tick, and asleep for the rest of twenty milliseconds.
+        assert!(pulse.slept(1_010_000, Time(28_000_000)));
+        assert!(!pulse.slept(2_010_000, Time(36_000_000)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use linker::symbols::SymbolTable;
 
 use super::chain::{self, Named, Place, stack};
 use super::choice;
-use super::still::{Repeated, Said};
+use super::still::{Pulse, Repeated, Said};
 use super::{Boot, MOST, Omitted, Remedy};
 use crate::session::Session;
 use crate::verdict::Milestone;
@@ -31,8 +31,12 @@ const LONGEST_DEAF: u64 = 500_000_000;
 /// The same for a loop in which nothing changes.
 const LONGEST_STILL: u64 = 50_000_000;
 /// Looks in a row, a million instructions apart, that find the kernel in the page of
-/// the vectors. It passes through that in some twenty instructions.
+/// the vectors, where it takes an exception in the mode of another. The kernel leaves
+/// those modes before anything can fault.
 const MOST_VECTORS: u32 = 20;
+/// In a program status: the mode; and those of aborts and undefined instructions.
+const MODE: u32 = 0x1f;
+const FAULTS: [u32; 2] = [0x17, 0x1b];
 /// Where that page is, low or high.
 const VECTORS: [std::ops::Range<u32>; 2] = [0..0x1000, 0xffff_0000..0xffff_1000];
 /// In a program status: interrupts are off, and the mode's low bits, which are 0
@@ -79,6 +83,7 @@ pub struct Watch {
     /// Since how many instructions interrupts were off at every look.
     deaf: Option<u64>,
     repeated: Repeated,
+    pulse: Pulse,
     /// At so many looks in a row it was in the page of the vectors.
     vectors: u32,
     /// Those that came after user space had begun.
@@ -268,8 +273,9 @@ impl Watch {
     /// Looks whether one exception follows the other, each before the last was served.
     fn look_at_vectors(&mut self, session: &Session, registers: &Registers) -> Option<Stopped> {
         let pc = registers.r[15];
-        let there = VECTORS.iter().any(|page| page.contains(&pc));
-        let there = there && registers.cpsr & PRIVILEGED != 0;
+        let nested = [registers.cpsr, registers.spsr].map(|status| status & MODE);
+        let there = VECTORS.iter().any(|page| page.contains(&pc))
+            && nested.iter().all(|mode| FAULTS.contains(mode));
         self.vectors = if there { self.vectors + 1 } else { 0 };
         (self.vectors > MOST_VECTORS).then(|| Stopped {
             place: Place::of(session.machine(), registers),
@@ -288,7 +294,9 @@ impl Watch {
     fn look_for_interrupts(&mut self, session: &Session, registers: &Registers) -> Option<Stopped> {
         let machine = session.machine();
         let now = machine.instructions();
-        if registers.cpsr & INTERRUPTS_OFF == 0 || registers.cpsr & PRIVILEGED == 0 {
+        let slept = self.pulse.slept(now, session.now());
+        let off = registers.cpsr & INTERRUPTS_OFF != 0 && registers.cpsr & PRIVILEGED != 0;
+        if slept || !off {
             self.deaf = None;
             self.repeated = Repeated::default();
             return None;
