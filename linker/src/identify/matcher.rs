@@ -292,17 +292,30 @@ impl<'a> Matcher<'a> {
     }
 
     /// The same, with what is known about the name whatever the place.
-    fn score_by(&self, about: &About, node: Node, mut tally: Tally) -> Tally {
+    fn score_by(&self, about: &About, node: Node, tally: Tally) -> Tally {
+        let Some(other) = self.shapes.handed_on(self.binary, about.named, node) else {
+            return self.score_with(about, node, node, tally);
+        };
+        let own = self.score_with(about, node, node, tally.clone());
+        let handed_on = self.score_with(about, node, other, tally);
+        match own.total() < handed_on.total() {
+            true => handed_on,
+            false => own,
+        }
+    }
+
+    /// The same, with the code of another place, to which this one hands on.
+    fn score_with(&self, about: &About, node: Node, code: Node, mut tally: Tally) -> Tally {
         let named = about.named;
         if self.set.has(Strategy::Lexical) {
-            lexical::score(self, named, node, &mut tally);
+            lexical::score(self, named, code, &mut tally);
         }
         if self.set.has(Strategy::Relation) {
-            relation::score(self, &about.neighbours, node, &mut tally);
+            relation::score(self, &about.neighbours, code, &mut tally);
         }
         if self.set.has(Strategy::Structure) {
-            structure::score(self, named, node, &mut tally);
-            assembly::score(self, named, node, &mut tally);
+            structure::score(self, named, code, &mut tally);
+            assembly::score(self, named, code, &mut tally);
         }
         if self.set.has(Strategy::Shape) {
             shape::score(self, named, node, &mut tally);

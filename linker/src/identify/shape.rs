@@ -212,6 +212,18 @@ impl Shapes {
             .get(&named)
             .is_some_and(|it| it.nodes.contains(&node))
     }
+
+    /// What the place hands on to, if the vector page leads to it for this name and
+    /// nowhere else, and it does nothing but jump there: a vendor may have put all that
+    /// the function does into another.
+    pub(super) fn handed_on(&self, binary: &Binary, named: Named, node: Node) -> Option<Node> {
+        self.entry.get(&named).filter(|it| it.is_sure(node))?;
+        let [only] = binary.node(node).calls[..] else {
+            return None;
+        };
+        let hands_on = does_nothing_but_jump(binary.node(node), only);
+        (hands_on && binary.is_function(only)).then_some(only)
+    }
 }
 
 /// Functions that register a console.
@@ -376,7 +388,7 @@ fn functions_at(matcher: &Matcher, start: u32) -> Arc<[Node]> {
 mod tests {
     use super::*;
     use crate::{
-        identify::graph::Place,
+        identify::{Strategy, graph::Place, testing},
         machine::testing::{BASE, Image},
     };
 
@@ -421,6 +433,42 @@ mod tests {
         // It comes back from what it calls.
         (jump.all_calls, jump.jumps) = (1, false);
         assert!(!does_nothing_but_jump(&jump, Node(7)));
+    }
+
+    #[test]
+    fn what_interrupts_lead_to_is_known_by_what_it_hands_on_to() {
+        const TEXT: u32 = BASE + 0x3_0000;
+        const SOURCE: &str = "signatures 1\nversion 3.0.27\nfile a.c\n\
+            fn asm_do_IRQ --x- 1 10 1 0 0\nt \"Bad IRQ%u\\n\"\n";
+        let mut image = Image::new(0x4_0000, Version(3, 0, 27));
+        for index in 0..120 {
+            let at = BASE + 16 * index;
+            image.words(at, &[0xe92d_4010, 0xe1a0_4000, 0xe080_0004, 0xe8bd_8010]);
+        }
+        // push {r4, lr}; mov r4, r0; ldr r0, [pc, #0]; pop {r4, pc}; the text's address
+        let (body, entry, caller) = (BASE + 0x780, BASE + 0x794, BASE + 0x798);
+        let words = [0xe92d_4010, 0xe1a0_4000, 0xe59f_0000, 0xe8bd_8010, TEXT];
+        image.words(body, &words).text(TEXT, "Bad IRQ%u\n");
+        // b body; and one that calls both: push {lr}; bl body; bl entry; pop {pc}
+        image.words(entry, &[0xeaff_fff9]);
+        let words = [0xe92d_4000, 0xebff_fff7, 0xebff_fffb, 0xe8bd_8000];
+        image.words(caller, &words);
+        testing::with_matcher(&image.kernel(), SOURCE, |matcher| {
+            let named = testing::named(matcher, "asm_do_IRQ");
+            let node = testing::place(matcher, entry);
+            let bits = |matcher: &Matcher| {
+                let tally = matcher.score(named, node, Tally::default());
+                tally.of(Strategy::Lexical)
+            };
+            assert!(bits(matcher) < 0.0);
+            let lead = Lead {
+                nodes: vec![node],
+                bits: HANDLER,
+                why: String::new(),
+            };
+            matcher.shapes.entry.insert(named, lead);
+            assert!(bits(matcher) > 5.0);
+        });
     }
 
     #[test]
