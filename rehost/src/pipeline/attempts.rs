@@ -186,7 +186,7 @@ impl<'a> Attempts<'a> {
         };
         let others = self.refused.len() + 1 < ranges.len();
         let choices = self.guesses.choices();
-        let machine = (self.plan.ram, self.user_space.0);
+        let machine = (self.plan.ram, self.user_space.0, self.wishes.uart_line);
         let transplant =
             match transplanting::link(self.prepared, &self.driver, range, machine, choices) {
                 Err(link::Error::Overlap { .. } | link::Error::Range { .. }) if others => {
@@ -208,6 +208,7 @@ impl<'a> Attempts<'a> {
             omitted: &self.omitted,
             doubtful,
             can_shrink: self.wishes.ram_mib.is_none() && less_ram(self.plan.ram),
+            uart_line: transplanting::uart_line(&transplant),
         };
         let mut help = Help::new(&mut session, self.prepared, boot, &mut self.code)?;
         let patience = self.patience;
@@ -292,6 +293,13 @@ impl<'a> Attempts<'a> {
                 self.plan = self.new_plan(None)?;
                 ("memory", format!("{page:#010x}"))
             }
+            Remedy::AnotherLine(line) => {
+                let Some(next) = next_line(line) else {
+                    return Ok(Some(End::Fault));
+                };
+                self.wishes.uart_line = Some(next);
+                ("uart line", line.to_string())
+            }
             Remedy::Without(mut one) => {
                 let messages = outcome::messages(session, self.prepared, &self.plan);
                 if let Some(fault) = fault::find(&messages.text) {
@@ -322,6 +330,17 @@ impl<'a> Attempts<'a> {
             value: format!("{:#010x}", range.base),
             reached,
         });
+    }
+}
+
+/// The line for the UART after one that a driver of the device's has taken.
+fn next_line(line: u32) -> Option<u32> {
+    /// Of those that the driver serves (`driver/src/chips/pl190.rs`), wide apart, for
+    /// a device's chips of one kind have lines side by side.
+    const OTHERS: [u32; 3] = [14, 9, 2];
+    match OTHERS.iter().position(|&one| one == line) {
+        None => Some(OTHERS[0]),
+        Some(at) => OTHERS.get(at + 1).copied(),
     }
 }
 
