@@ -131,10 +131,16 @@ fn without_empty_path(
     const AT_EMPTY_PATH: i32 = 0x1000;
     /// EINVAL of include/asm-generic/errno-base.h.
     const INVALID: isize = -22;
+    /// ENOENT of the same, which an empty path is too.
+    const ABSENT: isize = -2;
     match by_path(flags) {
-        INVALID if flags & AT_EMPTY_PATH == 0 => INVALID,
-        INVALID if is_empty() => by_file(),
-        INVALID => by_path(flags & !AT_EMPTY_PATH),
+        INVALID if flags & AT_EMPTY_PATH != 0 => {}
+        other => return other,
+    }
+    // The flag was looked at first; now the kernel has read the path, so that it can
+    // be read where nothing would bring it from a file.
+    match by_path(flags & !AT_EMPTY_PATH) {
+        ABSENT if is_empty() => by_file(),
         other => other,
     }
 }
@@ -334,11 +340,19 @@ mod tests {
 
     #[test]
     fn a_file_without_a_path_is_asked_about_by_its_number() {
-        let knows_no_flag = |flags| if flags & 0x1000 == 0 { 7 } else { -22 };
-        let ask = |flags, empty| without_empty_path(flags, knows_no_flag, || empty, || 8);
+        let ask = |flags, empty| {
+            let knows_no_flag = |flags| match (flags & 0x1000, empty) {
+                (0, false) => 7,
+                (0, true) => -2,
+                _ => -22,
+            };
+            without_empty_path(flags, knows_no_flag, || empty, || 8)
+        };
         assert_eq!(ask(0, false), 7);
         assert_eq!(ask(0x1000, true), 8);
         assert_eq!(ask(0x1100, false), 7);
+        // No flag, and nothing there.
+        assert_eq!(ask(0, true), -2);
         assert_eq!(without_empty_path(0, |_| -22, || true, || 8), -22);
     }
 

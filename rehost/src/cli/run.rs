@@ -396,6 +396,7 @@ fn settings(arguments: &Arguments, interactive: bool) -> Result<Settings, Error>
             append: arguments.append.clone(),
             load_address: None,
             chip_memory: None,
+            uart_line: None,
             tree: arguments.dtb.as_deref().map(read).transpose()?,
         },
         goal,

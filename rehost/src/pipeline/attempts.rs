@@ -240,7 +240,7 @@ impl<'a> Attempts<'a> {
         };
         let others = self.refused.len() + 1 < ranges.len();
         let choices = self.guesses.choices();
-        let machine = (self.plan.ram, self.user_space.0);
+        let machine = (self.plan.ram, self.user_space.0, self.wishes.uart_line);
         let transplant =
             match transplanting::link(self.prepared, &self.driver, range, machine, choices) {
                 Err(link::Error::Overlap { .. } | link::Error::Range { .. }) if others => {
@@ -264,6 +264,7 @@ impl<'a> Attempts<'a> {
             can_shrink: self.wishes.ram_mib.is_none() && less_ram(self.plan.ram),
             loaded: self.plan.entry,
             keeps_moments: self.start > FIRST + 1,
+            uart_line: transplanting::uart_line(&transplant),
         };
         let code = self.code.take();
         let mut help = Help::new(&mut session, self.prepared, boot, code)?;
@@ -454,6 +455,13 @@ impl<'a> Attempts<'a> {
                 self.plan = self.new_plan(None)?;
                 ("memory", format!("{page:#010x}"))
             }
+            Remedy::AnotherLine(line) => {
+                let Some(next) = next_line(line) else {
+                    return Ok(Some(End::Fault));
+                };
+                self.wishes.uart_line = Some(next);
+                ("uart line", line.to_string())
+            }
             Remedy::Without(mut one) => {
                 let messages = outcome::messages(session, self.prepared, &self.plan);
                 if let Some(fault) = fault::find(&messages.text) {
@@ -508,6 +516,17 @@ fn is_over(end: &End) -> bool {
 fn doubtful(open: &[Open]) -> Vec<u32> {
     let called = open.iter().filter(|one| !guesses::is_presence(&one.name));
     called.map(|one| one.chosen & !1).collect()
+}
+
+/// The line for the UART after one that a driver of the device's has taken.
+fn next_line(line: u32) -> Option<u32> {
+    /// Of those that the driver serves (`driver/src/chips/pl190.rs`), wide apart, for
+    /// a device's chips of one kind have lines side by side.
+    const OTHERS: [u32; 3] = [14, 9, 2];
+    match OTHERS.iter().position(|&one| one == line) {
+        None => Some(OTHERS[0]),
+        Some(at) => OTHERS.get(at + 1).copied(),
+    }
 }
 
 /// Whether half of it is still enough for a kernel.

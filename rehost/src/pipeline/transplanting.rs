@@ -16,6 +16,8 @@ use crate::plan::{Ram, UserSpace};
 /// Slot through which a driver learns where the UART is. A linked driver that
 /// has it serves the console.
 const UART_SLOT: &str = "uart16550.va";
+/// Name of the UART among the chips.
+const UART: &str = "uart16550";
 /// Guest-physical addresses at which the chips may lie for the kernel's own
 /// drivers. The first that is not in RAM is taken.
 const CHIP_BASES: [u32; 3] = [0xfeec_0000, 0x7eec_0000, 0x1eec_0000];
@@ -42,7 +44,7 @@ pub fn link(
     prepared: &Prepared,
     driver: &Driver,
     range: OpaqueRequest,
-    (ram, user_space): (Ram, UserSpace),
+    (ram, user_space, line): (Ram, UserSpace, Option<u32>),
     choices: &Choices,
 ) -> Result<Transplant, link::Error> {
     let provide = link::Choosing {
@@ -54,13 +56,17 @@ pub fn link(
         &provide,
         std::slice::from_ref(driver),
         range,
-        &board(ram, user_space),
+        &board(ram, user_space, line),
     )
 }
 
-/// The chips, at physical addresses outside RAM.
-fn board(ram: Ram, user_space: UserSpace) -> link::Board {
+/// The chips, at physical addresses outside RAM, the UART at this line if one is
+/// given.
+fn board(ram: Ram, user_space: UserSpace, line: Option<u32>) -> link::Board {
     let mut board = link::Board::default();
+    for chip in board.chips.iter_mut().filter(|chip| chip.name == UART) {
+        chip.irq = line.or(chip.irq);
+    }
     if let UserSpace::Rom(_) = user_space {
         board.chips.push(link::Chip {
             name: "rom".to_owned(),
@@ -87,7 +93,13 @@ pub fn unserved_uart(transplant: &Transplant) -> Option<&ChipPage> {
         .opaque
         .chips
         .iter()
-        .find(|chip| chip.chip == "uart16550")
+        .find(|chip| chip.chip == UART)
+}
+
+/// The line of the interrupt controller at which the UART is.
+pub fn uart_line(transplant: &Transplant) -> Option<u32> {
+    let mut chips = transplant.opaque.chips.iter();
+    chips.find(|chip| chip.chip == UART)?.irq
 }
 
 /// Virtual address of the driver's function at a place of the kernel.
@@ -207,7 +219,7 @@ mod tests {
                 base,
                 size: 0x1000_0000,
             };
-            board(ram, UserSpace::None).chips[1].phys
+            board(ram, UserSpace::None, None).chips[1].phys
         };
         assert_eq!(phys(0), 0xfeec_1000);
         assert_eq!(phys(0xf000_0000), 0x7eec_1000);
@@ -219,10 +231,24 @@ mod tests {
             base: 0,
             size: 0x1000_0000,
         };
-        let chips = |user_space| board(ram, user_space).chips;
+        let chips = |user_space| board(ram, user_space, None).chips;
         assert_eq!(chips(UserSpace::Archive(b"")).len(), 3);
         let with = chips(UserSpace::Rom(b""));
         assert_eq!(with.last().map(|chip| chip.phys), Some(0xfeec_3000));
+    }
+
+    #[test]
+    fn the_uart_may_be_at_another_line() {
+        let ram = Ram {
+            base: 0,
+            size: 0x1000_0000,
+        };
+        let lines = |line| {
+            let chips = board(ram, UserSpace::None, line).chips;
+            chips.iter().map(|chip| chip.irq).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(None), [None, Some(4), Some(5)]);
+        assert_eq!(lines(Some(14)), [None, Some(4), Some(14)]);
     }
 
     #[test]

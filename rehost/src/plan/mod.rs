@@ -101,6 +101,8 @@ pub struct Wishes {
     pub tree: Option<Vec<u8>>,
     /// Physical address of a page of memory of the chip's, outside of RAM.
     pub chip_memory: Option<u32>,
+    /// Line of the interrupt controller for the UART, where it is not the usual one.
+    pub uart_line: Option<u32>,
 }
 
 /// The user space that goes with the kernel.

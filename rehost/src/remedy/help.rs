@@ -17,6 +17,8 @@ use crate::session::Session;
 use crate::session::moment::Moment;
 use crate::verdict::Milestone;
 
+/// Console output that is read once more when there is new: more than a line.
+const OVERLAP: usize = 256;
 /// The bits of an address within a page.
 const PAGE: u32 = 0xfff;
 
@@ -35,6 +37,8 @@ struct Parts<'a> {
     moments: Moments<(Moment, Watch)>,
     /// Nothing can be left out any more.
     given_up: bool,
+    /// How much of the console was read.
+    read: usize,
 }
 
 impl<'a> Help<'a> {
@@ -59,6 +63,7 @@ impl<'a> Help<'a> {
             watch,
             moments: Moments::default(),
             given_up: false,
+            read: 0,
         };
         parts.leave_chips_to_nobody(session);
         Ok(Self(Some(parts)))
@@ -73,6 +78,9 @@ impl<'a> Help<'a> {
     /// one has come to its end.
     pub fn look(&mut self, session: &Session) -> Option<Remedy> {
         let parts = self.watching()?;
+        if let Some(line) = parts.lost_line(session) {
+            return Some(Remedy::AnotherLine(line));
+        }
         let stopped = parts.watch.look(session)?;
         parts.remedy(&stopped)
     }
@@ -201,6 +209,36 @@ impl Parts<'_> {
     }
 }
 
+impl Parts<'_> {
+    /// The UART's line, when the kernel says that a driver has it to itself: then
+    /// the terminal cannot be opened.
+    fn lost_line(&mut self, session: &Session) -> Option<u32> {
+        let line = self.boot.uart_line?;
+        let console = session.console();
+        if console.len() == self.read || !session.has_passed(Milestone::Userspace) {
+            return None;
+        }
+        // A line may have come in two pieces.
+        let from = self.read.saturating_sub(OVERLAP).min(console.len());
+        self.read = console.len();
+        is_lost(line, &String::from_utf8_lossy(&console[from..])).then_some(line)
+    }
+}
+
+/// Whether the kernel says that this interrupt is not to be had
+/// (kernel/irq/manage.c, `__setup_irq`: to 3.3, and since).
+fn is_lost(line: u32, text: &str) -> bool {
+    let after = |words: &str| {
+        let mut all = text.split(words).skip(1);
+        all.any(|rest| {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            // Cut off, the number may be another.
+            digits < rest.len() && rest[..digits].parse() == Ok(line)
+        })
+    };
+    after("IRQ handler type mismatch for IRQ ") || after("Flags mismatch irq ")
+}
+
 /// Functions of the board: what the machine descriptors point to, bit 0 clear.
 fn callbacks(kernel: &Kernel, machines: &Machines) -> Vec<u32> {
     let fields = machines.fields.values().map(|field| field.value);
@@ -216,4 +254,21 @@ fn callbacks(kernel: &Kernel, machines: &Machines) -> Vec<u32> {
         .map(|word| word & !1)
         .filter(|&word| kernel.offset(word).is_some())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_lost_where_the_kernel_names_it() {
+        let old = "IRQ handler type mismatch for IRQ 5\ncurrent handler: remote\n";
+        let new = "genirq: Flags mismatch irq 5. 00000080 (serial) vs. 00000000 (remote)\n";
+        for text in [old, new] {
+            assert!(is_lost(5, text), "{text}");
+            assert!(!is_lost(4, text), "{text}");
+        }
+        assert!(!is_lost(5, "IRQ handler type mismatch for IRQ 57\n"));
+        assert!(!is_lost(5, "IRQ handler type mismatch for IRQ 5"));
+    }
 }

@@ -33,6 +33,9 @@ pub enum Remedy {
     LessRam,
     /// The machine has a page of memory at this physical address, beside its RAM.
     ChipMemory(u32),
+    /// The UART is at another line of the interrupt controller: a driver of the
+    /// device's has taken this one.
+    AnotherLine(u32),
     /// A pointer on which the driver relies without being certain has another
     /// address: code at this one led to the fault.
     AnotherPointer,
@@ -59,6 +62,8 @@ pub struct Boot {
     pub loaded: u32,
     /// Whether moments are kept, to go on from when something is left out.
     pub keeps_moments: bool,
+    /// The line of the UART.
+    pub uart_line: Option<u32>,
 }
 
 /// A function that the kernel has to do without.
