@@ -12,12 +12,16 @@
 
 use std::collections::BTreeMap;
 
+mod thumb;
+
 use crate::kernel::{Kernel, Version};
 
 /// Words on either side of one in which the others are looked for.
 const WINDOW: usize = 24;
-/// `ldrcc pc, [r8, r7, lsl #2]`: goes to the function of the call.
-const GO: u32 = 0x3798_f107;
+/// `ldrcc pc, [r8, rN, lsl #2]`, the register taken out: goes to the function of the
+/// call. It is r7; where a number is not to be used before it is known to be good (since
+/// 4.19), another.
+const GO: u32 = 0x3798_f100;
 /// `addne r7, r7, #0x900000`: the number of a call from Thumb code.
 const THUMB_NUMBER: u32 = 0x1287_7609;
 /// `ldr r7, [lr, #-4]`, and the same unless the caller is Thumb code.
@@ -160,11 +164,21 @@ pub(super) fn find(kernel: &Kernel) -> Option<SystemCalls> {
             .collect()
     };
     // A second jump, for programs that are traced, may be as near.
-    let jumps = all(&|word| word == GO);
+    let jumps = all(&|word| word & !0xf == GO);
     let mut tables = jumps
         .iter()
         .filter_map(|&at| Some((at, table(kernel, &words, at)?)));
-    let (go, (table, count)) = tables.next()?;
+    let Some((go, (table, count))) = tables.next() else {
+        let (table, count) = thumb::table(kernel).filter(|_| kernel.facts.thumb2)?;
+        return Some(SystemCalls {
+            code: Vec::new(),
+            table,
+            count,
+            refusal: None,
+            functions: functions(kernel, table, count),
+            version: kernel.facts.version,
+        });
+    };
     if !tables.all(|(_, other)| other == (table, count)) {
         return None;
     }
@@ -208,9 +222,9 @@ fn table(kernel: &Kernel, words: &[u32], go: usize) -> Option<(u32, u32)> {
             .rposition(|word| word & 0xffff_f000 == wanted)?;
         Some((start + at, immediate(before[at])))
     };
-    // add r8, pc, #table; cmp r7, #count.
+    // add r8, pc, #table; cmp rN, #count.
     let (at, distance) = last(0xe28f_8000)?;
-    let (_, count) = last(0xe357_0000)?;
+    let (_, count) = last(0xe350_0000 | (words[go] & 0xf) << 16)?;
     let table = va(kernel, at).wrapping_add(8).wrapping_add(distance);
     Some((table, count))
 }
@@ -291,7 +305,7 @@ mod tests {
         NUMBER,
         FROM_ZERO,
         0xe357_0e16, // cmp   r7, #352
-        GO,
+        GO | 7,
         0x2a00_0100, // bcs   arm_syscall
         0xeaff_fff6, // b     32 bytes back
     ];
@@ -313,6 +327,15 @@ mod tests {
         assert_eq!(calls.entry("fcntl"), Some(calls.table + 55 * 4));
         assert_eq!(calls.entry("read"), None);
         assert_eq!(calls.refusal, Some(BASE + 0x80));
+    }
+
+    #[test]
+    fn another_register_may_hold_the_number() {
+        let mut words = CODE;
+        words[6] = GO | 10;
+        assert_eq!(found(&words), None);
+        words[5] = 0xe35a_0e16; // cmp r10, #352
+        assert_eq!(found(&words).unwrap().count, 352);
     }
 
     #[test]

@@ -523,7 +523,7 @@ fn thumb32_constant(pc: u32, first: u32, second: u32, state: &State) -> Value {
 }
 
 /// ThumbExpandImm of the manual, section A6.3.2.
-fn expand(imm12: u32) -> u32 {
+pub(in crate::machine) fn expand(imm12: u32) -> u32 {
     let byte = imm12 & 0xff;
     match imm12 >> 8 & 0xf {
         0 => byte,
