@@ -348,7 +348,7 @@ impl<'a> Attempts<'a> {
                 _ => End::Fault,
             };
             let earlier = remedy == Remedy::Earlier;
-            let shrinks = remedy == Remedy::LessRam;
+            let same_machine = remedy.is_for_this_machine();
             if !earlier {
                 self.note(&mut stand, session, end);
                 if let Some(end) = self.help(remedy, session)? {
@@ -356,7 +356,7 @@ impl<'a> Attempts<'a> {
                 }
             }
             let without = self.omitted.last().filter(|_| !earlier);
-            if shrinks || !help.go_back(session, without)? {
+            if !same_machine || !help.go_back(session, without)? {
                 break None;
             }
             replay_at(self.settings, session, self.start);

@@ -49,6 +49,14 @@ pub enum Remedy {
     Earlier,
 }
 
+impl Remedy {
+    /// Whether the machine under way can go on with it, from an earlier moment; what
+    /// makes the machine another takes a new one.
+    pub fn is_for_this_machine(&self) -> bool {
+        matches!(self, Remedy::Without(_) | Remedy::Earlier)
+    }
+}
+
 /// What is special about one boot.
 #[derive(Debug, Clone)]
 pub struct Boot {
@@ -164,6 +172,26 @@ mod tests {
         };
         one.apply(&kernel(), &mut bytes);
         bytes
+    }
+
+    #[test]
+    fn another_machine_is_started_and_not_taken_back() {
+        let without = Omitted {
+            va: BASE,
+            name: "chip_init".into(),
+            initcall: true,
+            why: "a fault in it".into(),
+            root: None,
+        };
+        assert!(Remedy::Without(without).is_for_this_machine());
+        assert!(Remedy::Earlier.is_for_this_machine());
+        for remedy in [
+            Remedy::LessRam,
+            Remedy::ChipMemory(0x40_0000),
+            Remedy::AnotherLine(5),
+        ] {
+            assert!(!remedy.is_for_this_machine(), "{remedy:?}");
+        }
     }
 
     #[test]
