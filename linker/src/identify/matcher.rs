@@ -85,9 +85,6 @@ pub(super) struct Matcher<'a> {
     /// Counts changes; and the count at the last look, by name.
     changes: u32,
     looked_at: Vec<u32>,
-    /// Counts rounds; and the round of the last look, by name.
-    rounds: u32,
-    looked_in: Vec<u32>,
     /// By name, when its best place was refused in this step.
     refused: Vec<Option<Refusal>>,
     /// By node, the winner of a round that has it, from 1; 0 between rounds.
@@ -137,8 +134,6 @@ impl<'a> Matcher<'a> {
             stale: vec![true; count],
             changes: 0,
             looked_at: vec![0; count],
-            rounds: 0,
-            looked_in: vec![0; count],
             refused: vec![None; count],
             last_winner: vec![0; binary.nodes.len()],
             stale_files: vec![false; source.files.len()],
@@ -293,7 +288,7 @@ impl<'a> Matcher<'a> {
 
     /// The same, with what is known about the name whatever the place.
     fn score_by(&self, about: &About, node: Node, tally: Tally) -> Tally {
-        let Some(other) = self.shapes.handed_on(self.binary, about.named, node) else {
+        let Some((_, other)) = about.handed_on.filter(|it| it.0 == node) else {
             return self.score_with(about, node, node, tally);
         };
         let own = self.score_with(about, node, node, tally.clone());

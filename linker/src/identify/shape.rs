@@ -213,16 +213,19 @@ impl Shapes {
             .is_some_and(|it| it.nodes.contains(&node))
     }
 
-    /// What the place hands on to, if the vector page leads to it for this name and
-    /// nowhere else, and it does nothing but jump there: a vendor may have put all that
-    /// the function does into another.
-    pub(super) fn handed_on(&self, binary: &Binary, named: Named, node: Node) -> Option<Node> {
-        self.entry.get(&named).filter(|it| it.is_sure(node))?;
+    /// The one place to which the vector page leads for a name, and what it hands on to,
+    /// if it does nothing but jump there: a vendor may have put all that the function does
+    /// into another.
+    pub(super) fn handed_on(&self, binary: &Binary, named: Named) -> Option<(Node, Node)> {
+        let lead = self.entry.get(&named)?;
+        let [node] = lead.nodes[..] else {
+            return None;
+        };
         let [only] = binary.node(node).calls[..] else {
             return None;
         };
-        let hands_on = does_nothing_but_jump(binary.node(node), only);
-        (hands_on && binary.is_function(only)).then_some(only)
+        let hands_on = lead.is_sure(node) && does_nothing_but_jump(binary.node(node), only);
+        (hands_on && binary.is_function(only)).then_some((node, only))
     }
 }
 

@@ -169,7 +169,10 @@ pub(super) fn find(kernel: &Kernel) -> Option<SystemCalls> {
         .iter()
         .filter_map(|&at| Some((at, table(kernel, &words, at)?)));
     let Some((go, (table, count))) = tables.next() else {
-        let (table, count) = thumb::table(kernel).filter(|_| kernel.facts.thumb2)?;
+        if !kernel.facts.thumb2 {
+            return None;
+        }
+        let (table, count) = thumb::table(kernel)?;
         return Some(SystemCalls {
             code: Vec::new(),
             table,

@@ -89,17 +89,17 @@ pub fn unserved_uart(transplant: &Transplant) -> Option<&ChipPage> {
     if transplant.slots.iter().any(|slot| slot.name == UART_SLOT) {
         return None;
     }
-    transplant
-        .opaque
-        .chips
-        .iter()
-        .find(|chip| chip.chip == UART)
+    uart(transplant)
 }
 
 /// The line of the interrupt controller at which the UART is.
 pub fn uart_line(transplant: &Transplant) -> Option<u32> {
+    uart(transplant)?.irq
+}
+
+fn uart(transplant: &Transplant) -> Option<&ChipPage> {
     let mut chips = transplant.opaque.chips.iter();
-    chips.find(|chip| chip.chip == UART)?.irq
+    chips.find(|chip| chip.chip == UART)
 }
 
 /// Virtual address of the driver's function at a place of the kernel.

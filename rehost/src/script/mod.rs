@@ -240,7 +240,7 @@ impl<'a> Scripted<'a> {
         if console.len() < self.heard {
             // The front of a long console is dropped.
             self.heard = 0;
-            self.wishes.borrow_mut().expect_anew();
+            self.wishes.borrow_mut().expect_from(0);
         }
         if console.len() == self.heard {
             return;

@@ -280,14 +280,8 @@ impl Wishes {
         !self.expected.is_empty()
     }
 
-    /// The console has lost its front.
-    pub(super) fn expect_anew(&mut self) {
-        for expected in self.expected.values_mut() {
-            expected.from = 0;
-        }
-    }
-
-    /// The console is that of an earlier moment, with so much on it.
+    /// The console has lost its front, or is that of an earlier moment: of what is on it
+    /// now, so much may have been looked at.
     pub(super) fn expect_from(&mut self, console: usize) {
         for expected in self.expected.values_mut() {
             expected.from = expected.from.min(console);

@@ -1,6 +1,6 @@
 //! What is the same for a name whatever the place that it is compared with.
 
-use super::{Matcher, Named};
+use super::{Matcher, Named, Node};
 use crate::identify::{Strategy, arguments, relation};
 
 /// What is known about a name at the moment, whatever the place that it is compared with.
@@ -8,6 +8,8 @@ pub(super) struct About {
     pub named: Named,
     pub neighbours: relation::Neighbours,
     pub passed: Vec<arguments::Passed>,
+    /// The place that does nothing but jump, and where to.
+    pub handed_on: Option<(Node, Node)>,
 }
 
 impl About {
@@ -19,6 +21,7 @@ impl About {
                 true => arguments::passed(matcher, named),
                 false => Vec::new(),
             },
+            handed_on: matcher.shapes.handed_on(matcher.binary, named),
         }
     }
 }

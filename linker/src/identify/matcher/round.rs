@@ -16,18 +16,16 @@ struct Winner {
     wider: f32,
 }
 
-/// When a winner was refused.
+/// When a winner was refused: after how many changes, with how many rivals.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refusal {
-    round: u32,
+    changes: u32,
     rivals: usize,
 }
 
 /// What comes of a winner.
 enum Verdict {
     Accepted,
-    /// Refused before, and nothing has changed since.
-    AsBefore,
     /// Refused; these rivals have to be looked at again, for things have changed since
     /// they were.
     Outdated(Vec<Named>),
@@ -44,14 +42,12 @@ impl Matcher<'_> {
             self.node_of(named).is_none() && (self.stale[named.0 as usize] || moved(named))
         };
         let due: Vec<Named> = self.source.ids().filter(is_due).collect();
-        self.rounds += 1;
         let ranked = self.ask_each(&due, |&named, votes| self.rank_open(named, votes));
         for (named, ranked) in due.iter().zip(ranked) {
             let index = named.0 as usize;
             self.ranked[index] = ranked;
             self.stale[index] = false;
             self.looked_at[index] = self.changes;
-            self.looked_in[index] = self.rounds;
         }
         if need <= BY_PLACE {
             self.stale_files.fill(false);
@@ -66,19 +62,19 @@ impl Matcher<'_> {
         let verdicts = self.ask_each(&claims, |(winner, rivals), _| {
             self.verdict(winner, rivals, margin)
         });
+        let changes = self.changes;
         let mut any = false;
         for ((winner, rivals), verdict) in claims.into_iter().zip(verdicts) {
             match verdict {
-                Verdict::AsBefore => {}
                 Verdict::Accepted => {
                     self.assign(winner.named, winner.node);
                     any = true;
                 }
                 Verdict::Outdated(outdated) => {
-                    self.refused[winner.named.0 as usize] = Some(Refusal {
-                        round: self.rounds,
-                        rivals: rivals.len(),
-                    });
+                    // With rivals to be looked at again it is not settled.
+                    let rivals = rivals.len();
+                    let refusal = Refusal { changes, rivals };
+                    self.refused[winner.named.0 as usize] = outdated.is_empty().then_some(refusal);
                     any |= !outdated.is_empty();
                     for rival in outdated {
                         self.stale[rival.0 as usize] = true;
@@ -92,11 +88,11 @@ impl Matcher<'_> {
     /// Whether a winner was refused in this step, and neither it nor any rival has been
     /// looked at again or has got a place since.
     fn is_refused(&self, winner: &Winner, rivals: &[(Named, f32)]) -> bool {
-        let old = |named: Named, round| self.looked_in[named.0 as usize] <= round;
         self.refused[winner.named.0 as usize].is_some_and(|it| {
-            old(winner.named, it.round)
+            let old = |named: Named| self.looked_at[named.0 as usize] <= it.changes;
+            old(winner.named)
                 && rivals.len() == it.rivals
-                && rivals.iter().all(|rival| old(rival.0, it.round))
+                && rivals.iter().all(|rival| old(rival.0))
         })
     }
 
@@ -104,7 +100,7 @@ impl Matcher<'_> {
     /// takes longest.
     fn verdict(&self, winner: &Winner, rivals: &[(Named, f32)], margin: f32) -> Verdict {
         if self.is_refused(winner, rivals) {
-            return Verdict::AsBefore;
+            return Verdict::Outdated(Vec::new());
         }
         let beats = self.beats(winner, rivals, margin);
         let old = |it: &&(Named, f32)| self.looked_at[it.0.0 as usize] < self.changes;

@@ -86,17 +86,19 @@ fn writes(events: &[Event]) -> Option<Receiver> {
     with_flag(events).or_else(|| with_wakeup(events))
 }
 
+/// What is called, and with what.
+fn calls(events: &[Event]) -> impl Iterator<Item = (u32, &[Value])> {
+    events.iter().filter_map(|event| match event {
+        Event::Call {
+            target, arguments, ..
+        } => Some((*target, &arguments[..])),
+        _ => None,
+    })
+}
+
 /// The three calls of a function that inserts without a flag.
 fn with_wakeup(events: &[Event]) -> Option<Receiver> {
-    let calls: Vec<(u32, &[Value])> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::Call {
-                target, arguments, ..
-            } => Some((*target, &arguments[..])),
-            _ => None,
-        })
-        .collect();
+    let calls: Vec<_> = calls(events).collect();
     calls.windows(3).find_map(|calls| {
         let [
             (insert, [to, Value::Argument(1), ..]),
@@ -117,23 +119,18 @@ fn with_wakeup(events: &[Event]) -> Option<Receiver> {
 
 /// The two calls of a function that inserts with a flag.
 fn with_flag(events: &[Event]) -> Option<Receiver> {
-    let mut calls = events.iter().filter_map(|event| match event {
-        Event::Call {
-            target, arguments, ..
-        } => Some((*target, arguments)),
-        _ => None,
-    });
-    let (insert, to) = calls.find_map(|(target, arguments)| match &**arguments {
+    let mut calls = calls(events);
+    let (insert, to) = calls.find_map(|(target, arguments)| match arguments {
         [to, Value::Argument(1), normal, Value::Argument(2), ..]
             if is_behind(to) && is_zero(normal) =>
         {
-            Some((target, to.clone()))
+            Some((target, to))
         }
         _ => None,
     })?;
     let (push, _) = calls.find(|(target, arguments)| {
         *target != insert
-            && arguments.first() == Some(&to)
+            && arguments.first() == Some(to)
             && arguments.get(1) != Some(&Value::Argument(1))
     })?;
     Some(Receiver {

@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::kernel::Kernel;
 use state::State;
-pub(in crate::machine) use thumb::expand as expand_immediate;
+pub(in crate::machine) use thumb::{expand as expand_immediate, imm12};
 pub(crate) use value::{Event, Value, Width};
 
 /// Instructions that one trace may cost.

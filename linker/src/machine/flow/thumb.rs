@@ -338,8 +338,7 @@ impl Trace<'_> {
     /// Comparisons and tests with an immediate.
     fn thumb32_flags(&mut self, at: u32, first: u32, second: u32, state: &State) {
         let left = state.get((first & 0xf) as usize);
-        let imm12 = (first >> 10 & 1) << 11 | (second >> 12 & 7) << 8 | second & 0xff;
-        let constant = expand(imm12);
+        let constant = expand(imm12(first, second));
         let discards = second >> 8 & 0xf == 0xf;
         match first & 0xfbf0 {
             0xf000 | 0xf010 => self.test(at, left, constant),
@@ -494,7 +493,7 @@ impl Trace<'_> {
 fn thumb32_constant(pc: u32, first: u32, second: u32, state: &State) -> Value {
     let rn = (first & 0xf) as usize;
     let rd = (second >> 8 & 0xf) as usize;
-    let imm12 = (first >> 10 & 1) << 11 | (second >> 12 & 7) << 8 | second & 0xff;
+    let imm12 = imm12(first, second);
     let imm16 = (first & 0xf) << 12 | imm12;
     let left = match rn {
         PC => Value::Const(pc & !3),
@@ -520,6 +519,11 @@ fn thumb32_constant(pc: u32, first: u32, second: u32, state: &State) -> Value {
         }
         _ => Value::Unknown,
     }
+}
+
+/// The twelve bits of an immediate, of which either half of an instruction has some.
+pub(in crate::machine) fn imm12(first: u32, second: u32) -> u32 {
+    (first >> 10 & 1) << 11 | (second >> 12 & 7) << 8 | second & 0xff
 }
 
 /// ThumbExpandImm of the manual, section A6.3.2.

@@ -13,7 +13,10 @@
 //! Where a number is not to be used before it is known to be good (since 4.19), it goes
 //! through another register.
 
-use crate::{kernel::Kernel, machine::flow::expand_immediate};
+use crate::{
+    kernel::Kernel,
+    machine::flow::{expand_immediate, imm12},
+};
 
 /// `ldr.w pc, [r8, rN, lsl #2]`: its first half, and its second with the register taken
 /// out.
@@ -49,11 +52,7 @@ fn before(kernel: &Kernel, halves: &[u16], go: usize, register: u16) -> Option<(
     let last = |wanted: (u16, u16)| {
         let fits = |pair: &[u16]| pair[0] & FIXED.0 == wanted.0 && pair[1] & FIXED.1 == wanted.1;
         let at = window.windows(2).rposition(fits)?;
-        let (first, second) = (u32::from(window[at]), u32::from(window[at + 1]));
-        Some((
-            start + at,
-            (first & 0x400) << 1 | (second & 0x7000) >> 4 | second & 0xff,
-        ))
+        Some((start + at, imm12(window[at].into(), window[at + 1].into())))
     };
     let (at, distance) = last(TABLE)?;
     let (_, count) = last((COUNT.0 | register, COUNT.1))?;
